@@ -1,0 +1,73 @@
+"""NumPy or CuPy: the one place that knows there are two.
+
+A function of the mathematics starts with ``xp = get_xp(x)`` and then reads the same on both. CuPy is imported the first
+time somebody asks for a GPU, never before: ``import minifcn`` works, and costs nothing, on a machine without one.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+DEVICES = ("cpu", "cuda")
+
+Array = Any  # numpy.ndarray or cupy.ndarray: the two share an interface, not a class
+
+
+def get_xp(*arrays: Array) -> ModuleType:
+    """The module, ``numpy`` or ``cupy``, that the arrays belong to. Arrays of both at once are refused.
+
+    >>> get_xp(np.zeros(3)).__name__
+    'numpy'
+    """
+    cupy = sys.modules.get("cupy")  # an array can only be CuPy's if CuPy has been imported
+    if cupy is None:
+        return np
+    on_gpu = [isinstance(array, cupy.ndarray) for array in arrays if array is not None]
+    if not any(on_gpu):
+        return np
+    if not all(on_gpu):
+        raise TypeError("got NumPy and CuPy arrays in one call; move them to one device with to_device(array, 'cuda')")
+    return cupy
+
+
+def import_cupy() -> ModuleType:
+    """CuPy, checked to have a device. Raises RuntimeError with what is missing and how to get it."""
+    try:
+        import cupy
+    except ImportError:
+        raise RuntimeError(
+            "device 'cuda' needs CuPy, which is not installed: pip install 'minifcn[gpu]' (CUDA 13) "
+            "or 'minifcn[gpu-cuda12]' (CUDA 12)"
+        ) from None
+    if not cupy.cuda.is_available():
+        raise RuntimeError("device 'cuda' needs an NVIDIA GPU and its driver, and CuPy finds none: run `minifcn doctor`")
+    return cupy
+
+
+def check_device(device: str) -> str:
+    """``device`` itself. Raises ValueError unless it is ``"cpu"`` or ``"cuda"``, RuntimeError for a ``"cuda"`` that is not there."""
+    if device not in DEVICES:
+        raise ValueError(f"unknown device {device!r}; possible are {' and '.join(DEVICES)}")
+    if device == "cuda":
+        import_cupy()
+    return device
+
+
+def to_device(array: Array, device: str) -> Array:
+    """``array`` on ``"cpu"`` (a NumPy array) or ``"cuda"`` (a CuPy array); itself when it is there already."""
+    check_device(device)
+    return to_host(array) if device == "cpu" else import_cupy().asarray(array)
+
+
+def to_host(array: Array) -> np.ndarray:
+    """``array`` as a NumPy array. From a GPU this waits for the device: keep it out of inner loops."""
+    return array.get() if hasattr(array, "get") and not isinstance(array, np.ndarray) else np.asarray(array)
+
+
+def device_of(array: Array) -> str:
+    """``"cuda"`` for a CuPy array, ``"cpu"`` for a NumPy array."""
+    return "cpu" if get_xp(array) is np else "cuda"

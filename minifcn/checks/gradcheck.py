@@ -1,0 +1,83 @@
+"""A gradient check that can fail.
+
+Forward and backward must tell the same story: moving an input a little changes sum(y · dy) by as much as backward's gradient
+says. The check moves each input along random directions, with a *random* dy: with dy all ones, a batch norm whose dx is zero
+would pass, for there the right answer is zero. Everything is float64, kinks are noticed (:mod:`minifcn.checks.numeric`), and
+where a direction disagrees every element is measured by itself, to say which one is wrong and what the error looks like.
+
+Sources: Chainer's gradient_check (random directions, kinks); Karpathy, CS231n notes, "Gradient checks".
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import Array, get_xp
+from minifcn.checks.examination import Examination, normal
+from minifcn.checks.report import Report
+from minifcn.checks.subjects import FunctionSubject, LayerSubject, Subject
+
+_SALT = 2015  # an input drawn from default_rng(0) must not meet itself as dy: batch norm's dx is 0 along its own input
+
+
+def gradcheck(
+    function: Callable | Any, *inputs: Any, backward: Callable | None = None, directions: int = 3,
+    elements: bool = False, tolerance: float = 1e-6, seed: int = 0, **options: Any,
+) -> Report:  # fmt: skip
+    """Checks the gradients of a function or a layer; the report is true when all are right, and prints as a table.
+
+        report = minifcn.gradcheck(minifcn.functional.conv2d, x, weight, bias, stride=2)
+        report = minifcn.gradcheck(minifcn.layers.BatchNorm2d(3), x)
+
+    A function returns ``(y, cache)``; its backward, ``X_backward`` of its own module or ``backward=``, takes ``(dy, cache)``.
+    ``options`` are passed on to it, and every floating array among inputs and options is checked, but for running statistics
+    and a loss's class weights. Of a layer, the inputs and every parameter (frozen ones too) are.
+
+    So many ``directions`` are tried for each input; every element is measured where one of them disagrees, or always with
+    ``elements``. ``tolerance`` is relative. Inputs are converted to float64; give tie-free ones (:func:`tie_free`) to a
+    maximum. Raises ValueError for what cannot be checked: no floating input, no backward, an output that is not
+    repeatable or not finite.
+    """
+    if inspect.isclass(function):
+        raise TypeError(f"gradcheck: {function.__name__} is a class; give a layer made of it, e.g. {function.__name__}(...)")
+    subject: Subject
+    if hasattr(function, "backward") and hasattr(function, "parameters"):
+        subject = LayerSubject(function, inputs, options)
+    else:
+        subject = FunctionSubject(function, inputs, backward, seed, options)
+    if not subject.values:
+        raise ValueError(f"gradcheck: {subject.name} was given no floating array, so there is no gradient to check")
+    rng = np.random.default_rng((seed, _SALT))
+    y = _repeatable(subject)
+    dy = normal(rng, y)  # random, never ones
+    gradients, complaints = subject.gradients(dy)
+    rows = [
+        Examination(subject, name, gradients[name], dy, rng, tolerance).row(directions, elements, complaints.get(name))
+        for name in subject.values
+    ]
+    return Report(subject.name, rows)
+
+
+def tie_free(shape: tuple[int, ...], rng: np.random.Generator | None = None) -> np.ndarray:
+    """Float64 numbers between −2 and 2, in random order, evenly spaced and none of them 0: no ties, no kinks nearby."""
+    size = int(np.prod(shape))
+    numbers = (np.arange(size) + 0.5) * 4 / max(size, 1) - 2
+    numbers += 1 / max(size, 1) if size % 2 else 0  # an odd count would have 0 in its middle
+    return (rng or np.random.default_rng(0)).permutation(numbers).reshape(shape)
+
+
+def _repeatable(subject: Subject) -> Array:
+    """The output, or ValueError when numeric gradients make no sense for it."""
+    y, again = subject.output({}), subject.output({})
+    xp = get_xp(y)
+    if not bool(xp.isfinite(y).all()):
+        raise ValueError(f"gradcheck: the output of {subject.name} has NaN or infinity, where no gradient can be measured")
+    if not bool((y == again).all()):
+        raise ValueError(
+            f"gradcheck: {subject.name} gives another output each time; pass it rng=np.random.default_rng(0) or fix its seed"
+        )
+    return y

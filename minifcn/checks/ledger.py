@@ -1,0 +1,121 @@
+"""The ledger of a network: shape, parameters, multiply-adds and bytes of every layer, for one size of picture.
+
+Nothing is computed (:mod:`minifcn.checks.walk`), so it costs milliseconds for any network. Printed, it is the well-known table
+of torchsummary, with costs beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from minifcn.checks.walk import Step, walk
+from minifcn.layers import Layer
+
+_MB = 2**20  # what torchsummary, and so this table, calls a megabyte
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """``steps`` in the order of the forward pass, and totals. All bytes are for the whole batch."""
+
+    input_shape: tuple[int, int, int, int]
+    input_bytes: int
+    steps: list[Step]
+    parameters: int
+    trainable: int
+    parameter_bytes: int
+    trainable_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one forward pass; a training step takes about three times as many."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def output_bytes(self) -> int:
+        """All layers' outputs, each counted as an array of its own."""
+        return sum(step.y.nbytes for step in self.steps)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What is kept from forward to backward; an array that two layers keep is counted once."""
+        return sum({id(storage): storage.nbytes for step in self.steps for storage in step.kept}.values())
+
+    @property
+    def largest_im2col(self) -> Step:
+        """The layer whose im2col matrix would be the largest."""
+        return max(self.steps, key=lambda step: step.im2col_bytes)
+
+    @property
+    def inference_peak(self) -> int:
+        """Bytes that a forward pass without backward needs at its largest: the parameters, one input and one output."""
+        return self.parameter_bytes + max(step.x.storage.nbytes + step.y.storage.nbytes for step in self.steps)
+
+    @property
+    def training_peak(self) -> int:
+        """Bytes of a training step with plain SGD: parameters, their gradients, what is kept, and the largest dy and dx."""
+        moving = max(step.x.nbytes + step.y.nbytes for step in self.steps)
+        return self.parameter_bytes + self.trainable_bytes + self.input_bytes + self.kept_bytes + moving
+
+    def __str__(self) -> str:
+        table = [("Layer (type)", "Output Shape", "Param #", "MMAC", "Kept MB", "im2col MB")]
+        seen: set[int] = set()
+        counted: set[int] = set()
+        for step in self.steps:
+            kept = sum(storage.nbytes for storage in step.kept if id(storage) not in counted)
+            counted.update(id(storage) for storage in step.kept)
+            parameters = 0 if id(step.layer) in seen else step.parameters  # a layer used twice has its parameters once
+            seen.add(id(step.layer))
+            shape = ", ".join(map(str, (-1, *step.y.shape[1:])))
+            table.append((
+                f"{step.name} ({type(step.layer).__name__})", f"[{shape}]", f"{parameters:,}",
+                _number(step.macs / 1e6), _number(kept / _MB), _number(step.im2col_bytes / _MB),
+            ))  # fmt: skip
+        return "\n".join([*_aligned(table), "", *self.totals()])
+
+    def totals(self) -> list[str]:
+        """The lines below the table."""
+        N, C, H, W = self.input_shape
+        largest = self.largest_im2col
+        return [
+            f"Total params: {self.parameters:,}",
+            f"Trainable params: {self.trainable:,}",
+            f"Non-trainable params: {self.parameters - self.trainable:,}",
+            f"Input: {N}x{C}x{H}x{W}, {self.input_bytes / _MB:.2f} MB",
+            f"Forward/backward pass size (every output and its gradient): {2 * self.output_bytes / _MB:,.2f} MB",
+            f"Forward: {self.macs / 1e9:,.2f} GMAC; a training step about {6 * self.macs / 1e12:,.2f} TFLOP",
+            f"Kept for backward: {self.kept_bytes / _MB:,.1f} MB",
+            f"Predicted peak memory: training {self.training_peak / _MB:,.0f} MB, inference {self.inference_peak / _MB:,.0f} MB",
+            f"Largest im2col matrix, were it made: {largest.im2col_bytes / 1e9:.2f} GB a picture, for {largest.name}",
+        ]
+
+
+def ledger(net: Layer, input_shape: Sequence[int]) -> Ledger:
+    """The ledger of ``net`` for pictures of ``input_shape`` (N, C, H, W), in its present mode and dtype.
+
+    Raises ValueError where the picture does not fit the network, with the layer's own sentence.
+    """
+    steps = walk(net, tuple(input_shape))
+    parameters = {id(parameter): parameter for parameter in net.parameters()}.values()
+    trainable = [parameter for parameter in parameters if parameter.requires_grad]
+    return Ledger(
+        tuple(input_shape), steps[0].x.nbytes, steps,
+        sum(p.size for p in parameters), sum(p.size for p in trainable),
+        sum(p.data.nbytes for p in parameters), sum(p.data.nbytes for p in trainable),
+    )  # fmt: skip
+
+
+def _number(value: float) -> str:
+    return "" if not value else f"{value:,.1f}" if value >= 1 else f"{value:.3f}"
+
+
+def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rule = "-" * (sum(widths) + 2 * len(widths))
+    lines = []
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
+        cells += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return [lines[0], rule, *lines[1:], rule]

@@ -1,0 +1,78 @@
+"""The ``minifcn`` command: one file a command, each importing what it needs only when it runs.
+
+Exit status 0 means that the command did what was asked. An error that a user can mend is one sentence on stderr and status 2;
+``--debug`` anywhere on the line shows the traceback instead.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import typer
+
+import minifcn
+
+app = typer.Typer(
+    name="minifcn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
+    help="Fully convolutional networks by hand: step through lessons, check gradients, train on PASCAL VOC.",
+)  # fmt: skip
+
+# In the order of --help. A name without function is a group of commands (its module's ``app``).
+COMMANDS = ("demo", "train", "evaluate", "predict", "summary", "coordinates", "doctor")
+GROUPS = ("data",)
+
+
+@app.callback()
+def options(
+    debug: bool = typer.Option(False, "--debug", help="On an error show the traceback. May stand anywhere on the line."),
+) -> None:
+    """Options of all commands."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command line and exits with its status."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    mount()
+    try:
+        app([a for a in arguments if a != "--debug"], prog_name="minifcn")
+    except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
+        if debug:
+            raise
+        _leave(_sentence(error), 2)
+    except KeyboardInterrupt:
+        if debug:
+            raise
+        _leave("stopped by Ctrl-C", 130)
+
+
+def mount() -> None:
+    """Adds the commands to ``app``. Their modules are light: NumPy, Pillow and the rest come when a command runs."""
+    if app.registered_groups:
+        return  # done before
+    for name in COMMANDS:
+        app.command(name)(getattr(importlib.import_module(f"minifcn.cli.{name}"), name))
+    for name in GROUPS:
+        app.add_typer(importlib.import_module(f"minifcn.cli.{name}").app, name=name)
+
+
+def _leave(sentence: str, status: int) -> None:
+    print(f"minifcn: {sentence}", file=sys.stderr)
+    sys.stdout.flush()
+    os._exit(status) if status == 130 else sys.exit(status)
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory: use a smaller batch, a crop (--augment crop:256x256), or a narrower network (--width)"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@app.command("version", hidden=True)
+def version() -> None:
+    """The version of minifcn."""
+    print(minifcn.__version__)

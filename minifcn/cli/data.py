@@ -1,0 +1,112 @@
+"""``minifcn data check | stats | download``: is the data set what one thinks it is?"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Look at a data set, or fetch one.")
+
+_Name = Annotated[str, typer.Argument(help="shapes, voc, voc2011, idd, folder.")]
+_Root = Annotated[str | None, typer.Option(help="Where the data set lies.")]
+_Missing = Annotated[str, typer.Option(help="Listed pictures that are not there: error or skip.")]
+
+
+@app.command()
+def check(
+    name: _Name,
+    root: _Root = None,
+    splits: Annotated[str, typer.Option(help="Which splits, with commas.")] = "train,val",
+    missing: _Missing = "error",
+) -> None:
+    """Read every picture and every mask; list what is missing, damaged, out of range, or in two splits. Status 2 if anything is.
+
+    Example: minifcn data check voc --root VOCdevkit
+    """
+    from minifcn import data
+    from minifcn.cli.screen import console, table
+
+    reports = []
+    for split in splits.split(","):
+        dataset = data.build(name, root, split, missing=missing)
+        with _bar(f"reading {split}", len(dataset)) as progress:
+            reports.append(data.check(dataset, progress=progress))
+    rows = []
+    for report in reports:
+        heights, widths = zip(*report.sizes, strict=True) if report.sizes else ((0,), (0,))
+        labels = " ".join(map(str, sorted(report.labels)))
+        size = f"{min(heights)}-{max(heights)} x {min(widths)}-{max(widths)}"
+        rows.append((report.name, report.pictures, len(report.missing), len(report.problems), size, labels))
+    table("", ("split", "pictures", "missing", "damaged", "height x width", "labels"), rows)
+    for report in reports:
+        for problem in report.problems:
+            console.print(f"[red]{problem}[/]", highlight=False)
+        for ids in report.twice:
+            console.print(f"[yellow]{report.name}: the same picture under several names: {', '.join(ids)}[/]")
+    shared = data.overlaps(reports)
+    for first, second, ids in shared:
+        console.print(f"[red]{first} and {second} share {len(ids)} pictures: {', '.join(ids[:10])}[/]")
+    if shared or not all(report.ok for report in reports):
+        raise typer.Exit(2)
+    print("all pictures and masks can be used")
+
+
+@app.command()
+def stats(name: _Name, root: _Root = None, split: str = "train", missing: _Missing = "error") -> None:
+    """Count the pixels of each class, with the class weights that follow from them.
+
+    Example: minifcn data stats idd --root idd20k_lite
+    """
+    from minifcn import data
+    from minifcn.cli.screen import percent, table
+
+    dataset = data.build(name, root, split, missing=missing)
+    with _bar(f"reading {split}", len(dataset)) as progress:
+        counted = data.stats(dataset, progress=progress)
+    columns = (counted.classes, counted.pixels, counted.pictures, counted.frequencies, counted.weights)
+    table(
+        f"{dataset!r}",
+        ("class", "pixels", "pictures", "% of labelled", "1 - n/sum", "median freq."),
+        [
+            (title, f"{pixels:,}", pictures, percent(frequency), f"{weight:.4f}", f"{median:.4f}")
+            for title, pixels, pictures, frequency, weight, median in zip(
+                *columns, counted.median_frequency_weights, strict=True
+            )
+        ],
+    )
+    print(f"void: {counted.void:,} pixels")
+
+
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="voc2012, voc2011 or sbd.")],
+    root: Annotated[Path, typer.Option(help="Below which folder.")] = Path("data"),
+) -> None:
+    """Fetch a data set, check its checksum and unpack it.
+
+    Example: minifcn data download voc2012 --root data
+    """
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    from minifcn.cli.screen import console
+    from minifcn.data.download import download as fetch
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=console) as bars:
+        task = bars.add_task(name, total=None)
+        folder = fetch(name, root, lambda done, total: bars.update(task, completed=done, total=total))
+    print(f"{name} is in {folder}")
+
+
+@contextmanager
+def _bar(title: str, total: int):
+    """A progress bar; the value is a function to call after each picture."""
+    from rich.progress import Progress
+
+    from minifcn.cli.screen import console
+
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda: bars.advance(task)

@@ -1,0 +1,48 @@
+"""``minifcn demo``: the whole job in one command and two minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minifcn.cli.plan import make_plan
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the pictures and the run go.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="Of the first weights, the order of pictures, the augmentation.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Draw a small data set in VOC's format, train an FCN-8s on it, evaluate it, and say where to look.
+
+    Example: minifcn demo
+    """
+    from minifcn.cli.train import run
+
+    _clear(out)
+    plan = make_plan(
+        "scratch", data="shapes", root=str(out / "shapes"), model="fcn8s", width=0.125, epochs=16.0, batch_size=4, lr=1e-3,
+        learn_upsampling=True, seed=seed, device=device,
+    )  # fmt: skip
+    result = run(plan, out / "run")
+    print(result.message)
+    if result.interrupted:
+        raise typer.Exit(130)
+    print(
+        f"\nlook at   {out}/run/samples      picture, truth and prediction, validation after validation\n"
+        f"          {out}/run/curves.png   loss and measures\n"
+        f"then      minifcn predict {out}/run {out}/shapes/JPEGImages/*.jpg --out {out}/predicted\n"
+        f"          minifcn evaluate {out}/run --data shapes --root {out}/shapes"
+    )
+
+
+def _clear(out: Path) -> None:
+    """Makes way for a new demo where ``out`` holds an old one, and refuses to touch anything else."""
+    import shutil
+
+    if (out / "run" / "config.toml").exists() and (out / "shapes" / "shapes.json").exists():
+        shutil.rmtree(out / "run")
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ValueError(f"{out} is there already and is no earlier demo; give another folder with --out")

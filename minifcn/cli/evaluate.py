@@ -1,0 +1,81 @@
+"""``minifcn evaluate``: measures of a trained network over a data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    weights: Annotated[Path, typer.Argument(help="A run folder (its best checkpoint) or a checkpoint.")],
+    data: Annotated[str | None, typer.Option(help="shapes, voc, voc2011, idd, folder; else the run's own.")] = None,
+    root: Annotated[str | None, typer.Option(help="Where the data set lies; else the run's own.")] = None,
+    split: Annotated[str | None, typer.Option(help="Else the run's validation split.")] = None,
+    missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Print pixel accuracy, mean accuracy, mean IU, f.w. IU and every class's IU; write JSON and a confusion-matrix picture.
+
+    Example: minifcn evaluate runs/voc --data voc --root VOCdevkit --split val
+    """
+    from minifcn import training
+    from minifcn.backend import check_device
+    from minifcn.cli.screen import print_evaluation
+    from minifcn.data import Preprocessing
+    from minifcn.training.safe_file import write_text
+    from minifcn.visualize import draw_confusion
+
+    net, about = training.load_model(weights, check_device(device))
+    dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
+    if dataset.num_classes != net.config["num_classes"]:
+        raise ValueError(
+            f"{weights} scores {net.config['num_classes']} classes and the data set has {dataset.num_classes} "
+            f"({', '.join(dataset.classes)}): give the data set that it was trained for with --data and --root"
+        )
+    evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=_bar())
+    print_evaluation(evaluation, dataset.classes)
+    folder = out or (weights if weights.is_dir() else weights.parent)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "evaluation.json", json.dumps(evaluation.as_dict(dataset.classes), indent=1))
+    draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
+    print(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
+
+
+def _dataset(weights: Path, said: dict[str, str | None]):
+    """The split to evaluate: what was said, and for the rest what the run was validated on."""
+    from minifcn import data
+    from minifcn.cli.plan import Plan
+    from minifcn.training import RunFolder
+
+    run = weights if weights.is_dir() else weights.parent
+    given = {name: value for name, value in said.items() if value is not None}
+    known = RunFolder(run).read_config().get("run", {}) if (run / "config.toml").exists() else {}
+    if not known and "data" not in given:
+        raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
+    if "data" in given and given["data"] != known.get("data"):
+        known = {}  # another set: the run's root and split mean nothing there
+    plan = Plan.from_dict({**known, **given})
+    options = {"missing": plan.missing} if plan.missing != "error" else {}
+    return data.build(plan.data, plan.root, plan.val_split, **options)
+
+
+def _bar():
+    """A function (done, total) that draws a progress bar while it is called."""
+    from rich.progress import Progress
+
+    from minifcn.cli.screen import console
+
+    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
+    task = bars.add_task("evaluating", total=None)
+    bars.start()
+
+    def progress(done: int, total: int) -> None:
+        bars.update(task, completed=done, total=total)
+        if done == total:
+            bars.stop()
+
+    return progress

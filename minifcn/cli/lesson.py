@@ -1,0 +1,153 @@
+"""``minifcn lesson``: list, run, open, check and render the lessons of the course."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
+
+Number = Annotated[int, typer.Argument(help="The lesson's number, as `minifcn lesson list` shows it.", metavar="N")]
+
+
+@app.command("list")
+def list_lessons() -> None:
+    """Show all lessons, those that are written and those to come. Example: minifcn lesson list"""
+    from rich.table import Table
+
+    from minifcn.cli.screen import console
+    from minifcn.course.catalogue import LESSONS, lessons_folder
+
+    shown = Table(header_style="bold")
+    for column, justify in (("", "right"), ("lesson", "left"), ("minutes", "right"), ("about", "left")):
+        shown.add_column(column, justify=justify)
+    for one in LESSONS:
+        minutes = str(one.minutes) if one.is_written else "coming"
+        shown.add_row(f"{one.number:02}", one.title, minutes, one.about, style=None if one.is_written else "dim")
+    console.print(shown)
+    console.print(f"They are in {lessons_folder()}. Start with: minifcn lesson open 1")
+
+
+@app.command("run")
+def run_lesson(
+    number: Number,
+    pictures: Annotated[Path | None, typer.Option(help="Folder for its pictures [default: a temporary one].")] = None,
+) -> None:
+    """Run a lesson and check all that it claims. Example: minifcn lesson run 2
+
+    Shows each part's heading, what its cells print, and where its pictures are.
+    """
+    import tempfile
+    import time
+
+    from minifcn.cli.screen import console
+    from minifcn.course import runner
+    from minifcn.course.catalogue import lesson
+    from minifcn.course.runner import Shown
+    from minifcn.course.script import headings, read
+    from minifcn.visualize.showing import write
+
+    one = lesson(number)
+    script = one.script
+    folder = pictures or Path(tempfile.mkdtemp(prefix=f"minifcn-lesson-{number:02}-"))
+    began = time.perf_counter()
+
+    def echo(piece: str | Shown) -> None:
+        if isinstance(piece, str):
+            console.print(piece, end="", markup=False)
+        else:
+            path = write(piece.picture, folder, f"{one.number:02}_{piece.name}")
+            console.print(f"picture {path}: {piece.caption}", markup=False, style="cyan")
+
+    parts = [heading for cell in read(script) for heading in headings(cell)]
+    for result in runner.run(script, echo):
+        for heading in (
+            line for line in result.cell.text.splitlines() if result.cell.kind == "markdown" and line.startswith("#")
+        ):
+            console.rule(f"{parts.index(heading) + 1}/{len(parts)}  {heading.lstrip('# ')}", align="left")
+    seconds = time.perf_counter() - began
+    console.print(
+        f"\nAll {runner.claims(script)} claims of lesson {number:02} hold ({seconds:.1f} s). Its pictures are in {folder}."
+    )
+
+
+@app.command("open")
+def open_lesson(
+    number: Number,
+    script: Annotated[bool, typer.Option("--script", help="The script, in $VISUAL or $EDITOR, instead of the page.")] = False,
+) -> None:
+    """Read a lesson's page in the browser, or its script in an editor. Example: minifcn lesson open 2"""
+    import os
+    import shlex
+    import subprocess
+    import webbrowser
+
+    from minifcn.course.catalogue import lesson
+    from minifcn.course.reader import as_html
+
+    one = lesson(number)
+    typer.echo(one.script)
+    if script:
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+        if editor:
+            subprocess.run([*shlex.split(editor), str(one.script)], check=True)
+        else:
+            typer.echo("Set $VISUAL or $EDITOR to open it; VS Code, PyCharm and Spyder show its `# %%` parts as cells.")
+        return
+    page = as_html(one)
+    typer.echo(page)
+    if not webbrowser.open(page.as_uri()):
+        typer.echo("There is no browser here: open the page above yourself, or read the Markdown beside the script.")
+
+
+@app.command("check")
+def check_answers(
+    number: Number,
+    file: Annotated[Path, typer.Argument(help="Your Python file with the functions that the lesson asks for.")],
+    timeout: Annotated[float, typer.Option(help="Seconds after which your code is stopped.")] = 60,
+) -> None:
+    """Check your answers to a lesson's exercises, and hear what is wrong. Example: minifcn lesson check 2 mine.py
+
+    Status 0 when all answers are right, 1 when one is not.
+    """
+    from minifcn.cli.screen import console
+    from minifcn.course.catalogue import lesson
+    from minifcn.course.judge import check
+
+    report = check(lesson(number), file, timeout)
+    if report.printed.strip():
+        console.print(f"{file.name} printed:\n{report.printed[:4000].rstrip()}\n", markup=False, style="dim")
+    for verdict in report.verdicts:
+        mark, style = ("right", "green") if verdict.passed else ("not yet", "yellow")
+        console.print(f"[{style}]{mark:8}[/][bold]{verdict.exercise.name}[/]")
+        console.print(f"        {verdict.said}", markup=False)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+@app.command("render")
+def render_lessons(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Lessons to render [default: all that are written].")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; status 1 when a page no longer matches.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for pages and pictures [default: where the lessons are].")] = None,
+) -> None:
+    """Run lessons and write their pages and pictures. Example: minifcn lesson render --check"""
+    from minifcn.cli.screen import console
+    from minifcn.course.catalogue import lesson, lessons_folder, written
+    from minifcn.course.page import render
+    from minifcn.course.stale import differences
+
+    folder, stale = out or lessons_folder(), False
+    for one in [lesson(number) for number in numbers] if numbers else written():
+        page = render(one)
+        if not check:
+            console.print(f"{page.save(folder, one)[0]}: {len(page.pictures)} pictures", markup=False)
+            continue
+        found = differences(one, page, folder)
+        stale = stale or bool(found)
+        console.print(f"{one.name}: " + ("matches" if not found else "\n  ".join(["no longer matches", *found])), markup=False)
+    if stale:
+        console.print("Look at the differences; if they are meant, run: minifcn lesson render")
+        raise typer.Exit(1)

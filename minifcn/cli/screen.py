@@ -1,0 +1,87 @@
+"""What commands show: progress bars and tables, through Rich; one plain line after the other where there is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from minifcn.training import Progress
+from minifcn.training.validation import MEASURE_NAMES
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Prints a table: the first column is text, the others are numbers, to the right."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for index, column in enumerate(columns):
+        shown.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        shown.add_row(*map(str, row))
+    console.print(shown)
+
+
+def percent(value: float | None) -> str:
+    """0.8512 -> "85.1"; NaN or None (a class that does not occur) -> "-"."""
+    return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
+
+
+def print_evaluation(evaluation: Any, classes: Sequence[str]) -> None:
+    """The four measures beside those of the predictor that says background everywhere, and the IU of each class."""
+    matrix, floor = evaluation.matrix, evaluation.matrix.floor(0)
+    rows = [(MEASURE_NAMES[name], f"{value:.4f}", f"{floor.measures()[name]:.4f}") for name, value in matrix.measures().items()]
+    rows.append(("Jaccard index of a picture", f"{evaluation.jaccard:.4f}", ""))
+    title = f"{evaluation.pictures} pictures, loss {evaluation.loss:.4f} a pixel, {evaluation.seconds:.1f} s"
+    table(title, ("measure", "this network", "all background"), rows)
+    table(
+        "by class",
+        ("class", "IU %", "all background %", "pixels"),
+        [
+            (name, percent(iu), percent(below), f"{int(pixels):,}")
+            for name, iu, below, pixels in zip(
+                classes, matrix.per_class_iu(), floor.per_class_iu(), matrix.counts.sum(axis=1), strict=True
+            )
+        ],
+    )
+
+
+class TrainingScreen(Progress):
+    """The trainer's progress on the terminal: a bar with loss a pixel, images a second and time left."""
+
+    def __init__(self) -> None:
+        self.bars = Bars(
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
+            console=console, transient=True, disable=not console.is_terminal,
+        )  # fmt: skip
+        self.training = self.validation = None
+
+    def begin(self, iteration: int, iterations: int) -> None:
+        self.bars.start()
+        self.training = self.bars.add_task("training", total=iterations, completed=iteration, said="")
+        self.validation = self.bars.add_task("validating", total=1, visible=False, said="")
+
+    def step(self, iteration: int) -> None:
+        self.bars.update(self.training, completed=iteration)
+
+    def logged(self, row: dict[str, Any]) -> None:
+        left = row["seconds_left"]
+        said = f"loss {row['loss']:.4f}  {row['images_per_second']:.1f} images/s  {left // 60:.0f}:{left % 60:02.0f} left"
+        self.bars.update(self.training, said=said)
+        if not console.is_terminal:
+            console.print(f"iteration {row['iteration']:5d}  epoch {row['epoch']:6.2f}  {said}")
+
+    def validating(self, done: int, total: int) -> None:
+        self.bars.update(self.validation, completed=done, total=total, visible=done < total)
+
+    def validated(self, evaluation: Any, is_best: bool) -> None:
+        said = "  ".join(f"{MEASURE_NAMES[name]} {value:.4f}" for name, value in evaluation.matrix.measures().items())
+        console.print(f"validation: {said}  loss {evaluation.loss:.4f}{'  (best so far)' if is_best else ''}")
+
+    def end(self) -> None:
+        self.bars.stop()

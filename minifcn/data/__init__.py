@@ -1,0 +1,89 @@
+"""Pictures and masks: data sets, augmentation, and batches read ahead of the training step.
+
+    train = data.build("voc2012", "VOCdevkit", "train")
+    loader = data.Loader(train, batch_size=4, shuffle=True, transform=data.parse("flip,crop:320x320"))
+    for batch in loader.epoch(0):
+        batch.images, batch.labels
+
+Every part is loaded when it is first used, so that `import minifcn.data` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minifcn.data.dataset import SegmentationDataset, check_disjoint
+    from minifcn.data.folder import FolderSegmentation
+    from minifcn.data.idd import IDDSegmentation
+    from minifcn.data.images import read_image
+    from minifcn.data.loader import Batch, Loader
+    from minifcn.data.palette import colorize, decode_mask, save_mask
+    from minifcn.data.preprocessing import Preprocessing
+    from minifcn.data.report import check, overlaps, stats
+    from minifcn.data.shapes import ShapesSegmentation
+    from minifcn.data.transforms import Compose, parse
+    from minifcn.data.voc import VOCSegmentation
+
+__all__ = [
+    "Batch", "Compose", "FolderSegmentation", "IDDSegmentation", "Loader", "Preprocessing", "SegmentationDataset",
+    "ShapesSegmentation", "VOCSegmentation", "build", "check", "check_disjoint", "colorize", "decode_mask", "names",
+    "overlaps", "parse", "read_image", "save_mask", "stats",
+]  # fmt: skip
+
+_HOME = {
+    "dataset": ("SegmentationDataset", "check_disjoint"),
+    "folder": ("FolderSegmentation",),
+    "idd": ("IDDSegmentation",),
+    "images": ("read_image",),
+    "loader": ("Batch", "Loader"),
+    "palette": ("colorize", "decode_mask", "save_mask"),
+    "preprocessing": ("Preprocessing",),
+    "report": ("check", "overlaps", "stats"),
+    "shapes": ("ShapesSegmentation",),
+    "transforms": ("Compose", "parse"),
+    "voc": ("VOCSegmentation",),
+}
+
+# name on the command line -> reader, and the options that the name stands for
+_SETS: dict[str, tuple[str, dict[str, str]]] = {
+    "voc": ("VOCSegmentation", {"year": "2012"}),
+    "voc2012": ("VOCSegmentation", {"year": "2012"}),
+    "voc2011": ("VOCSegmentation", {"year": "2011"}),
+    "idd": ("IDDSegmentation", {}),
+    "folder": ("FolderSegmentation", {}),
+    "shapes": ("ShapesSegmentation", {}),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The data sets that `build` knows."""
+    return tuple(_SETS)
+
+
+def build(name: str, root: str | Path | None = None, split: str = "train", **options: Any) -> SegmentationDataset:
+    """The data set of that name: "voc2012" (or "voc"), "voc2011", "idd", "folder" or "shapes".
+
+    `root` defaults to `data`, for shapes to `data/shapes`, where they are drawn when they are not there yet.
+    `options` go to the reader: `missing="skip"` for all, `sbd_root` for VOC, `num_classes` for a folder, the
+    difficulty of `ShapesOptions` for shapes. Raises ValueError for an unknown name, and what the reader raises.
+    """
+    if name not in _SETS:
+        raise ValueError(f"data set {name!r} is not known; choose one of {', '.join(_SETS)}")
+    reader, fixed = _SETS[name]
+    if root is not None:
+        options["root"] = root
+    return __getattr__(reader)(split=split, **fixed, **options)
+
+
+def __getattr__(name: str) -> Any:
+    for module, public in _HOME.items():
+        if name in public:
+            return getattr(importlib.import_module(f"minifcn.data.{module}"), name)
+    raise AttributeError(f"module 'minifcn.data' has no attribute {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,153 @@
+"""PASCAL VOC and SBD from their own sites: fetched with checksum, continued where it stopped, unpacked whole or not.
+
+An archive grows as `<name>.part` and gets its name when its MD5 is right; it is unpacked into a temporary folder, and
+the set is moved to its place when all of it is there. So whatever bears its final name is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+Progress = Callable[[int, int | None], None]
+_PIECE = 1 << 20  # bytes read at a time
+_TIMEOUT = 30  # seconds without a byte
+
+
+class Archive(NamedTuple):
+    """Where an archive is, its MD5, the folder in it, and what that folder becomes below the root."""
+
+    url: str
+    md5: str
+    folder: str
+    target: str
+
+    @property
+    def filename(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+_VOC = "http://host.robots.ox.ac.uk/pascal/VOC"
+_SBD = "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours"
+ARCHIVES = {
+    "voc2012": Archive(
+        f"{_VOC}/voc2012/VOCtrainval_11-May-2012.tar",
+        "6cd6e144f989b92b3379bac3b3de84fd",
+        "VOCdevkit/VOC2012",
+        "VOCdevkit/VOC2012",
+    ),
+    "voc2011": Archive(
+        f"{_VOC}/voc2011/VOCtrainval_25-May-2011.tar",
+        "6c3384ef61512963050cb5d687e5bf1e",
+        "TrainVal/VOCdevkit/VOC2011",
+        "VOCdevkit/VOC2011",
+    ),
+    "sbd": Archive(f"{_SBD}/benchmark.tgz", "82b4d87ceb2ed10f6038a1cba92111cb", "benchmark_RELEASE", "benchmark_RELEASE"),
+}
+
+
+def download(name: str, root: str | Path = "data", progress: Progress | None = None) -> Path:
+    """Fetches and unpacks "voc2012", "voc2011" or "sbd" below `root` and returns the set's folder.
+
+    What is there already is not fetched again: neither the set nor its archive, which may have been put into `root` by
+    other means and stays there. `progress(done, total)` is told the bytes fetched so far, and the whole where it is
+    known. Raises ValueError for an unknown name, a wrong checksum or a damaged archive, ConnectionError without a
+    network, OSError for a full disk.
+    """
+    if name not in ARCHIVES:
+        raise ValueError(f"{name!r} cannot be downloaded; choose one of {', '.join(ARCHIVES)}")
+    archive, root = ARCHIVES[name], Path(root).expanduser()
+    target = root / archive.target
+    if target.exists():
+        return target
+    root.mkdir(parents=True, exist_ok=True)
+    path = root / archive.filename
+    if path.exists():
+        check_md5(path, archive.md5)
+    else:
+        fetch(archive.url, path, archive.md5, progress)
+    unpack(path, archive.folder, target)
+    return target
+
+
+def fetch(url: str, path: Path, md5: str, progress: Progress | None = None) -> None:
+    """Writes what `url` holds to `path`, going on where an earlier try stopped; see `download` for what it raises."""
+    part = path.with_name(path.name + ".part")
+    try:
+        _fetch_rest(url, part, progress)
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
+        reason = getattr(error, "reason", None) or error or type(error).__name__
+        raise ConnectionError(
+            f"{url} could not be fetched ({reason}); run this again to go on where it stopped, or put the file at {path} "
+            f"by other means"
+        ) from error
+    try:
+        check_md5(part, md5)
+    except ValueError:
+        part.unlink()  # going on from wrong bytes would never end well
+        raise
+    os.replace(part, path)
+
+
+def _fetch_rest(url: str, part: Path, progress: Progress | None) -> None:
+    """Appends what is missing of `url` to `part`, or all of it where the server cannot start in the middle."""
+    done = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "minifcn"} | ({"Range": f"bytes={done}-"} if done else {})
+    try:
+        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing; the checksum will tell
+        raise
+    with response:
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            done = 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        with part.open("ab" if done else "wb") as file:
+            while piece := response.read(_PIECE):
+                file.write(piece)
+                done += len(piece)
+                if progress is not None:
+                    progress(done, total)
+    if total is not None and done < total:
+        raise ConnectionError(f"the server stopped after {done} of {total} bytes")
+
+
+def check_md5(path: Path, md5: str) -> None:
+    """Raises ValueError where the file's MD5 is another."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    if found != md5:
+        raise ValueError(f"{path}: the checksum (MD5) is {found} instead of {md5}; remove the file and fetch it again")
+
+
+def unpack(path: Path, folder: str, target: Path) -> None:
+    """Unpacks a tar archive and moves its `folder` to `target`, all of it or nothing.
+
+    Files may only land below the temporary folder (tarfile's `data` filter). Raises ValueError where the archive is
+    damaged, wants to write elsewhere, or lacks `folder`.
+    """
+    if not hasattr(tarfile, "data_filter"):
+        raise OSError("archives are unpacked safely by Python 3.11.4 and newer only; update Python")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=target.parent))
+    try:
+        with tarfile.open(path) as tar:
+            tar.extractall(temporary, filter="data")
+        if not (temporary / folder).is_dir():
+            raise ValueError(f"{path}: the archive has no folder {folder}; is it another one under that name?")
+        os.replace(temporary / folder, target)
+    except (tarfile.TarError, EOFError) as error:
+        raise ValueError(f"{path}: the archive cannot be unpacked ({error}); remove it and fetch it again") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""PASCAL VOC 2011 and 2012 segmentation, in VOC's own layout, with the extra masks of SBD.
+
+    VOCdevkit/VOC2012/JPEGImages/<id>.jpg
+                      SegmentationClass/<id>.png            palette PNG, labels 0 .. 20 and void 255
+                      SegmentationClassAug/<id>.png         SBD's masks as PNG, where somebody converted them
+                      ImageSets/Segmentation/<split>.txt    one id a line
+    benchmark_RELEASE/dataset/{train,val}.txt, cls/<id>.mat     SBD (Hariharan et al., ICCV 2011) as it is distributed
+
+Splits are `train`, `val`, `trainval`, any other list in ImageSets/Segmentation, the path of a list file, and
+
+    train_aug    VOC's train and all of SBD, less VOC's val: the 10582 pictures most papers train on
+    sbd_train    SBD's train, the 8498 pictures that the FCN authors trained on
+    seg11valid   VOC2011's val less SBD's train, the 736 pictures that the FCN authors measured on
+
+each from its list in ImageSets/Segmentation or, where there is none, worked out from the lists of VOC and SBD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from minifcn.data.dataset import Sample, SegmentationDataset, present, read_list
+from minifcn.data.palette import VOC_CLASSES, check_labels
+
+YEARS = ("2012", "2011")
+
+
+class VOCSegmentation(SegmentationDataset):
+    """A split of VOC segmentation, or of any set in VOC's layout.
+
+    `root` is VOC2012, the VOCdevkit around it or the folder around that; `sbd_root` is where SBD lies (default:
+    beside them). Pictures of `train_aug` and `sbd_train` keep VOC's own mask where they have one, since SBD's
+    outlines are coarser and know no void. With `missing="skip"` pictures that are not there are left out instead of
+    raising FileNotFoundError. Raises ValueError for an unknown split or an empty list.
+    """
+
+    def __init__(
+        self,
+        root: str | Path = "data",
+        split: str = "train",
+        year: str = "2012",
+        *,
+        sbd_root: str | Path | None = None,
+        missing: str = "error",
+        classes: Sequence[str] = VOC_CLASSES,
+    ) -> None:
+        self.root = find_root(root, year)
+        self.sbd_root = sbd_root
+        ids, source = self._ids(split)
+        mask_folders = self._mask_folders(Path(split).stem)
+        samples = [Sample(id, self.root / "JPEGImages" / f"{id}.jpg", _first_there(mask_folders, id)) for id in ids]
+        there, absent = present(samples, source, missing)
+        super().__init__(f"{self.root.name} {split}", there, classes, missing=absent)
+
+    def read_label(self, index: int) -> np.ndarray:
+        path = self.samples[index].label
+        if path.suffix != ".mat":
+            return super().read_label(index)
+        labels = read_sbd_mask(path)
+        check_labels(labels, self.num_classes, str(path))
+        return labels
+
+    def _ids(self, split: str) -> tuple[list[str], Path | str]:
+        """The ids of a split, and the list or rule that they come from."""
+        lists = self.root / "ImageSets" / "Segmentation"
+        if split.endswith(".txt"):
+            path = Path(split) if Path(split).exists() else self.root / split
+        else:
+            path = lists / f"{split}.txt"
+        if path.exists():
+            return _read_ids(path), path
+        if split == "train_aug":
+            own, val = _read_ids(lists / "train.txt"), _read_ids(lists / "val.txt")
+            return _less([*own, *self._sbd_ids("train"), *self._sbd_ids("val")], val), "VOC train + SBD - VOC val"
+        if split == "sbd_train":
+            return self._sbd_ids("train"), "SBD train"
+        if split == "seg11valid":
+            return _less(self._voc2011_val(), self._sbd_ids("train")), "VOC2011 val - SBD train"
+        known = ", ".join(sorted(path.stem for path in lists.glob("*.txt"))) or "none"
+        raise ValueError(
+            f"{split!r} is no split of {self.root}; its lists are {known}; also possible are train_aug, sbd_train and "
+            f"seg11valid (with SBD) and the path of a list file"
+        )
+
+    def _voc2011_val(self) -> list[str]:
+        """VOC2011's val, whose pictures are all in VOC2012 as well."""
+        if self.root.name == "VOC2011":
+            return _read_ids(self.root / "ImageSets" / "Segmentation" / "val.txt")
+        around = self.root.parent
+        tried = [base / "VOC2011" for base in (around, around.parent / "TrainVal" / "VOCdevkit")]
+        for folder in tried:
+            if (path := folder / "ImageSets" / "Segmentation" / "val.txt").exists():
+                return _read_ids(path)
+        raise FileNotFoundError(
+            f"seg11valid is worked out from VOC2011's val, which was looked for in {' and '.join(map(str, tried))}; put "
+            f"VOC2011 there, or the list itself, seg11valid.txt, into {self.root / 'ImageSets' / 'Segmentation'}"
+        )
+
+    def _sbd_ids(self, split: str) -> list[str]:
+        return _read_ids(self._sbd_folder() / f"{split}.txt")
+
+    def _sbd_folder(self) -> Path:
+        """The folder with SBD's train.txt, val.txt and cls/."""
+        tried = self._sbd_candidates()
+        for folder in tried:
+            if (folder / "train.txt").exists() and (folder / "cls").is_dir():
+                return folder
+        raise FileNotFoundError(
+            f"SBD was not found: looked for train.txt and cls/ in {', '.join(map(str, tried))}; fetch SBD and give its "
+            f"folder as sbd_root, or put a list of the split into {self.root / 'ImageSets' / 'Segmentation'}"
+        )
+
+    def _sbd_candidates(self) -> list[Path]:
+        if self.sbd_root is not None:
+            return [Path(self.sbd_root) / below for below in ("", "dataset", "benchmark_RELEASE/dataset")]
+        return [base / "benchmark_RELEASE" / "dataset" for base in (self.root, *self.root.parents[:2])]
+
+    def _mask_folders(self, split: str) -> list[tuple[Path, str]]:
+        """Where to look for a mask, first choice first, with the files' suffix."""
+        folders = [(self.root / "SegmentationClass", ".png")]
+        if split.startswith(("train_aug", "trainaug", "sbd")):
+            folders += [(self.root / "SegmentationClassAug", ".png")]
+            folders += [(candidate / "cls", ".mat") for candidate in self._sbd_candidates()]
+        return folders
+
+
+def find_root(root: str | Path, year: str = "2012") -> Path:
+    """The folder that holds JPEGImages and ImageSets, from it or from a folder up to three levels above it.
+
+    Raises FileNotFoundError that says what was looked for.
+    """
+    if str(year) not in YEARS:
+        raise ValueError(f"VOC year {year!r} is not possible; choose {' or '.join(YEARS)}")
+    below = ("", f"VOC{year}", f"VOCdevkit/VOC{year}", f"TrainVal/VOCdevkit/VOC{year}")
+    tried = [Path(root).expanduser() / folder for folder in below]
+    for folder in tried:
+        if (folder / "JPEGImages").is_dir() and (folder / "ImageSets" / "Segmentation").is_dir():
+            return folder
+    raise FileNotFoundError(
+        f"VOC{year} was not found: looked for JPEGImages/ and ImageSets/Segmentation/ in {', '.join(map(str, tried))}; "
+        f"give the folder of VOC{year} or of VOCdevkit as root, or download the set"
+    )
+
+
+def read_sbd_mask(path: Path) -> np.ndarray:
+    """The labels of one of SBD's cls/<id>.mat, (H, W) uint8, without void. Needs SciPy (ImportError without it)."""
+    try:
+        from scipy.io import loadmat
+    except ImportError:
+        raise ImportError(
+            f"{path}: SBD's .mat masks are read with SciPy, which is not installed; run `pip install scipy`, or put the "
+            f"masks as PNG into SegmentationClassAug/"
+        ) from None
+    return np.ascontiguousarray(loadmat(path)["GTcls"][0]["Segmentation"][0], np.uint8)
+
+
+def _read_ids(path: Path) -> list[str]:
+    """Ids of a list. Some lists of train_aug name files (`/JPEGImages/<id>.jpg ...`); the id is in the file's name."""
+    return [line.split()[0].rsplit("/", 1)[-1].removesuffix(".jpg") for line in read_list(path)]
+
+
+def _less(ids: Iterable[str], without: Iterable[str]) -> list[str]:
+    """The sorted set of ids that are not in `without`."""
+    return sorted(set(ids) - set(without))
+
+
+def _first_there(folders: Sequence[tuple[Path, str]], id: str) -> Path:
+    """The first of the folders' files that exists, else the first."""
+    paths = [folder / f"{id}{suffix}" for folder, suffix in folders]
+    return next((path for path in paths if path.exists()), paths[0])

@@ -1,0 +1,37 @@
+"""The mathematics: each operation's forward and backward side by side, as pure functions.
+
+A forward ``f(x, ...)`` returns ``(y, cache)``; its backward ``f_backward(dy, cache)`` returns the gradients of the loss
+with respect to what went in, given ``dy``, the gradient with respect to what came out. Nothing is hidden in between.
+
+    y, cache = conv2d(x, weight, bias, padding=1)
+    dx, dweight, dbias = conv2d_backward(dy, cache)
+
+Names, arguments, defaults and layouts are those of ``torch.nn.functional``: images (N, C, H, W), weights (O, C/G, KH, KW).
+"""
+
+from minifcn.functional.activation import relu, relu_backward
+from minifcn.functional.batch_norm import batch_norm, batch_norm_backward
+from minifcn.functional.conv import conv2d, conv2d_backward
+from minifcn.functional.conv_transpose import conv_transpose2d, conv_transpose2d_backward
+from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backward, log_softmax, softmax
+from minifcn.functional.dropout import dropout, dropout_backward
+from minifcn.functional.pool import (
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    avg_pool2d,
+    avg_pool2d_backward,
+    max_pool2d,
+    max_pool2d_backward,
+    max_pool2d_indices,
+    max_unpool2d,
+    max_unpool2d_backward,
+)
+from minifcn.functional.resize import interpolate, interpolate_backward
+
+__all__ = [
+    "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
+    "batch_norm_backward", "conv2d", "conv2d_backward", "conv_transpose2d", "conv_transpose2d_backward",
+    "cross_entropy", "cross_entropy_backward", "dropout", "dropout_backward", "interpolate", "interpolate_backward",
+    "log_softmax", "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward",
+    "relu", "relu_backward", "softmax",
+]  # fmt: skip

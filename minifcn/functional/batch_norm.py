@@ -1,0 +1,130 @@
+"""Batch normalisation: each channel is shifted and scaled to mean 0 and variance 1, then to a learnt scale and shift.
+
+    x̂ = (x − mean) / sqrt(var + eps),    y = weight · x̂ + bias
+
+In training the statistics are those of the batch, so every x moves every y of its channel, and dx has three terms:
+
+    dx = weight / sqrt(var + eps) · ( dy − mean(dy) − x̂ · mean(dy · x̂) )
+
+the direct path, the path through the mean and the path through the variance. In evaluation the running statistics are
+constants and the last two terms vanish.
+
+Source: Ioffe and Szegedy, "Batch normalization", 2015, algorithms 1 and 2, and section 3 for the gradients.
+"""
+
+from __future__ import annotations
+
+from minifcn import kernels
+from minifcn.backend import Array, get_xp
+from minifcn.functional.arguments import check_bias, check_floating, check_gradient
+
+
+def batch_norm(
+    x: Array, running_mean: Array | None, running_var: Array | None, weight: Array | None = None, bias: Array | None = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> tuple[Array, tuple]:  # fmt: skip
+    """x (N, C, ...) -> y of the same shape and the cache; running statistics, weight and bias are (C,) or None.
+
+    In training the running statistics move by ``momentum`` towards the batch's, in place; the running variance is the
+    unbiased one (divided by M − 1 for M values a channel), while x̂ uses the biased one (M), as in PyTorch.
+    Raises ValueError when a training batch has one value a channel: its variance is always 0.
+    """
+    _check(x, running_mean, running_var, weight, bias, training)
+    xp = get_xp(x)
+    x3 = x.reshape(*x.shape[:2], -1)  # (N, C, H*W)
+    if training:
+        mean, var = _statistics(x3)
+        _update_running(running_mean, running_var, mean, var, x.size // x.shape[1], momentum)
+    else:
+        mean, var = running_mean.copy(), running_var
+    inv_std = 1 / xp.sqrt(var + x.dtype.type(eps))  # (C,)
+    scale = inv_std if weight is None else weight * inv_std
+    y3 = xp.empty_like(x3)
+
+    def normalise(at: tuple[slice, slice]) -> None:
+        channels = at[1]
+        shifted = x3[:, channels] - mean[channels, None]  # (N, c, H*W)
+        xp.multiply(shifted, scale[channels, None], out=y3[:, channels])
+        if bias is not None:
+            y3[:, channels] += bias[channels, None]
+
+    kernels.over_blocks(normalise, x3, axes=(1,))
+    return y3.reshape(x.shape), (x, mean, inv_std, weight, bias is not None, training)
+
+
+def batch_norm_backward(
+    dy: Array, cache: tuple, needs: tuple[bool, bool, bool] = (True, True, True)
+) -> tuple[Array | None, Array | None, Array | None]:
+    """dy (N, C, ...) -> dx of the same shape, dweight, dbias (C,); None where the forward had none or ``needs`` says so."""
+    x, mean, inv_std, weight, has_bias, training = cache
+    check_gradient("batch_norm_backward", dy, x.shape)
+    xp = get_xp(dy)
+    x3, dy3 = (array.reshape(*x.shape[:2], -1) for array in (x, dy))  # (N, C, H*W)
+    M = x.size // x.shape[1]  # values a channel
+    scale = inv_std if weight is None else weight * inv_std
+    dweight, dbias = xp.empty_like(inv_std), xp.empty_like(inv_std)
+    dx3 = xp.empty_like(dy3) if needs[0] else None
+
+    def channels_backward(at: tuple[slice, slice]) -> None:
+        channels = at[1]
+        x_hat = (x3[:, channels] - mean[channels, None]) * inv_std[channels, None]  # (N, c, H*W)
+        dweight[channels] = _channel_sum(dy3[:, channels] * x_hat)
+        dbias[channels] = _channel_sum(dy3[:, channels])
+        if not needs[0]:
+            return
+        dx = dy3[:, channels]
+        if training:
+            x_hat *= (dweight[channels] / M)[:, None]
+            dx = dx - (dbias[channels] / M)[:, None]
+            dx -= x_hat
+        xp.multiply(dx, scale[channels, None], out=dx3[:, channels])
+
+    kernels.over_blocks(channels_backward, dy3, axes=(1,))
+    return (
+        dx3.reshape(x.shape) if needs[0] else None,
+        dweight if needs[1] and weight is not None else None,
+        dbias if needs[2] and has_bias else None,
+    )
+
+
+def _statistics(x3: Array) -> tuple[Array, Array]:
+    """x3 (N, C, H*W) -> mean and biased variance (C,), in two passes: the second subtracts the mean first."""
+    xp = get_xp(x3)
+    M = x3.size // x3.shape[1]
+    mean, var = xp.empty(x3.shape[1], x3.dtype), xp.empty(x3.shape[1], x3.dtype)
+
+    def channel_statistics(at: tuple[slice, slice]) -> None:
+        channels = at[1]
+        mean[channels] = _channel_sum(x3[:, channels]) / M
+        centred = x3[:, channels] - mean[channels, None]
+        var[channels] = _channel_sum(centred * centred) / M
+
+    kernels.over_blocks(channel_statistics, x3, axes=(1,))
+    return mean, var
+
+
+def _channel_sum(values: Array) -> Array:
+    """(N, c, H*W) -> (c,). Pixels first: NumPy adds a contiguous axis pairwise, which keeps float32 sums accurate."""
+    return values.sum(axis=2).sum(axis=0)
+
+
+def _update_running(running_mean, running_var, mean, var, M: int, momentum: float) -> None:
+    for running, batch in ((running_mean, mean), (running_var, var * (M / (M - 1)))):
+        if running is not None:
+            running *= 1 - momentum
+            running += momentum * batch
+
+
+def _check(x, running_mean, running_var, weight, bias, training: bool) -> None:
+    check_floating("batch_norm", x=x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if x.ndim < 2 or 0 in x.shape:
+        raise ValueError(f"batch_norm: x has shape {x.shape}; it must be (N, C, ...) and not empty")
+    C = x.shape[1]
+    for name, array in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight)):
+        if array is not None and array.shape != (C,):
+            raise ValueError(f"batch_norm: {name} has shape {array.shape}; x {x.shape} has {C} channels, so it must be ({C},)")
+    check_bias("batch_norm", bias, C)
+    if training and x.size == C:
+        raise ValueError(f"batch_norm: x {x.shape} has one value a channel, whose variance is always 0; use a larger batch")
+    if not training and (running_mean is None or running_var is None):
+        raise ValueError("batch_norm: evaluation needs running_mean and running_var; give them, or set training=True")

@@ -1,0 +1,50 @@
+"""Convolution, as every deep-learning framework means it: cross-correlation, the kernel is not flipped.
+
+    y[n, o, oh, ow] = bias[o] + sum over c, kh, kw of  x[n, c, oh·SH + kh·DH − PH, ow·SW + kw·DW − PW] · weight[o, c, kh, kw]
+
+Every output is a sum of products of one x and one weight, so each gradient is the same sum read from another side:
+``dx`` collects, for each input, all outputs that it went into (a transposed convolution of dy); ``dweight`` collects, for
+each weight, all places where it was used (a correlation of x with dy). How these sums are computed fast is the business of
+:mod:`minifcn.kernels`; the rung ``loops`` there is this formula as seven loops.
+
+Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016, sections 2 and 4.
+"""
+
+from __future__ import annotations
+
+from minifcn import kernels
+from minifcn.backend import Array
+from minifcn.functional.arguments import check_bias, check_floating, check_gradient
+
+Pair = int | tuple[int, int]
+
+
+def conv2d(
+    x: Array, weight: Array, bias: Array | None = None,
+    stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
+) -> tuple[Array, tuple]:  # fmt: skip
+    """x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) -> y (N, O, OH, OW) and the cache for :func:`conv2d_backward`.
+
+    OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises ValueError when the sizes do not fit.
+    """
+    check_floating("conv2d", x=x, weight=weight, bias=bias)
+    geometry = kernels.Geometry.of(x.shape, weight.shape, stride, padding, dilation, groups)
+    check_bias("conv2d", bias, geometry.O)
+    y = kernels.forward(x, weight, bias, geometry)  # (N, O, OH, OW)
+    return y, (x, weight, bias is not None, geometry)
+
+
+def conv2d_backward(
+    dy: Array, cache: tuple, needs: tuple[bool, bool, bool] = (True, True, True)
+) -> tuple[Array | None, Array | None, Array | None]:
+    """dy (N, O, OH, OW) -> dx (N, C, H, W), dweight (O, C/G, KH, KW), dbias (O,), each None where ``needs`` says so.
+
+    dbias is also None for a convolution without bias. ``needs`` is PyTorch's ``output_mask``: a frozen layer, or the first
+    one of a network, leaves out the sums that nobody will read.
+    """
+    x, weight, has_bias, geometry = cache
+    check_gradient("conv2d_backward", dy, (geometry.N, geometry.O, geometry.OH, geometry.OW))
+    dx = kernels.input_gradient(dy, weight, geometry) if needs[0] else None
+    dweight = kernels.weight_gradient(x, dy, geometry) if needs[1] else None
+    dbias = dy.sum(axis=(0, 2, 3)) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
+    return dx, dweight, dbias

@@ -1,0 +1,123 @@
+"""Softmax cross-entropy over pixels, with a void label.
+
+    p = softmax(scores),    loss of one pixel = −w[label] · log p[label],    dscores = w[label] · (p − one-hot(label))
+
+A pixel labelled ``ignore_index`` (VOC's void, 255) has loss 0 and gradient 0, and is not counted by the mean, which divides by
+the sum of the weights of the pixels that count.
+
+Source: Bridle 1990 for the softmax; Long, Shelhamer and Darrell 2015, section 3.4 for the loss over pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn.backend import Array, get_xp
+from minifcn.functional.arguments import check_floating
+
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def log_softmax(scores: Array) -> Array:
+    """scores (N, C, ...) -> log-probabilities of the same shape, over axis 1.
+
+    The largest score is subtracted first: the result is the same, and exp can no longer overflow.
+    """
+    xp = get_xp(scores)
+    log_p = scores - scores.max(axis=1, keepdims=True)  # (N, C, ...)
+    log_p -= xp.log(xp.exp(log_p).sum(axis=1, keepdims=True))  # (N, 1, ...)
+    return log_p
+
+
+def softmax(scores: Array) -> Array:
+    """scores (N, C, ...) -> probabilities of the same shape that sum to 1 over axis 1."""
+    return get_xp(scores).exp(log_softmax(scores))
+
+
+def cross_entropy(
+    scores: Array, labels: Array, weight: Array | None = None, ignore_index: int | None = 255,
+    reduction: str = "mean", label_smoothing: float = 0.0,
+) -> tuple[Array, tuple]:  # fmt: skip
+    """scores (N, C, ...) floating, labels (N, ...) integers -> loss and the cache.
+
+    The loss is one number, or (N, ...) with reduction "none". ``weight`` (C,) weighs classes. ``label_smoothing`` ε mixes the
+    one-hot target with ε/C of every class. A "mean" over void alone is 0 with gradient 0 (PyTorch says NaN): a crop
+    without a labelled pixel teaches nothing and should not stop a training run.
+    """
+    _check(scores, labels, weight, ignore_index, reduction, label_smoothing)
+    xp = get_xp(scores)
+    N, C = scores.shape[:2]
+    log_p = log_softmax(scores).reshape(N, C, -1)  # (N, C, L), L pixels
+    labels = labels.reshape(N, -1)  # (N, L)
+    counted = labels != ignore_index if ignore_index is not None else xp.ones(labels.shape, bool)  # (N, L)
+    safe = xp.where(counted, labels, 0).astype(np.intp)  # void points at class 0, and then counts 0
+    class_weight = xp.ones(C, scores.dtype) if weight is None else weight  # (C,)
+    pixel_weight = class_weight[safe] * counted  # (N, L)
+
+    losses = -(1 - label_smoothing) * pixel_weight * xp.take_along_axis(log_p, safe[:, None], axis=1)[:, 0]  # (N, L)
+    if label_smoothing:
+        losses -= label_smoothing / C * counted * xp.einsum("c,ncl->nl", class_weight, log_p)
+    divisor = _divisor(pixel_weight) if reduction == "mean" else scores.dtype.type(1)
+    loss = losses.reshape(N, *scores.shape[2:]) if reduction == "none" else losses.sum() / divisor
+    return loss, (log_p, safe, counted, pixel_weight, class_weight, label_smoothing, divisor, reduction, scores.shape)
+
+
+def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
+    """dloss, one number or (N, ...) as the loss was -> dscores (N, C, ...)."""
+    log_p, safe, counted, pixel_weight, class_weight, smoothing, divisor, reduction, shape = cache
+    xp = get_xp(log_p)
+    dloss = xp.asarray(dloss, log_p.dtype)
+    if dloss.shape != ((shape[0], *shape[2:]) if reduction == "none" else ()):
+        raise ValueError(f"cross_entropy_backward: dloss has shape {dloss.shape}; it must have the loss's own shape")
+    dlosses = (dloss.reshape(safe.shape) if reduction == "none" else dloss) / divisor  # (N, L) or one number
+
+    target = (1 - smoothing) * pixel_weight  # (N, L): the weight on the pixel's own class
+    total = target  # (N, L): the weight on all classes together
+    if smoothing:
+        total = total + smoothing / shape[1] * class_weight.sum() * counted
+    dscores = xp.exp(log_p)  # (N, C, L)
+    dscores *= (total * dlosses)[:, None]  # (N, 1, L)
+    if smoothing:
+        dscores -= smoothing / shape[1] * class_weight[:, None] * (counted * dlosses)[:, None]
+    rows, pixels = xp.ogrid[: safe.shape[0], : safe.shape[1]]
+    dscores[rows, safe, pixels] -= target * dlosses  # one entry a pixel, so nothing is added twice
+    return dscores.reshape(shape)
+
+
+def _divisor(pixel_weight: Array) -> Array:
+    """The sum of the weights, or 1 where it is 0 (then the loss above it is 0 too)."""
+    total = pixel_weight.sum()
+    return total + (total == 0)
+
+
+def _check(scores, labels, weight, ignore_index, reduction: str, label_smoothing: float) -> None:
+    check_floating("cross_entropy", scores=scores, weight=weight)
+    if scores.ndim < 2 or 0 in scores.shape:
+        raise ValueError(f"cross_entropy: scores have shape {scores.shape}; they must be (N, C, ...) and not empty")
+    if getattr(labels, "dtype", None) is None or labels.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: labels have dtype {getattr(labels, 'dtype', type(labels))}; they must be integers")
+    N, C = scores.shape[:2]
+    if labels.shape != (N, *scores.shape[2:]):
+        raise ValueError(
+            f"cross_entropy: scores {scores.shape} need labels {(N, *scores.shape[2:])}, an integer a pixel; got {labels.shape}"
+        )
+    if weight is not None and weight.shape != (C,):
+        raise ValueError(f"cross_entropy: weight has shape {weight.shape}; it must be ({C},), one number a class")
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"cross_entropy: reduction={reduction!r}; possible are {', '.join(REDUCTIONS)}")
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be from 0 to 1")
+    if get_xp(labels) is np:  # on a GPU this look would make the device wait; labels are checked as they are read, too
+        _check_range(labels, C, ignore_index)
+
+
+def _check_range(labels: np.ndarray, C: int, ignore_index: int | None) -> None:
+    wrong = (labels < 0) | (labels >= C)
+    if ignore_index is not None:
+        wrong &= labels != ignore_index
+    if wrong.any():
+        values = np.unique(labels[wrong])[:5].tolist()
+        cause = "; labels contain 255 but ignore_index is not 255" if 255 in values else ""
+        raise ValueError(
+            f"cross_entropy: labels contain {values}; possible are 0..{C - 1} and ignore_index={ignore_index}{cause}"
+        )

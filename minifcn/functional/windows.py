@@ -1,0 +1,97 @@
+"""Where the windows of a pooling lie: the arithmetic that forward, backward and the indices share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from minifcn.kernels.geometry import pair
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows of KH x KW taps, DH x DW apart, every SH x SW pixels of a picture H x W padded by PH x PW."""
+
+    H: int
+    W: int
+    KH: int
+    KW: int
+    SH: int
+    SW: int
+    PH: int
+    PW: int
+    DH: int
+    DW: int
+    ceil_mode: bool
+
+    @classmethod
+    def of(cls, function: str, x_shape, kernel_size, stride, padding, dilation, ceil_mode) -> Windows:
+        """The windows, or ValueError with the sentence that says which option does not fit."""
+        kernel = pair(kernel_size, "kernel_size", 1)
+        strides = kernel if stride is None else pair(stride, "stride", 1)
+        pads, steps = pair(padding, "padding", 0), pair(dilation, "dilation", 1)
+        if any(P > K // 2 for P, K in zip(pads, kernel, strict=True)):
+            raise ValueError(
+                f"{function}: padding={padding} must be at most half of kernel_size={kernel_size}: more makes empty windows"
+            )
+        windows = cls(*x_shape[2:], *kernel, *strides, *pads, *steps, bool(ceil_mode))
+        if min(windows.output_size) < 1:
+            raise ValueError(
+                f"{function}: a {x_shape[2]}x{x_shape[3]} picture is smaller than one window (kernel_size={kernel_size}, "
+                f"padding={padding}, dilation={dilation}); use a larger picture or fewer poolings"
+            )
+        return windows
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """(OH, OW)."""
+        return (
+            self._count(self.H, self.KH, self.SH, self.PH, self.DH),
+            self._count(self.W, self.KW, self.SW, self.PW, self.DW),
+        )
+
+    def _count(self, n: int, K: int, S: int, P: int, D: int) -> int:
+        room = n + 2 * P - D * (K - 1) - 1
+        if room < 0 and not self.ceil_mode:
+            return 0
+        count = (-(-room // S) if self.ceil_mode else room // S) + 1
+        if self.ceil_mode and (count - 1) * S >= n + P:
+            count -= 1  # the last window would start in the padding on the right
+        return count
+
+    def axes(self) -> list[tuple[int, np.ndarray, int, int]]:
+        """For rows, then columns: the picture's size, the windows' starts (negative inside the padding), kernel, padding."""
+        OH, OW = self.output_size
+        return [
+            (self.H, np.arange(OH) * self.SH - self.PH, self.KH, self.PH),
+            (self.W, np.arange(OW) * self.SW - self.PW, self.KW, self.PW),
+        ]
+
+    def first_tap(self) -> np.ndarray:
+        """(OH, OW): for each window the first tap kh·KW + kw that lies inside the picture."""
+        (_, rows, _, _), (_, columns, _, _) = self.axes()
+        first_h, first_w = np.maximum(-(rows // self.DH), 0), np.maximum(-(columns // self.DW), 0)  # ceil(-start / D)
+        return first_h[:, None] * self.KW + first_w
+
+    def taps(self) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
+        """(tap, outputs, inputs): tap kh·KW + kw of the windows ``y[outputs]`` reads the pixels ``x[inputs]``.
+
+        Windows whose tap lies in the padding are left out, so nothing ever has to be padded.
+        """
+        OH, OW = self.output_size
+        rows = [_reach(kh * self.DH - self.PH, self.SH, self.H, OH) for kh in range(self.KH)]
+        columns = [_reach(kw * self.DW - self.PW, self.SW, self.W, OW) for kw in range(self.KW)]
+        for kh, (out_h, in_h) in enumerate(rows):
+            for kw, (out_w, in_w) in enumerate(columns):
+                if out_h.start < out_h.stop and out_w.start < out_w.stop:
+                    yield kh * self.KW + kw, (..., out_h, out_w), (..., in_h, in_w)
+
+
+def _reach(offset: int, S: int, n_in: int, n_out: int) -> tuple[slice, slice]:
+    """The outputs o with 0 <= o·S + offset < n_in, and the inputs o·S + offset that they read."""
+    low = max(0, -(offset // S))  # ceil(-offset / S)
+    high = max(low, min(n_out, (n_in - 1 - offset) // S + 1))
+    start = low * S + offset
+    return slice(low, high), slice(start, start + (high - low) * S - S + 1 if high > low else start, S)

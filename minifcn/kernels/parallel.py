@@ -1,0 +1,281 @@
+"""Work on all cores: a pool of threads, with BLAS held to one thread inside it.
+
+NumPy releases the interpreter lock in copies, ufuncs and matrix products, so plain Python threads use all cores.
+Cutting the *whole* operation into tasks beats a threaded BLAS, because everything around the product is parallel too,
+because each task's arrays stay in its core's cache, and because OpenBLAS's own threads spin for tens of milliseconds
+after each product and take the core from whoever comes next.
+
+Two rules make results independent of the number of threads, bit for bit:
+
+1. the cut into tasks depends on shapes only, never on the number of threads;
+2. inside a task BLAS runs on one thread (OpenBLAS adds in another order when it has two).
+"""
+
+from __future__ import annotations
+
+import contextvars
+import itertools
+import math
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import get_xp
+from minifcn.kernels.scratch import TASKS
+
+_BLOCK = 1 << 16  # elements in a block of `over_blocks`: 256 KB of float32, so that a few arrays fit in a core's cache
+
+
+# ------------------------------------------------------------------------------------------------ number of threads
+
+
+class _Pool:
+    """The process's worker threads, made at first use. The caller of `parallel_for` is itself one of the n."""
+
+    def __init__(self, size: int | None = None) -> None:
+        self.size = size
+        self.executor: ThreadPoolExecutor | None = None
+        self.lock = threading.Lock()
+
+    def submit(self, count: int, work: Callable[[], object]) -> list[Future]:
+        with self.lock:
+            if self.executor is None:
+                self.executor = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="minifcn")
+            # NumPy's error state is a context variable: each worker runs in a copy of the caller's context
+            return [self.executor.submit(contextvars.copy_context().run, work) for _ in range(count)]
+
+    def resize(self, size: int) -> None:
+        with self.lock:
+            executor, self.executor, self.size = self.executor, None, size
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+
+_pool = _Pool()
+
+
+def set_num_threads(n: int) -> None:
+    """Uses `n` threads from now on. Results do not depend on it; only time does."""
+    _pool.resize(_whole_number(n, "The number of threads"))
+
+
+def get_num_threads() -> int:
+    """Threads in use: what `set_num_threads` said, else the variable MINIFCN_THREADS, else the cores available."""
+    if _pool.size is None:
+        given = os.environ.get("MINIFCN_THREADS")
+        _pool.size = _whole_number(given, "MINIFCN_THREADS") if given else _cores()
+    return _pool.size
+
+
+def _cores() -> int:
+    """Cores that this process may use: in a container fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _whole_number(n: int | str, source: str) -> int:
+    try:
+        number = int(n)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}.")
+    return number
+
+
+# ------------------------------------------------------------------------------------------------ BLAS on one thread
+
+
+class _OneBlasThread:
+    """Context in which BLAS uses one thread; outside of it BLAS is as the user left it. Re-entrant and thread-safe.
+
+    The libraries are looked up once (a millisecond); entering and leaving then costs two microseconds.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.depth = 0
+        self.libraries: list[Any] | None = None
+        self.before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.libraries is None:
+                from threadpoolctl import ThreadpoolController  # here: `import minifcn` must not pay for it
+
+                self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+            if self.depth == 0:
+                self.before = [library.get_num_threads() for library in self.libraries]
+                self._set([1] * len(self.before))
+            self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.depth -= 1
+            if self.depth == 0:
+                self._set(self.before)
+
+    def _set(self, counts: list[int]) -> None:
+        for library, count in zip(self.libraries or (), counts, strict=True):
+            library.set_num_threads(count)
+
+
+_one_blas_thread = _OneBlasThread()
+
+
+# ------------------------------------------------------------------------------------------------- loops on the pool
+
+
+class _Here(threading.local):
+    """What belongs to one thread: whether it is inside a `parallel_for` already."""
+
+    def __init__(self) -> None:
+        self.inside = False
+
+
+_here = _Here()
+
+
+class _Loop:
+    """One running `parallel_for`: threads take the next index until there is none left or one of them failed."""
+
+    def __init__(self, function: Callable[[int], object], count: int) -> None:
+        self.function = function
+        self.count = count
+        self.indices = itertools.count()  # next() on it is atomic
+        self.failures: list[tuple[int, BaseException]] = []
+
+    def work(self) -> None:
+        _here.inside = True
+        try:
+            while not self.failures and (index := next(self.indices)) < self.count:
+                try:
+                    self.function(index)
+                except BaseException as failure:
+                    self.failures.append((index, failure))
+        finally:
+            _here.inside = False
+
+    def run(self, threads: int) -> None:
+        futures = _pool.submit(threads - 1, self.work) if threads > 1 else []
+        try:
+            self.work()
+        finally:
+            self.indices = itertools.repeat(self.count)  # nothing more is begun, whatever happened here
+            wait([future for future in futures if not future.cancel()])
+        if self.failures:
+            raise min(self.failures, key=lambda failure: failure[0])[1]
+
+
+def parallel_for(function: Callable[[int], object], count: int, memory: int = 0) -> None:
+    """Calls `function(i)` for i in 0..count-1 on all threads, BLAS held to one thread; returns when all are done.
+
+    The tasks must not depend on each other. Inside a task a further `parallel_for` runs on the same thread. When tasks
+    fail no new ones start, and the failure of the lowest index is raised here. NumPy's error state is the caller's.
+
+    Args:
+        memory: bytes of `scratch` that one task takes; only so many tasks run at a time as fit its limit.
+    """
+    if _here.inside:
+        for index in range(count):
+            function(index)
+        return
+    threads = min(get_num_threads(), count, max(1, TASKS // memory) if memory else count)
+    with _one_blas_thread:
+        _Loop(function, count).run(threads)
+
+
+def _start_afresh_after_fork() -> None:
+    """A forked child inherits the pool's object but none of its threads, and locks in whatever state they were."""
+    global _pool
+    _pool = _Pool(_pool.size)
+    _one_blas_thread.lock = threading.Lock()
+    _here.inside = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh_after_fork)
+
+
+# ------------------------------------------------------------------------------------------------------------ blocks
+
+
+def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> list[tuple[slice, ...]]:
+    """Cuts an array of `shape` along `axes` (outermost first) into blocks of about `size` elements.
+
+    Each block is a tuple of slices, good for every array that shares those axes. An axis is cut only when one step
+    along the axes before it is still larger than `size`.
+    """
+    elements = math.prod(shape)
+    cuts: list[list[slice]] = [[slice(None)] for _ in range(max(axes) + 1)]
+    for axis in axes:
+        if elements <= size:
+            break
+        elements //= shape[axis]  # elements of one step along this axis
+        step = max(1, min(shape[axis], size // max(1, elements)))
+        cuts[axis] = [slice(start, min(start + step, shape[axis])) for start in range(0, shape[axis], step)]
+        elements *= step
+    return list(itertools.product(*cuts))
+
+
+def over_blocks(
+    function: Callable[[tuple[slice, ...]], Any], array: Any, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+) -> list[Any]:
+    """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
+
+        def block(at):
+            np.maximum(x[at], 0, out=y[at])
+        over_blocks(block, x)
+
+    `at` is a tuple of slices along `axes`, the only axes that may be cut; index every array that shares them. The
+    cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
+    An array on a GPU is one block.
+    """
+    if not isinstance(array, np.ndarray):
+        return [function((slice(None),) * (max(axes) + 1))]
+    places = blocks(array.shape, axes, size)
+    results: list[Any] = [None] * len(places)
+
+    def task(index: int) -> None:
+        results[index] = function(places[index])
+
+    parallel_for(task, len(places))
+    return results
+
+
+# ---------------------------------------------------------------------------------------------------- matrix product
+
+
+def matmul(a: Any, b: Any, out: Any = None) -> Any:
+    """a @ b of two matrices, (M, K) and (K, P), on all threads; the bits do not depend on their number.
+
+    The longer side of the result is cut into up to 16 parts. When the inner side is the long one it is cut instead,
+    and the partial products are added in order.
+    """
+    if not isinstance(a, np.ndarray):
+        return get_xp(a).matmul(a, b, out=out)
+    (M, K), P = a.shape, b.shape[1]
+    y = np.empty((M, P), np.result_type(a, b)) if out is None else out
+    if K > 16 * max(M, P) and K > 4096:
+        inner = _parts(K, 2048)
+        partial: list[Any] = [None] * len(inner)
+
+        def add(index: int) -> None:
+            partial[index] = a[:, inner[index]] @ b[inner[index]]
+
+        parallel_for(add, len(inner))
+        y[...] = sum(partial[1:], partial[0])
+        return y
+    rows, columns = (_parts(M, 128), [slice(None)]) if M > P else ([slice(None)], _parts(P, 128))
+    places = list(itertools.product(rows, columns))
+    parallel_for(lambda index: np.matmul(a[places[index][0]], b[:, places[index][1]], out=y[places[index]]), len(places))
+    return y
+
+
+def _parts(length: int, least: int) -> list[slice]:
+    """Up to 16 slices of at least `least` that together cover 0..length."""
+    step = max(least, -(-length // (16 * 64)) * 64)
+    return [slice(start, min(start + step, length)) for start in range(0, length, step)]

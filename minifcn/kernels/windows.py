@@ -1,0 +1,152 @@
+"""Reading windows of pictures: the index algebra that every rung shares.
+
+Channels come first here, (C, N, H, W): a channel of the input becomes KH*KW rows of a matrix, and the pictures of a
+batch lie side by side in its columns.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any, NamedTuple
+
+from minifcn.backend import get_xp
+from minifcn.kernels.geometry import Geometry
+
+
+def read(source: Any, top: int, left: int, out: Any) -> None:
+    """out[..., i, j] = source[..., top + i, left + j], and zero where that lies outside of `source`.
+
+    Padding is nothing but a negative `top` and `left`; a positive one crops. Only the border of `out` is set to zero.
+    """
+    (H, W), (height, width) = source.shape[-2:], out.shape[-2:]
+    first_row, last_row = _inside(top, height, H)
+    first_column, last_column = _inside(left, width, W)
+    out[..., :first_row, :] = 0
+    out[..., last_row:, :] = 0
+    out[..., first_row:last_row, :first_column] = 0
+    out[..., first_row:last_row, last_column:] = 0
+    out[..., first_row:last_row, first_column:last_column] = source[
+        ..., top + first_row : top + last_row, left + first_column : left + last_column
+    ]
+
+
+def _inside(start: int, length: int, size: int) -> tuple[int, int]:
+    """The part of 0..length for which start + i lies in 0..size; (0, 0) when there is none."""
+    first = min(max(0, -start), length)
+    last = max(first, min(length, size - start))
+    return first, last
+
+
+def windows(patch: Any, geometry: Geometry, OH: int, OW: int) -> Any:
+    """View of a padded patch (C, N, h, w) as (C, KH, KW, N, OH, OW): the same memory, each pixel seen many times.
+
+    view[c, kh, kw, n, oh, ow] = patch[c, n, oh*SH + kh*DH, ow*SW + kw*DW]
+    """
+    g = geometry
+    channel, picture, row, column = patch.strides
+    return get_xp(patch).lib.stride_tricks.as_strided(
+        patch,
+        shape=(patch.shape[0], g.KH, g.KW, patch.shape[1], OH, OW),
+        strides=(channel, row * g.DH, column * g.DW, picture, row * g.SH, column * g.SW),
+    )
+
+
+def span(count: int, stride: int, kernel: int, dilation: int) -> int:
+    """Pixels that `count` neighbouring windows cover along one axis."""
+    return (count - 1) * stride + (kernel - 1) * dilation + 1 if count else 0
+
+
+def add_windows(columns: Any, patch: Any, geometry: Geometry) -> None:
+    """The adjoint of reading windows: adds columns (C, KH, KW, N, OH, OW) to where they came from in patch (C, N, h, w).
+
+    One shifted add for each tap: within a tap no pixel occurs twice, so a plain += is right.
+    """
+    places = windows(patch, geometry, *columns.shape[-2:])
+    for kh in range(geometry.KH):
+        for kw in range(geometry.KW):
+            places[:, kh, kw] += columns[:, kh, kw]
+
+
+class Strip(NamedTuple):
+    """A rectangle of output pixels: several whole pictures, or some rows of one, or a part of one row."""
+
+    pictures: slice
+    rows: slice
+    columns: slice
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Numbers of pictures, rows and columns."""
+        return length(self.pictures), length(self.rows), length(self.columns)
+
+    @property
+    def pixels(self) -> int:
+        return math.prod(self.shape)
+
+
+def strips(count: int, rows: int, columns: int, most: int) -> list[Strip]:
+    """Cuts `count` pictures of rows x columns pixels into strips of at most `most` pixels; the first is the largest."""
+    pictures = even_parts(count, max(1, most // (rows * columns)))
+    rows_each = even_parts(rows, max(1, most // columns))
+    columns_each = even_parts(columns, max(1, most))
+    return [Strip(*part) for part in itertools.product(pictures, rows_each, columns_each)]
+
+
+def even_parts(total: int, most: int) -> list[slice]:
+    """Cuts 0..total into slices of at most `most`, as equal as can be; the first is the longest."""
+    count = -(-total // most)
+    step = -(-total // count)
+    return [slice(start, min(start + step, total)) for start in range(0, total, step)]
+
+
+def length(part: slice) -> int:
+    """Number of indices in a slice with both ends given."""
+    return part.stop - part.start
+
+
+class Channels(NamedTuple):
+    """A block of input channels: several whole groups, or a part of one group; and the output channels of these groups."""
+
+    groups: slice
+    within: slice
+    inputs: slice
+    outputs: slice
+
+
+def channel_blocks(geometry: Geometry, most: int) -> list[Channels]:
+    """Cuts the C input channels into blocks of at most `most` (at least one); the first is the largest."""
+    C, O = geometry.C // geometry.G, geometry.O // geometry.G
+    groups = even_parts(geometry.G, max(1, most // C))
+    return [
+        Channels(
+            group,
+            within,
+            slice(group.start * C + within.start, (group.stop - 1) * C + within.stop),
+            slice(group.start * O, group.stop * O),
+        )
+        for group, within in itertools.product(groups, even_parts(C, max(1, most)))
+    ]
+
+
+def unfold(x: Any, channels: slice, strip: Strip, geometry: Geometry, patch: Any, columns: Any) -> None:
+    """Writes the windows of a strip into columns (C', KH, KW, N', OH', OW'): im2col of a part, in cache.
+
+    `patch` (C', N', h, w) is working memory for the padded pixels; it is not used where no padding is touched.
+    """
+    g = geometry
+    top, left = strip.rows.start * g.SH - g.PH, strip.columns.start * g.SW - g.PW
+    height, width = patch_size(strip, g)
+    source = x[strip.pictures, channels].transpose(1, 0, 2, 3)  # (C', N', H, W)
+    if top >= 0 and left >= 0 and top + height <= g.H and left + width <= g.W:
+        patch = source[:, :, top : top + height, left : left + width]
+    else:
+        patch = patch[:, :, :height, :width]
+        read(source, top, left, patch)
+    columns[...] = windows(patch, g, *strip.shape[1:])
+
+
+def patch_size(strip: Strip, geometry: Geometry) -> tuple[int, int]:
+    """Height and width of the pixels that a strip's windows cover."""
+    g, (_, OH, OW) = geometry, strip.shape
+    return span(OH, g.SH, g.KH, g.DH), span(OW, g.SW, g.KW, g.DW)

@@ -1,0 +1,108 @@
+"""Convolution and transposed convolution as layers: a weight, a bias, and what to do with them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn import functional as F
+from minifcn.backend import Array
+from minifcn.kernels.geometry import Pair, pair
+from minifcn.layers import initializers
+from minifcn.layers.module import Layer, Parameter
+
+
+class Conv2d(Layer):
+    """x (N, in_channels, H, W) -> y (N, out_channels, OH, OW). Weight (O, C/G, KH, KW), He-initialised; bias zero.
+
+    ``rng`` draws the first weights. With ``needs_dx = False`` (the first layer of a network: nobody reads the gradient of a
+    picture) backward returns None and saves the work.
+    """
+
+    needs_dx = True
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0,
+        dilation: Pair = 1, groups: int = 1, bias: bool = True, rng: np.random.Generator | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        KH, KW = pair(kernel_size, "kernel_size", 1)
+        _check_channels("Conv2d", in_channels, out_channels, groups)
+        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
+        self.weight = Parameter(initializers.he_normal((out_channels, in_channels // groups, KH, KW), rng))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Array) -> Array:
+        bias = self.bias.data if self.bias else None
+        y, cache = F.conv2d(x, self.weight.data, bias, self.stride, self.padding, self.dilation, self.groups)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array | None:
+        dx, dweight, dbias = F.conv2d_backward(dy, self._pop(), _needs(self))
+        self.weight.accumulate(dweight)
+        if self.bias:
+            self.bias.accumulate(dbias)
+        return dx
+
+    def options(self) -> str:
+        O, C, KH, KW = self.weight.shape
+        return f"{C * self.groups}, {O}, kernel_size={(KH, KW)}" + _common_options(self)
+
+
+class ConvTranspose2d(Layer):
+    """x (N, in_channels, H, W) -> y (N, out_channels, OH, OW). Weight (C, O/G, KH, KW), He-initialised; bias zero."""
+
+    needs_dx = True
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0,
+        output_padding: Pair = 0, groups: int = 1, bias: bool = True, dilation: Pair = 1,
+        rng: np.random.Generator | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        KH, KW = pair(kernel_size, "kernel_size", 1)
+        _check_channels("ConvTranspose2d", in_channels, out_channels, groups)
+        self.stride, self.padding, self.output_padding = stride, padding, output_padding
+        self.dilation, self.groups = dilation, groups
+        SH, SW = pair(stride, "stride", 1)
+        fan_in = max(1, in_channels // groups * KH * KW // (SH * SW))  # products in one output: a window meets 1/S² of its taps
+        self.weight = Parameter(initializers.he_normal((in_channels, out_channels // groups, KH, KW), rng, fan_in))
+        self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.conv_transpose2d(
+            x, self.weight.data, self.bias.data if self.bias else None,
+            self.stride, self.padding, self.output_padding, self.groups, self.dilation,
+        )  # fmt: skip
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array | None:
+        dx, dweight, dbias = F.conv_transpose2d_backward(dy, self._pop(), _needs(self))
+        self.weight.accumulate(dweight)
+        if self.bias:
+            self.bias.accumulate(dbias)
+        return dx
+
+    def options(self) -> str:
+        C, O, KH, KW = self.weight.shape
+        output_padding = f", output_padding={self.output_padding}" if self.output_padding else ""
+        return f"{C}, {O * self.groups}, kernel_size={(KH, KW)}" + output_padding + _common_options(self)
+
+
+def _needs(layer: Conv2d | ConvTranspose2d) -> tuple[bool, bool, bool]:
+    """Which of dx, dweight, dbias somebody will read."""
+    return layer.needs_dx, layer.weight.requires_grad, layer.bias is not None and layer.bias.requires_grad
+
+
+def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
+    if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}, all at least 1"
+        )
+
+
+def _common_options(layer: Conv2d | ConvTranspose2d) -> str:
+    said = [("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)]
+    text = "".join(f", {name}={getattr(layer, name)}" for name, default in said if getattr(layer, name) != default)
+    return text + ("" if layer.bias else ", bias=False")

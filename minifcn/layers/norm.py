@@ -1,0 +1,40 @@
+"""Batch normalisation as a layer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn import functional as F
+from minifcn.backend import Array
+from minifcn.layers.module import Layer, Parameter
+
+
+class BatchNorm2d(Layer):
+    """Normalises each of ``num_features`` channels; ``affine`` adds a learnt weight (ones) and bias (zeros)."""
+
+    buffers = ("running_mean", "running_var")
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
+        super().__init__()
+        self.eps, self.momentum = eps, momentum
+        self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
+        self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
+        self.running_mean = np.zeros(num_features, np.float32)
+        self.running_var = np.ones(num_features, np.float32)
+
+    def forward(self, x: Array) -> Array:
+        weight, bias = (self.weight.data, self.bias.data) if self.weight else (None, None)
+        y, cache = F.batch_norm(x, self.running_mean, self.running_var, weight, bias, self.training, self.momentum, self.eps)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        needs = (True, *((self.weight.requires_grad, self.bias.requires_grad) if self.weight else (False, False)))
+        dx, dweight, dbias = F.batch_norm_backward(dy, self._pop(), needs)
+        if self.weight:
+            self.weight.accumulate(dweight)
+            self.bias.accumulate(dbias)
+        return dx
+
+    def options(self) -> str:
+        return f"{self.running_mean.size}"

@@ -1,0 +1,88 @@
+"""Pooling and unpooling as layers."""
+
+from __future__ import annotations
+
+from minifcn import functional as F
+from minifcn.backend import Array
+from minifcn.kernels.geometry import Pair
+from minifcn.layers.module import Layer
+
+
+class MaxPool2d(Layer):
+    """The largest value of each window. With ``return_indices`` forward returns (y, indices), for :class:`MaxUnpool2d`."""
+
+    def __init__(
+        self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0, dilation: Pair = 1,
+        return_indices: bool = False, ceil_mode: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.dilation, self.return_indices, self.ceil_mode = padding, dilation, return_indices, ceil_mode
+
+    def forward(self, x: Array) -> Array | tuple[Array, Array]:
+        y, cache = F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        self._push(cache)
+        return (y, F.max_pool2d_indices(cache)) if self.return_indices else y
+
+    def backward(self, dy: Array) -> Array:
+        return F.max_pool2d_backward(dy, self._pop())
+
+    def options(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}" + (", ceil_mode=True" if self.ceil_mode else "")
+
+
+class MaxUnpool2d(Layer):
+    """Puts values back where a max-pooling took them from, zeros elsewhere: ``layer(x, indices, output_size)``."""
+
+    def __call__(self, x: Array, indices: Array, output_size: tuple[int, int]) -> Array:
+        return self.forward(x, indices, output_size)
+
+    def forward(self, x: Array, indices: Array, output_size: tuple[int, int]) -> Array:
+        y, cache = F.max_unpool2d(x, indices, output_size)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.max_unpool2d_backward(dy, self._pop())
+
+
+class AvgPool2d(Layer):
+    """The mean of each window."""
+
+    def __init__(
+        self, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
+        ceil_mode: bool = False, count_include_pad: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
+        self.padding, self.ceil_mode, self.count_include_pad = padding, ceil_mode, count_include_pad
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.avg_pool2d_backward(dy, self._pop())
+
+    def options(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}"
+
+
+class AdaptiveAvgPool2d(Layer):
+    """The picture cut into ``output_size`` near-equal windows, each averaged."""
+
+    def __init__(self, output_size: Pair) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.adaptive_avg_pool2d(x, self.output_size)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.adaptive_avg_pool2d_backward(dy, self._pop())
+
+    def options(self) -> str:
+        return f"{self.output_size}"

@@ -1,0 +1,30 @@
+"""Resizing as a layer."""
+
+from __future__ import annotations
+
+from minifcn import functional as F
+from minifcn.backend import Array
+from minifcn.layers.module import Layer
+
+
+class Upsample(Layer):
+    """Resizes to ``size`` or by ``scale_factor``, "nearest" or "bilinear"."""
+
+    def __init__(
+        self, size: int | tuple[int, int] | None = None, scale_factor: float | tuple[float, float] | None = None,
+        mode: str = "nearest", align_corners: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.interpolate_backward(dy, self._pop())
+
+    def options(self) -> str:
+        target = f"size={self.size}" if self.size is not None else f"scale_factor={self.scale_factor}"
+        return f"{target}, mode={self.mode!r}"

@@ -1,0 +1,86 @@
+"""The state of a run, and the way to the disk and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import minifcn
+from minifcn.backend import Array, to_host
+from minifcn.training.checkpoint import Checkpoint, check_state, read_checkpoint, write_checkpoint
+from minifcn.training.run_folder import RunFolder
+from minifcn.training.settings import Settings
+
+
+@dataclass
+class RunState:
+    """What changes during a run, beside the network and the optimizer.
+
+    iteration        steps done
+    losses           a labelled pixel's, of the steps since the last row of the log
+    best, best_iteration   the best mean IU on the validation set, and where
+    validated        the iteration of the last validation
+    seconds          spent in steps
+    """
+
+    iteration: int = 0
+    losses: list[Array | float] = field(default_factory=list)
+    best: float | None = None
+    best_iteration: int | None = None
+    validated: int = 0
+    seconds: float = 0.0
+
+
+def identity(net: Any, loader: Any, settings: Settings) -> dict[str, Any]:
+    """What must be the same for a run to go on, in JSON's own types."""
+    return json.loads(
+        json.dumps(
+            {
+                "model": net.config,
+                "classes": loader.dataset.classes,
+                "preprocessing": loader.preprocessing.config,
+                "seed": settings.seed,
+                "accumulate": settings.accumulate,
+                "batches_per_epoch": len(loader),
+            }
+        )
+    )
+
+
+def save_run(
+    folder: RunFolder, net: Any, optimizer: Any, state: RunState, about: Mapping[str, Any], best: bool = False
+) -> None:
+    """Writes last.safetensors and, where `best`, best.safetensors as a second name for it.
+
+    `about` is metadata: the run's `identity` and what else should travel with the weights. The best gets its name first:
+    killed between the two, a run resumes before that validation, and finds the same best again. Raises as
+    `write_checkpoint` does.
+    """
+    state.losses = [float(to_host(loss)) for loss in state.losses]
+    folder.sync_log()
+    checkpoint = Checkpoint(
+        net.state_dict(), optimizer.state_dict(), {**about, **asdict(state), "minifcn": minifcn.__version__}
+    )
+    write_checkpoint(folder.last, checkpoint, folder.best if best else None)
+
+
+def load_run(folder: RunFolder, net: Any, optimizer: Any, here: Mapping[str, Any]) -> RunState:
+    """Puts the last checkpoint into network and optimizer, drops what the logs have after it, returns the state.
+
+    Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is not this run's: where
+    its network, its optimizer or its identity is not what is `here`.
+    """
+    last = folder.open().last
+    checkpoint = read_checkpoint(last)
+    check_state(last, net.state_dict(), checkpoint.model)
+    found = checkpoint.metadata
+    differences = [f"{key} is {here[key]} and was {found.get(key)}" for key in here if found.get(key) != here[key]]
+    if differences:
+        raise ValueError(f"{last} cannot be resumed with these settings: {'; '.join(differences[:5])}")
+    optimizer.load_state_dict(checkpoint.optimizer)
+    net.load_state_dict(checkpoint.model)
+    state = RunState(**{name: found[name] for name in asdict(RunState())})
+    folder.cut_log(state.iteration)
+    return state

@@ -1,0 +1,72 @@
+"""Files that are there whole or not at all.
+
+A file is written under another name in the same folder, brought to the disk, and only then given its name: the
+operating system replaces the old file by the new one in one step, so a process killed at any moment leaves either the
+old file or the new one. What a killed process leaves behind is called `NAME.partial`, and the next write reuses it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def replacing(path: Path, also: Path | None = None) -> Iterator[BinaryIO]:
+    """A context that gives a binary file to write; on leaving it, the file becomes `path`.
+
+    With `also` that path becomes the same file just before (a second name for one content, so it costs no space and no
+    time; a copy on file systems without hard links). On an exception nothing changes. OSError (a full disk, no
+    permission) is raised with a sentence that names the file.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with open(partial, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if also is not None:
+            _second_name(partial, also)
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, whole or not at all."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def _second_name(source: Path, path: Path) -> None:
+    """Makes `path` the same file as `source`, in one step as seen from outside."""
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        os.link(source, partial)
+    except OSError:  # no hard links here (FAT, some network drives)
+        shutil.copyfile(source, partial)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings the folder's list of names to the disk; Windows has no way to, and no need."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

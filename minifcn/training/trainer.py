@@ -1,0 +1,312 @@
+"""The training loop.
+
+One step, in `Trainer.step`, is the whole of it:
+
+    for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())
+    clip the gradient;  optimizer.step()
+
+Around it, `Trainer.run` decides when to log, to validate and to save. Everything random in step i depends on (seed, i)
+alone, and everything that steps build up (weights, running statistics, momentum) is in the checkpoint: so a run that is
+killed and resumed goes on bit for bit as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minifcn import layers
+from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.training.diagnosis import Diverged, first_cause
+from minifcn.training.environment import environment
+from minifcn.training.gradients import clip_grad_norm
+from minifcn.training.progress import Progress, interruptible
+from minifcn.training.report import draw_log, draw_samples, sample_indices
+from minifcn.training.run_folder import RunFolder
+from minifcn.training.run_state import RunState, identity, load_run, save_run
+from minifcn.training.schedules import parse_schedule
+from minifcn.training.settings import LossScale, Settings
+from minifcn.training.validation import Evaluation, evaluate
+
+_DRAW_EVERY = 20.0  # seconds at least between two drawings of the curves, each of which takes half a one
+
+
+@dataclass
+class Result:
+    """How a run ended. `best` is the best mean IU on the validation set, None without a validation."""
+
+    iteration: int
+    best: float | None
+    best_iteration: int | None
+    evaluation: Evaluation | None
+    interrupted: bool
+    message: str
+
+
+class _InterruptedError(Exception):
+    """Leaves a validation that nobody wants to wait for; it is made up for when the run is resumed."""
+
+
+class Trainer:
+    """Trains a network on the batches of a loader, into a run folder.
+
+    `net` is where it shall train (`net.to("cuda")` first) and `optimizer` holds its parameters; `validation` is a data
+    set, of which nothing is ever trained on; `config` are further sections for config.toml.
+
+        trainer = Trainer(net, SGD(net.parameters(), lr=1e-3, momentum=0.9), loader, Settings(iterations=1000), folder)
+        result = trainer.run()
+
+    To go on with an earlier run, build everything as it was and call `resume()` before `run()`.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        optimizer: Any,
+        loader: Any,
+        settings: Settings,
+        folder: RunFolder,
+        validation: Any = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        if len(loader) == 0:
+            raise ValueError("the loader has no batches: use more pictures, a smaller batch, or drop_last=False")
+        self.net, self.optimizer, self.loader, self.settings, self.folder = net, optimizer, loader, settings, folder
+        self.validation, self.config, self.progress = validation, config or {}, progress or Progress()
+        weights = next(net.parameters()).data
+        self.device, self.dtype = device_of(weights), weights.dtype
+        dataset = loader.dataset
+        self.criterion = layers.CrossEntropyLoss(
+            None if settings.class_weights is None else np.asarray(settings.class_weights, self.dtype),
+            dataset.ignore_index, "sum", settings.label_smoothing,
+        )  # fmt: skip
+        self.criterion.to(self.device)
+        self.loss_scale = LossScale(settings, dataset.num_classes, dataset.ignore_index)
+        self.schedule = parse_schedule(settings.schedule, settings.iterations)
+        self.identity = identity(net, loader, settings)
+        self.state = RunState()
+        self.saved = -1  # the iteration of the last checkpoint
+        self.window: list[tuple[float, int]] = []  # seconds and pictures of the steps since the last row of the log
+        self.evaluation: Evaluation | None = None
+        self.drawn = time.monotonic()  # when the curves were drawn last
+
+    # ------------------------------------------------------------------------------------------------------- the loop
+
+    def run(self) -> Result:
+        """Trains up to `settings.iterations`; validates, logs and saves on the way.
+
+        Raises Diverged where loss or gradient is no longer a number, OSError where the folder can no longer be written:
+        in both cases the last checkpoint is whole. After Ctrl-C it saves and returns, see `Result.interrupted`.
+        """
+        self._begin()
+        self.progress.begin(self.state.iteration, self.settings.iterations)
+        try:
+            with interruptible() as interrupted, contextlib.closing(self._batches()) as batches:
+                while True:
+                    if self._validation_due():
+                        self._validate(interrupted)
+                    if self._checkpoint_due():
+                        self._save()
+                    if interrupted() or self.state.iteration >= self.settings.iterations:
+                        break
+                    self._timed_step(batches)
+            if self.saved != self.state.iteration:
+                self._save()
+            self._draw()
+            return self._result(interrupted())
+        finally:
+            self.progress.end()
+
+    def step(self, batches: list[Any]) -> tuple[Array, Array]:
+        """One optimizer step on one or more batches, whose gradients are added up.
+
+        Returns the loss a labelled pixel and the norm of the gradient, on the device, not waited for.
+        """
+        self.net.train()
+        self.net.reseed((self.settings.seed, self.state.iteration))
+        self.optimizer.scale_lr(self.schedule(self.state.iteration))
+        self.optimizer.zero_grad()
+        to_objective, to_pixel = self.loss_scale(batches)
+        loss = 0.0
+        for images, labels in map(self._on_device, batches):
+            loss = loss + self.criterion(self.net(images), labels)
+            self.net.backward(self.criterion.backward(to_objective))
+        norm = clip_grad_norm(self.net.parameters(), self.settings.clip_norm)
+        if self.device == "cpu" or self._log_due():  # a look at a number on a GPU makes it wait
+            self._check_finite(loss, norm, batches)
+        self.optimizer.step()
+        self.state.iteration += 1
+        return loss * to_pixel, norm
+
+    def _batches(self) -> Iterator[list[Any]]:
+        """The batches of each step from the current one on, without end.
+
+        Batch b of the whole run is batch b mod len(loader) of epoch b // len(loader), whoever asks.
+        """
+
+        def stream() -> Iterator[Any]:
+            epoch, start = divmod(self.state.iteration * self.settings.accumulate, len(self.loader))
+            for number in itertools.count(epoch):
+                with contextlib.closing(self.loader.epoch(number, start=start)) as batches:
+                    yield from batches
+                start = 0
+
+        with contextlib.closing(stream()) as batches:
+            while True:
+                yield list(itertools.islice(batches, self.settings.accumulate))
+
+    def _on_device(self, batch: Any) -> tuple[Array, Array]:
+        """images (N, 3, H, W) in the network's dtype and labels (N, H, W), where the network is."""
+        images = to_device(batch.images, self.device).astype(self.dtype, copy=False)
+        return images, to_device(batch.labels, self.device)
+
+    def _timed_step(self, stream: Iterator[list[Any]]) -> None:
+        """A step, the loading of its batches, and its row in the log where one is due."""
+        start, logged = time.perf_counter(), self._log_due()
+        batches = next(stream)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for, and explained
+            loss, norm = self.step(batches)
+        self.state.losses.append(loss)
+        seconds = time.perf_counter() - start
+        self.state.seconds += seconds
+        self.window.append((seconds, sum(len(batch.ids) for batch in batches)))
+        self.progress.step(self.state.iteration)
+        if logged:
+            self._log_step(float(norm))
+
+    def _check_finite(self, loss: Array, norm: Array, batches: list[Any]) -> None:
+        """Raises Diverged, saying which layer it was, where the loss or the gradient is NaN or infinite."""
+        if np.isfinite(float(loss)) and np.isfinite(float(norm)):
+            return
+        self.net.reseed((self.settings.seed, self.state.iteration))
+        cause = first_cause(self.net, [self._on_device(batch)[0] for batch in batches])
+        raise self._diverged(self.state.iteration + 1, f"loss {float(loss):g}, gradient norm {float(norm):g}: {cause}")
+
+    def _diverged(self, iteration: int, what: str) -> Diverged:
+        kept = f"{self.folder.last} holds iteration {self.saved}" if self.saved >= 0 else "nothing was saved yet"
+        return Diverged(
+            f"training diverged at iteration {iteration} with learning rate {self.optimizer.param_groups[0]['lr']:g}: "
+            f"{what}; {kept}; use a tenth of the learning rate, a warm-up, or clip the gradient's norm"
+        )
+
+    # ----------------------------------------------------------------------------------------------- log and validation
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data so far."""
+        return self.state.iteration * self.settings.accumulate / len(self.loader)
+
+    def _log_due(self) -> bool:
+        """Whether the step to come gets a row in the log: every so many, and the last."""
+        following = self.state.iteration + 1
+        return following % self.settings.log_every == 0 or following == self.settings.iterations
+
+    def _log_step(self, norm: float) -> None:
+        """A row for the steps since the last one."""
+        seconds, images = map(sum, zip(*self.window, strict=True))
+        row = {
+            "event": "train",
+            "iteration": self.state.iteration,
+            "epoch": round(self.epoch, 4),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "loss": float(np.mean([float(to_host(loss)) for loss in self.state.losses])),
+            "gradient_norm": norm,
+            "images_per_second": images / seconds,
+            "seconds": round(self.state.seconds, 3),
+        }
+        self.folder.append(row)
+        left = (self.settings.iterations - self.state.iteration) * seconds / len(self.window)
+        self.progress.logged({**row, "seconds_left": left})
+        self.state.losses, self.window = [], []
+
+    def _validation_due(self) -> bool:
+        """At the end of an epoch, or every so many iterations, and at the end of the run; never twice at one place."""
+        if self.validation is None or self.state.validated == self.state.iteration:
+            return False
+        every, per_step, length = self.settings.validate_every, self.settings.accumulate, len(self.loader)
+        ended = self.state.iteration * per_step // length > (self.state.iteration - 1) * per_step // length
+        return self.state.iteration == self.settings.iterations or (self.state.iteration % every == 0 if every else ended)
+
+    def _validate(self, interrupted: Callable[[], bool]) -> None:
+        """Measures the network on the validation set, saves it, as the best where it is, and draws the pictures."""
+        shown = sample_indices(len(self.validation), self.settings.samples)
+
+        def progress(done: int, total: int) -> None:
+            self.progress.validating(done, total)
+            if interrupted():
+                raise _InterruptedError
+
+        try:
+            evaluation = evaluate(self.net, self.validation, self.loader.preprocessing, keep=shown, progress=progress)
+        except _InterruptedError:
+            return
+        self.evaluation, self.state.validated = evaluation, self.state.iteration
+        result = evaluation.as_dict(self.validation.classes)
+        head = {"event": "validation", "iteration": self.state.iteration, "epoch": round(self.epoch, 4)}
+        times = {"seconds": round(self.state.seconds, 3), "validation_seconds": round(evaluation.seconds, 3)}
+        self.folder.append({**head, "validation_loss": result.pop("loss"), **result, **times})
+        is_best = self.state.best is None or (result["mean_iu"] or 0.0) > self.state.best
+        if is_best:
+            self.state.best, self.state.best_iteration = result["mean_iu"] or 0.0, self.state.iteration
+        self._save(best=is_best)
+        draw_samples(self.folder, self.validation, evaluation.predictions, self.state.iteration)
+        if time.monotonic() - self.drawn > _DRAW_EVERY:
+            self._draw()
+        self.progress.validated(evaluation, is_best)
+
+    def _draw(self) -> None:
+        draw_log(self.folder)
+        self.drawn = time.monotonic()
+
+    # ----------------------------------------------------------------------------------------------- saving and resuming
+
+    def _begin(self) -> None:
+        """Writes config.toml and, in a new run, makes sure that there is room for the checkpoints."""
+        settings = self.settings.as_dict() | {"schedule": str(self.schedule)}
+        self.folder.write_config({**self.config, "training": settings, "environment": environment(self.device)})
+        if self.saved < 0:
+            parameters = sum(parameter.data.nbytes for parameter in self.net.parameters())
+            self.folder.check_space(3 * (parameters + self.optimizer.state_nbytes()))  # last, best and the next one
+
+    def _checkpoint_due(self) -> bool:
+        """Every so many iterations, and at the very start: so there is always something to go back to."""
+        every = self.settings.checkpoint_every
+        due = self.state.iteration == 0 or (every is not None and self.state.iteration % every == 0)
+        return due and self.saved != self.state.iteration
+
+    def _save(self, best: bool = False) -> None:
+        """Writes the checkpoint of this iteration, also as the best one where it is."""
+        palette = self.loader.dataset.palette.tolist()
+        about = {**self.identity, "epoch": self.epoch, "palette": palette, "ignore_index": self.criterion.ignore_index}
+        try:
+            save_run(self.folder, self.net, self.optimizer, self.state, about, best)
+        except OSError as error:
+            kept = f"; the checkpoint of iteration {self.saved} is whole" if self.saved >= 0 else ""
+            raise OSError(f"{error}{kept}") from error
+        except ValueError as error:
+            raise self._diverged(self.state.iteration, str(error)) from error
+        self.saved = self.state.iteration
+        self.progress.saved(self.saved)
+
+    def resume(self) -> None:
+        """Takes up the run in the folder where its last checkpoint left it, and drops what the logs have after that.
+
+        Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is another run's.
+        """
+        self.state = load_run(self.folder, self.net, self.optimizer, self.identity)
+        self.saved = self.state.iteration
+
+    def _result(self, interrupted: bool) -> Result:
+        if interrupted:
+            message = f"stopped after iteration {self.state.iteration} of {self.settings.iterations}; all is saved in "
+            message += f"{self.folder.path}; to go on: minifcn train --resume {self.folder.path}"
+        else:
+            message = f"done: {self.state.iteration} iterations in {self.state.seconds:.0f} s; the run is in {self.folder.path}"
+        return Result(self.state.iteration, self.state.best, self.state.best_iteration, self.evaluation, interrupted, message)

@@ -1,0 +1,141 @@
+"""From a network to labels, and from labels to measures."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minifcn import layers
+from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.training.metrics import MEASURES, ConfusionMatrix
+
+_WORDS = ("pixel accuracy", "mean accuracy", "mean IU", "f.w. IU")
+MEASURE_NAMES = dict(zip(MEASURES, _WORDS, strict=True))
+
+
+@dataclass
+class Evaluation:
+    """The result of running a network over a set of pictures.
+
+    matrix              one confusion matrix over all of them
+    loss                cross-entropy a labelled pixel, without class weights or smoothing, so that runs compare
+    jaccard, jaccard_weighted   the Jaccard index of a picture, averaged over pictures, plain and class-weighted
+    predictions         {index: labels (H, W) uint8} of the pictures that were asked for
+    """
+
+    matrix: ConfusionMatrix
+    loss: float
+    jaccard: float
+    jaccard_weighted: float
+    pictures: int
+    seconds: float
+    predictions: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def measures(self) -> dict[str, float]:
+        """Loss, the four measures and the two Jaccard indices by name."""
+        return {
+            "loss": self.loss,
+            **self.matrix.measures(),
+            "jaccard": self.jaccard,
+            "jaccard_weighted": self.jaccard_weighted,
+        }
+
+    def as_dict(self, classes: Collection[str]) -> dict[str, Any]:
+        """Everything for a JSON file: measures, IU by class (None: absent), the two floors, counts."""
+        frequent = self.matrix.counts.sum(axis=1).argmax()
+        return {
+            **{name: none_if_nan(value) for name, value in self.measures().items()},
+            "per_class_iu": dict(zip(classes, map(none_if_nan, self.matrix.per_class_iu()), strict=True)),
+            "floor_all_background": _plain(self.matrix.floor(0).measures()),
+            "floor_most_frequent_class": {
+                "class": list(classes)[frequent],
+                **_plain(self.matrix.floor(int(frequent)).measures()),
+            },
+            "pictures": self.pictures,
+            "pixels": int(self.matrix.counts.sum()),
+            "confusion": self.matrix.counts.tolist(),
+        }
+
+
+def predict(net: Any, image: np.ndarray, preprocessing: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """The labels (H, W) uint8 of one picture (H, W, 3) uint8 RGB of any size; the network runs in eval mode."""
+    with evaluating(net):
+        return most_likely(_scores(net, preprocessing(image)[None]))[0]
+
+
+def evaluate(
+    net: Any,
+    dataset: Any,
+    preprocessing: Any,
+    num_threads: int = 2,
+    keep: Collection[int] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Evaluation:
+    """Runs the network over a data set, one picture at a time at its own size.
+
+    `keep` are the indices of pictures whose prediction is wanted; `progress(done, total)` is called after each picture.
+    """
+    from minifcn.data import Loader
+
+    start = time.perf_counter()
+    matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+    criterion = layers.CrossEntropyLoss(ignore_index=dataset.ignore_index, reduction="sum")
+    loss, jaccard, predictions = 0.0, [], {}
+    loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
+    with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
+        for index, batch in enumerate(batches):
+            scores = _scores(net, batch.images)
+            labels = most_likely(scores)  # (1, H, W)
+            one = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+            one.update(batch.labels, labels)
+            matrix += one
+            loss += float(criterion(scores, to_device(batch.labels, device_of(scores))))
+            jaccard.append((one.mean_iu(), one.frequency_weighted_iu()))
+            if index in keep:
+                predictions[index] = labels[0]
+            progress(index + 1, len(dataset))
+    pixels = int(matrix.counts.sum())
+    counted = np.array(jaccard)  # (pictures, 2)
+    counted = counted[~np.isnan(counted[:, 0])]  # a picture that is all void has none
+    plain, weighted = counted.mean(axis=0) if len(counted) else (np.nan, np.nan)
+    return Evaluation(
+        matrix, loss / pixels if pixels else float("nan"), float(plain), float(weighted),
+        len(dataset), time.perf_counter() - start, predictions,
+    )  # fmt: skip
+
+
+@contextlib.contextmanager
+def evaluating(net: Any) -> Iterator[None]:
+    """The network in eval mode, keeping nothing for a backward; afterwards in the mode that it was in."""
+    before = net.training
+    net.eval()
+    try:
+        with layers.no_grad():
+            yield
+    finally:
+        net.train(before)
+
+
+def most_likely(scores: Array) -> np.ndarray:
+    """scores (N, C, H, W) -> the class with the highest score, (N, H, W) uint8, on the host."""
+    return to_host(scores.argmax(axis=1).astype(np.uint8))
+
+
+def none_if_nan(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def _plain(measures: dict[str, float]) -> dict[str, float | None]:
+    return {name: none_if_nan(value) for name, value in measures.items()}
+
+
+def _scores(net: Any, images: np.ndarray) -> Array:
+    """images (N, 3, H, W) on the host -> scores (N, C, H, W) on the network's device."""
+    weights = next(net.parameters()).data
+    return net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))

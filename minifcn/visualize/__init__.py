@@ -1,0 +1,65 @@
+"""Pictures of what a network saw, did and learnt: of layers at work, of labels, of training runs.
+
+    from minifcn import visualize as vis
+
+    vis.show(vis.draw_sliding(x, weight), "sliding", "The framed window gives the framed number.")
+    vis.animate_zero_insertion(x, weight, stride=2).save("deconvolution.gif")
+
+Nothing here uses matplotlib's pyplot, whose global state would leak into the caller's own figures, and all share one look
+(:mod:`minifcn.visualize.style`). Each part is loaded when it is first used, since matplotlib takes its time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minifcn.visualize.board import Board
+    from minifcn.visualize.confusion import draw_confusion
+    from minifcn.visualize.curves import draw_curves
+    from minifcn.visualize.im2col import animate_im2col, draw_im2col, pixel_colours
+    from minifcn.visualize.matrices import draw_matrices, draw_table
+    from minifcn.visualize.overlap import draw_counts, draw_stamps, overlap_counts, window_counts
+    from minifcn.visualize.overlays import blend, legend, overlay, sample_sheet
+    from minifcn.visualize.phases import draw_phases
+    from minifcn.visualize.pixels import draw_agreement, draw_bars, draw_labels, draw_palette, draw_pictures, draw_zoom
+    from minifcn.visualize.reach import draw_reach
+    from minifcn.visualize.showing import Animation, show
+    from minifcn.visualize.sliding import animate_sliding, draw_sliding
+    from minifcn.visualize.zero_insertion import animate_zero_insertion, draw_zero_insertion
+
+__all__ = [
+    "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "blend", "draw_agreement",
+    "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels", "draw_matrices",
+    "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
+    "draw_zero_insertion", "draw_zoom", "legend", "overlap_counts", "overlay", "pixel_colours", "sample_sheet", "show",
+    "window_counts",
+]  # fmt: skip
+
+_HOME = {
+    "board": ("Board",),
+    "confusion": ("draw_confusion",),
+    "curves": ("draw_curves",),
+    "im2col": ("animate_im2col", "draw_im2col", "pixel_colours"),
+    "matrices": ("draw_matrices", "draw_table"),
+    "overlap": ("draw_counts", "draw_stamps", "overlap_counts", "window_counts"),
+    "overlays": ("blend", "legend", "overlay", "sample_sheet"),
+    "phases": ("draw_phases",),
+    "pixels": ("draw_agreement", "draw_bars", "draw_labels", "draw_palette", "draw_pictures", "draw_zoom"),
+    "reach": ("draw_reach",),
+    "showing": ("Animation", "show"),
+    "sliding": ("animate_sliding", "draw_sliding"),
+    "zero_insertion": ("animate_zero_insertion", "draw_zero_insertion"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'minifcn.visualize' has no attribute {name!r}; it has {', '.join(__all__)}")
+    return getattr(importlib.import_module(f"minifcn.visualize.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

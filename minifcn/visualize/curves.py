@@ -1,0 +1,76 @@
+"""How training went: loss, the four measures and the learning rate over the iterations, for one run or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from minifcn.visualize.style import COLOURS, DASHES, MARKERS, MUTED, figure, look, save
+
+_PANELS = (
+    ("loss", "loss per pixel (markers: validation)"),
+    ("pixel_accuracy", "pixel accuracy"),
+    ("mean_iu", "mean IU"),
+    ("lr", "learning rate"),
+    ("mean_accuracy", "mean accuracy"),
+    ("frequency_weighted_iu", "frequency weighted IU"),
+)
+
+
+def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> None:
+    """Draws the logs of one run or several, by name, as one set of six curves.
+
+    `runs` maps a run's name to its rows, as `RunFolder.read_log` gives them. A dotted grey line is the floor of the
+    all-background predictor, where a log has it.
+    """
+    with look():
+        drawn = figure(12, 6.4)
+        panels = drawn.subplots(2, 3, sharex="all")
+        for axes, (key, title) in zip(panels.flat, _PANELS, strict=True):
+            for index, (name, rows) in enumerate(runs.items()):
+                _draw_run(axes, key, name, rows, index)
+            axes.set_title(title)
+            axes.set_xlabel("iteration")
+            _scale(axes, key, runs)
+        named = {label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+        if named:
+            drawn.legend(named.values(), named, loc="outside lower center", ncols=5)
+        save(drawn, path)
+
+
+def _draw_run(axes: Any, key: str, name: str, rows: Sequence[Mapping[str, Any]], index: int) -> None:
+    """One run's line in one panel; its colour, dashes and markers are those of its index everywhere."""
+    line = {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
+    marked = {**line, "marker": MARKERS[index % len(MARKERS)], "label": name}
+    if key == "loss":
+        _line(axes, rows, "loss", linewidth=0.9, **line)
+        _line(axes, rows, "validation_loss", **marked)
+    else:
+        _line(axes, rows, key, **(line if key == "lr" else marked))
+
+
+def _line(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, **style: Any) -> None:
+    points = [(row["iteration"], row[key]) for row in rows if row.get(key) is not None]
+    if points:
+        axes.plot(*zip(*points, strict=True), **style)
+
+
+def _scale(axes: Any, key: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Measures from 0 to 1 with their floor; loss and rate from 0, a rate that falls in steps on a logarithmic scale."""
+    if key not in ("loss", "lr"):
+        axes.set_ylim(0, 1.02)
+        floors = {row["floor_all_background"][key] for rows in runs.values() for row in rows if "floor_all_background" in row}
+        for floor in floors - {None}:
+            axes.axhline(floor, color=MUTED, linestyle=":", linewidth=1.2)
+        if len(floors) == 1 and None not in floors:
+            axes.annotate("all background", (0.99, floors.pop()), xycoords=("axes fraction", "data"), fontsize=7,
+                          ha="right", va="bottom", color=MUTED)  # fmt: skip
+    elif key == "loss":
+        axes.set_ylim(bottom=0)
+    else:
+        rates = [row["lr"] for rows in runs.values() for row in rows if row.get("lr")]
+        if rates and max(rates) > 20 * min(rates) and len(set(rates)) < 10:  # the steps of a "step" schedule
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)

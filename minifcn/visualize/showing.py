@@ -1,0 +1,112 @@
+"""`show(picture, name, caption)`: where a lesson's pictures go.
+
+One line does the right thing everywhere: in a notebook or in VS Code's cells the picture appears below the cell; while a page
+is rendered it goes into the page; in a plain run it is written to a temporary folder and its path is printed.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from PIL import Image
+
+from minifcn.visualize import style
+
+
+class Animation:
+    """Frames of one size, shown one after the other, each for `seconds`, the last for longer, and over again."""
+
+    def __init__(self, frames: Sequence[Image.Image], seconds: float = 0.5) -> None:
+        if not frames:
+            raise ValueError("an animation needs at least one frame; none was given")
+        self.frames = list(frames)
+        self.seconds = seconds
+
+    def save(self, path: str | Path) -> Path:
+        """Writes an animated GIF that loops; the same frames give the same bytes."""
+        Path(path).write_bytes(self.to_bytes())
+        return Path(path)
+
+    def to_bytes(self) -> bytes:
+        """The animated GIF."""
+        sheet = Image.new("RGB", (self.frames[0].width, self.frames[0].height * 2))  # one palette for all frames: the colours
+        sheet.paste(self.frames[0], (0, 0))  # of the first and the last
+        sheet.paste(self.frames[-1], (0, self.frames[0].height))
+        palette = sheet.quantize(96, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self.frames]
+        milliseconds = [round(1000 * self.seconds)] * (len(frames) - 1) + [round(1000 * self.seconds) + 1500]
+        buffer = io.BytesIO()
+        frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
+        return buffer.getvalue()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """What Jupyter shows."""
+        return {"image/gif": base64.b64encode(self.to_bytes()).decode("ascii")}
+
+
+Picture = Figure | Animation | Image.Image
+Sink = Callable[[Picture, str, str], None]
+
+_sink: ContextVar[Sink | None] = ContextVar("minifcn_show", default=None)
+
+
+def show(picture: Picture, name: str, caption: str) -> None:
+    """Shows a picture: a matplotlib Figure, an :class:`Animation` or a Pillow picture.
+
+    `name` becomes the name of its file; the caption says what to see in it.
+    """
+    sink = _sink.get() or (_in_notebook if _has_notebook() else _in_a_file)
+    sink(picture, name, caption)
+
+
+@contextmanager
+def showing_to(sink: Sink) -> Iterator[None]:
+    """Inside the block every `show` calls `sink(picture, name, caption)` instead."""
+    token = _sink.set(sink)
+    try:
+        yield
+    finally:
+        _sink.reset(token)
+
+
+def write(picture: Picture, folder: Path, name: str) -> Path:
+    """Writes the picture to `folder` as NAME.png, or NAME.gif where it moves."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(picture, Animation):
+        return picture.save(folder / f"{name}.gif")
+    if isinstance(picture, Figure):
+        return style.save(picture, folder / f"{name}.png")
+    if isinstance(picture, Image.Image):
+        picture.save(folder / f"{name}.png", optimize=True)
+        return folder / f"{name}.png"
+    raise TypeError(
+        f"{name}: a {type(picture).__name__} is no picture; show takes a matplotlib Figure, an Animation or a Pillow Image"
+    )
+
+
+def _in_a_file(picture: Picture, name: str, caption: str) -> None:
+    path = write(picture, Path(tempfile.gettempdir()) / "minifcn-lessons" / Path(sys.argv[0]).stem, name)
+    print(f"[picture: {path}]\n{caption}\n")
+
+
+def _in_notebook(picture: Picture, name: str, caption: str) -> None:
+    from IPython.display import display
+
+    display(style.to_image(picture) if isinstance(picture, Figure) else picture)
+    print(caption)
+
+
+def _has_notebook() -> bool:
+    """Whether cells with pictures below them are around."""
+    if "IPython" not in sys.modules:
+        return False
+    shell = sys.modules["IPython"].get_ipython()
+    return shell is not None and hasattr(shell, "kernel")

@@ -1,0 +1,130 @@
+"""One look for every picture of this package: colours, type, line widths, and files that come out the same each time.
+
+Colours are those of Okabe and Ito (2008), which people with any of the common kinds of colour blindness can tell apart; a
+colour also never carries a meaning alone: cells have numbers in them, lines differ in dashes and markers too, so that a page
+printed in grey says the same.
+
+Figures are made without pyplot: no window opens, and the user's own matplotlib settings are neither used nor changed.
+
+    with style.look():
+        figure = style.figure(6, 3)
+        axes = figure.add_subplot()
+        axes.plot(losses)
+    style.save(figure, "losses.png")
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+INK = "#1a1a1a"  # text and frames
+MUTED = "#666666"  # what may be overlooked: indices, ticks
+RULE = "#bdbdbd"  # thin lines between cells
+PAPER = "#ffffff"
+PADDING = "#e9e9e9"  # cells that are not data: padding and inserted zeros
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+SKY, PURPLE = "#56b4e9", "#cc79a7"
+
+# Lines of a plot take these in turns; without the yellow that white paper swallows, neighbours apart in lightness too.
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, INK, SKY, ORANGE)
+DASHES = ("-", "--", "-.", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+# Signed values, 0 in the middle; both ends stay light enough for black numbers on them.
+SIGNED = LinearSegmentedColormap.from_list("minifcn.signed", ["#84bce3", "#ffffff", "#f7c05c"])
+# Amounts from nothing to much; its grey runs one way, so it survives a black-and-white printer.
+AMOUNT = LinearSegmentedColormap.from_list("minifcn.amount", ["#ffffff", "#a9cfe8", "#3d8bc0", "#0b3c5d"])
+
+THIN, LINE, THICK = 0.6, 1.6, 2.6  # points
+DPI = 144
+
+_RC = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine sets the same letters
+    "font.size": 10,
+    "text.color": INK,
+    "text.hinting": "none",
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+    "axes.titleweight": "bold",
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": THIN,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "lines.linewidth": LINE,
+    "lines.markersize": 4,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "hatch.linewidth": THIN,
+}
+
+
+def look() -> AbstractContextManager[None]:
+    """Context in which matplotlib draws in this package's look, whatever the user's own settings are."""
+    return mpl.style.context(["default", _RC])
+
+
+def figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """An empty figure of width x height inches that belongs to no window. Draw on it inside :func:`look`."""
+    drawn = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=PAPER)
+    FigureCanvasAgg(drawn)
+    return drawn
+
+
+def plain(axes: Axes, title: str, xlabel: str = "") -> None:
+    """Gives axes that were made outside of :func:`look` its title at the left, faint grid and open box."""
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+    axes.set_xlabel(xlabel, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.grid(True, color=_RC["grid.color"], linewidth=THIN)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def to_image(drawn: Figure, dpi: int = DPI) -> Image.Image:
+    """The figure as a Pillow picture, mode RGB, of exactly its size in inches times dpi."""
+    buffer = io.BytesIO()
+    with look():
+        drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return Image.open(buffer).convert("RGB")
+
+
+def save(drawn: Figure, path: str | Path) -> Path:
+    """Writes the figure as a PNG without date, version or other metadata: the same figure gives the same bytes."""
+    path = Path(path)
+    to_image(drawn).save(path, format="PNG", optimize=True)
+    return path
+
+
+def tint(colour: str, strength: float) -> tuple[float, ...]:
+    """The colour mixed with white: strength 0 is white, 1 the colour itself."""
+    return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
+
+
+def ink_on(colour: str | tuple[float, ...] | np.ndarray) -> str:
+    """INK or PAPER, whichever reads better on a ground of this colour (by its relative luminance)."""
+    linear = np.array(to_rgb(colour)) ** 2.2
+    return INK if linear @ [0.2126, 0.7152, 0.0722] > 0.25 else PAPER

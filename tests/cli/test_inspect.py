@@ -1,0 +1,62 @@
+"""The commands that look: summary, coordinates, data, doctor, version, help."""
+
+from __future__ import annotations
+
+import pytest
+
+from minifcn.cli import COMMANDS, GROUPS
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *GROUPS])
+def test_every_command_has_help(minifcn, name):
+    result = minifcn(name, "--help")
+    assert result.status == 0
+    assert "Usage: minifcn" in result.out
+    if name in COMMANDS:
+        assert "Example: minifcn" in result.out
+
+
+def test_summary_adds_up(minifcn):
+    result = minifcn("summary", "fcn8s", "--width", "0.03125", "--size", "65x81", "--padding", "1")
+    assert result.status == 0, result.err
+    assert "conv1_1" in result.out
+
+
+def test_summary_measures_what_it_predicts(minifcn):
+    result = minifcn("summary", "fcn8s", "--width", "0.125", "--size", "128x160", "--padding", "1", "--measure")
+    assert result.status == 0, result.err
+    words = result.out.split("measured: ")[1].replace(",", "").split()
+    measured, predicted = float(words[0]), float(words[words.index("predicted") + 1])
+    assert 0.6 < predicted / measured < 1.4
+
+
+def test_coordinates_print_the_papers_crops(minifcn):
+    result = minifcn("coordinates", "fcn8s")
+    assert result.status == 0, result.err
+    for crop in ("5", "9", "31"):
+        assert f" {crop}" in result.out
+
+
+def test_data_stats_counts_every_pixel(minifcn, shapes):
+    result = minifcn("data", "stats", "shapes", "--root", shapes)
+    assert result.status == 0, result.err
+    assert "triangle" in result.out
+    assert "void" in result.out
+
+
+def test_data_check_says_when_all_is_well(minifcn, shapes):
+    result = minifcn("data", "check", "shapes", "--root", shapes)
+    assert result.status == 0, result.err
+    assert "all pictures and masks can be used" in result.out
+
+
+def test_doctor_finds_this_machine_healthy(minifcn):
+    result = minifcn("doctor")
+    assert result.status == 0, result.out
+    assert "NumPy" in result.out
+
+
+def test_sizes_are_checked(minifcn):
+    result = minifcn("summary", "fcn8s", "--size", "large")
+    assert result.status == 2
+    assert "height x width" in result.err

@@ -1,0 +1,218 @@
+"""The main path through the command line: train, stop, resume, evaluate, predict; and every way to be told no."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from .conftest import NARROW
+
+
+def test_a_run_folder_holds_what_is_promised(finished):
+    names = {path.name for path in finished.iterdir()}
+    promised = {"config.toml", "log.csv", "log.jsonl", "last.safetensors", "best.safetensors", "curves.png", "samples"}
+    assert promised | {"metrics.json"} <= names
+    config = tomllib.loads((finished / "config.toml").read_text())
+    assert config["run"]["width"] == 0.03125
+    assert config["run"]["optimizer"] == "adam"  # of the recipe
+    assert config["run"]["batch_size"] == 2  # said on the line, which wins over the recipe's 8
+    assert config["training"]["iterations"] == 12
+    rows = [json.loads(line) for line in (finished / "log.jsonl").read_text().splitlines()]
+    assert [row["iteration"] for row in rows if row["event"] == "train"] == [2, 4, 6, 8, 10, 12]
+    assert [row["iteration"] for row in rows if row["event"] == "validation"] == [6, 12]
+    with Image.open(finished / "curves.png") as picture:
+        assert min(picture.size) > 300
+
+
+def test_a_stopped_run_resumes_bit_for_bit(minifcn, shapes, finished, tmp_path):
+    """Ctrl-C at step 5 of 12, then --resume: the same weights and the same log as the run that was never stopped."""
+    folder = tmp_path / "run"
+    arguments = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--epochs", 2, "--log-every", 2, "--out", folder]
+    code = (
+        "import os, signal, sys\n"
+        "from minifcn import cli, training\n"
+        "before = training.Trainer.step\n"
+        "def step(self, batches):\n"
+        "    if self.state.iteration == 4: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return before(self, batches)\n"
+        "training.Trainer.step = step\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    stopped = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    assert stopped.returncode == 130
+    assert f"minifcn train --resume {folder}" in stopped.stdout
+    assert "stopped after iteration 5 of 12" in stopped.stdout
+    resumed = minifcn("train", "--resume", folder)
+    assert resumed.status == 0, resumed.err
+    straight, again = load_file(finished / "last.safetensors"), load_file(folder / "last.safetensors")
+    assert straight.keys() == again.keys()
+    for key in straight:
+        np.testing.assert_array_equal(straight[key], again[key], err_msg=key)
+    logs = [(run / "log.jsonl").read_text().splitlines() for run in (finished, folder)]
+    losses = [[json.loads(line).get("loss") for line in log] for log in logs]
+    assert losses[0] == losses[1]
+
+
+def test_evaluate_prints_measures_with_their_floor_and_writes_both_files(minifcn, finished, tmp_path):
+    result = minifcn("evaluate", finished, "--out", tmp_path)
+    assert result.status == 0, result.err
+    assert "all background" in result.out
+    assert "mean IU" in result.out
+    written = json.loads((tmp_path / "evaluation.json").read_text())
+    assert written["pictures"] == 4
+    assert 0 <= written["mean_iu"] <= 1
+    assert written["floor_all_background"]["pixel_accuracy"] > 0.3
+    assert set(written["per_class_iu"]) == {"background", "circle", "square", "triangle", "star"}
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert min(picture.size) > 200
+
+
+@pytest.mark.parametrize("size", [(1, 1), (33, 150), (97, 64)])
+def test_predict_takes_any_size_and_writes_palette_masks(minifcn, finished, tmp_path, rng, size):
+    Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(tmp_path / "mine.png")
+    result = minifcn("predict", finished, tmp_path / "mine.png", "--out", tmp_path / "out")
+    assert result.status == 0, result.err
+    with Image.open(tmp_path / "out" / "masks" / "mine.png") as mask:
+        assert (mask.mode, mask.size) == ("P", size[::-1])
+        assert np.asarray(mask).max() < 5
+    assert (tmp_path / "out" / "overlays" / "mine.png").exists()
+
+
+def test_init_from_copies_the_trunk_and_says_so(minifcn, finished, shapes, tmp_path):
+    base = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--iterations", 1, "--model"]
+    result = minifcn(*base, "fcn16s", "--init-from", finished, "--out", tmp_path / "run")
+    assert result.status == 0, result.err
+    assert "copied" in result.out
+    assert "score_pool3" in result.out.split("skipped")[1].split("unfilled")[0]
+    refused = minifcn(*base, "fcn16s", "--init-from", finished, "--preprocessing", "caffe", "--out", tmp_path / "other")
+    assert refused.status == 2
+    assert "add --preprocessing plain" in refused.err
+    assert not (tmp_path / "other").exists()
+
+
+def test_freeze_and_factors_reach_the_optimizer(minifcn, shapes, tmp_path):
+    result = minifcn(
+        "train", "--root", shapes, "--recipe", "scratch", *NARROW, "--iterations", 1, "--freeze", "conv*",
+        "--lr-factor", "score*=10", "--out", tmp_path / "run",
+    )  # fmt: skip
+    assert result.status == 0, result.err
+    assert "frozen: 26 parameters" in result.out
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(minifcn, shapes, tmp_path):
+    folder = tmp_path / "run"
+    result = minifcn(
+        "train", "--root", shapes, "--recipe", "scratch", *NARROW, "--optimizer", "sgd", "--lr", "1e30", "--clip-norm", "1e30",
+        "--schedule", "fixed", "--epochs", 3, "--out", folder,
+    )  # fmt: skip
+    assert result.status == 2
+    assert "diverged at iteration" in result.err
+    assert "1e+30" in result.err
+    assert "last.safetensors holds iteration 0" in result.err
+    assert any(name in result.err for name in ("conv", "fc", "score", "upscore"))
+    assert all(np.isfinite(array).all() for array in load_file(folder / "last.safetensors").values())
+
+
+def refused(result) -> str:
+    """The one sentence of a refusal."""
+    assert result.status == 2
+    assert result.err.startswith("minifcn: ")
+    assert result.err.count("\n") == 1
+    assert "Traceback" not in result.err
+    return result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--model", "fcn4s"], "unknown model 'fcn4s'"),
+        (["--recipe", "magic"], "unknown recipe 'magic'; possible are scratch"),
+        (["--optimizer", "lbfgs"], "unknown optimizer 'lbfgs'; possible are sgd"),
+        (["--schedule", "square"], "square"),
+        (["--augment", "mosaic"], "augmentation 'mosaic' is not known"),
+        (["--preprocessing", "vgg"], "preprocessing 'vgg' is not known"),
+        (["--class-weights", "1,2"], "2 class weights for 5 classes"),
+        (["--lr-factor", "score"], "write layers=factor"),
+        (["--freeze", "conv99"], "conv99"),
+        (["--val-split", "train"], "12 pictures are both in shapes train and in shapes train"),
+        (["--val-split", "test"], "test"),
+        (["--data", "coco"], "data set 'coco' is not known"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+        (["--batch-size", "0"], "batch_size"),
+    ],
+)
+def test_wrong_options_are_answered_with_one_sentence(minifcn, shapes, tmp_path, options, words):
+    result = minifcn("train", "--root", shapes, *NARROW, "--iterations", 1, *options, "--out", tmp_path / "run")
+    assert words in refused(result)
+
+
+def test_a_truncated_picture_is_named(minifcn, shapes, tmp_path):
+    root = shutil.copytree(shapes, tmp_path / "shapes")
+    broken = sorted((root / "JPEGImages").iterdir())[0]
+    broken.write_bytes(broken.read_bytes()[:300])
+    result = minifcn("train", "--root", root, "--recipe", "scratch", *NARROW, "--epochs", 1, "--out", tmp_path / "run")
+    assert broken.stem in refused(result)
+    checked = minifcn("data", "check", "shapes", "--root", root)
+    assert checked.status == 2
+    assert broken.stem in checked.out
+
+
+def test_resume_refuses_another_runs_settings_and_a_folder_without_run(minifcn, finished, tmp_path):
+    assert "drop --lr" in refused(minifcn("train", "--resume", finished, "--lr", "0.5"))
+    assert "does not exist" in refused(minifcn("train", "--resume", tmp_path / "nowhere"))
+
+
+def test_a_new_run_never_writes_over_an_old_one(minifcn, shapes, finished):
+    before = (finished / "last.safetensors").read_bytes()
+    result = minifcn("train", "--root", shapes, *NARROW, "--iterations", 1, "--out", finished)
+    assert "already holds a run" in refused(result)
+    assert (finished / "last.safetensors").read_bytes() == before
+
+
+def test_a_checkpoint_cut_short_is_refused(minifcn, finished, tmp_path):
+    copy = shutil.copytree(finished, tmp_path / "copy")
+    for name in ("last", "best"):
+        whole = (copy / f"{name}.safetensors").read_bytes()
+        (copy / f"{name}.safetensors").write_bytes(whole[: len(whole) // 2])
+    assert "last.safetensors" in refused(minifcn("train", "--resume", copy))
+    assert "best.safetensors" in refused(minifcn("evaluate", copy))
+
+
+def test_evaluate_refuses_a_set_with_other_classes(minifcn, finished, voc_root):
+    result = minifcn("evaluate", finished, "--data", "voc", "--root", voc_root)
+    assert "5 classes and the data set has 21" in refused(result)
+
+
+def test_predict_names_what_is_not_there(minifcn, finished, tmp_path):
+    assert "no such picture" in refused(minifcn("predict", finished, tmp_path / "nothing.jpg"))
+    (tmp_path / "empty").mkdir()
+    assert "no pictures in" in refused(minifcn("predict", finished, tmp_path / "empty"))
+
+
+def test_debug_shows_the_traceback(minifcn, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        minifcn("predict", tmp_path, tmp_path / "nothing.jpg", "--debug")
+
+
+def test_ctrl_c_outside_of_training_is_one_line(tmp_path, finished, shapes):
+    """SIGINT while predicting: status 130, no traceback."""
+    code = (
+        "import os, signal, sys\n"
+        "from minifcn import cli, training\n"
+        "training.predict = lambda *a: os.kill(os.getpid(), signal.SIGINT)\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    arguments = ["predict", finished, shapes / "JPEGImages", "--out", tmp_path / "out"]
+    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 128 + signal.SIGINT
+    assert "Traceback" not in done.stderr

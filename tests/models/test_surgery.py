@@ -1,0 +1,48 @@
+"""Net surgery: 32s -> 16s -> 8s copies what both have; a classifier's fc layers are reshaped; nothing is lost in silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minifcn import models
+
+
+def narrow(name: str, **options):
+    return models.build(name, 5, **{"width": 1 / 64, "padding": 1, **options})
+
+
+def test_the_staircase_copies_every_shared_layer_and_keeps_the_scores(rng):
+    net32, net16, net8 = (narrow(name, seed=i).eval() for i, name in enumerate(("fcn32s", "fcn16s", "fcn8s")))
+    for array in net32.state_dict().values():
+        array += rng.standard_normal(array.shape).astype(np.float32) * 0.01
+    report = models.transplant(net16, net32.state_dict())
+    assert {"fc6.weight", "fc7.weight", "conv1_1.bias", "score_fr.weight"} <= set(report.copied)
+    assert report.skipped == ["upscore.weight"]
+    assert set(report.unfilled) == {"upscore2.weight", "score_pool4.weight", "score_pool4.bias", "upscore16.weight"}
+    report = models.transplant(net8, net16.state_dict())
+    assert {"score_pool4.weight", "upscore2.weight"} <= set(report.copied)
+    np.testing.assert_array_equal(net8.fc6.weight.data, net32.fc6.weight.data)
+
+
+def test_fully_connected_weights_become_convolutions_by_a_reshape(rng):
+    net = narrow("fcn32s")
+    state = {key: array.copy() for key, array in net.state_dict().items()}
+    O = state["fc6.weight"].shape[0]
+    state["fc6.weight"] = rng.standard_normal((O, state["fc6.weight"].size // O), dtype=np.float32)
+    report = models.transplant(net, state)
+    assert report.reshaped == ["fc6.weight"]
+    features = rng.standard_normal(net.fc6.weight.shape[1:], dtype=np.float32)  # (C, 7, 7), what the classifier sees
+    as_convolution = (net.fc6.weight.data * features).sum(axis=(1, 2, 3))
+    np.testing.assert_allclose(as_convolution, state["fc6.weight"] @ features.ravel(), rtol=1e-4, atol=1e-4)
+
+
+def test_a_backbone_layer_left_unfilled_is_refused_and_nothing_changes():
+    net = narrow("fcn32s")
+    before = net.conv1_1.weight.data.copy()
+    state = {key: array + 1 for key, array in net.state_dict().items() if not key.startswith("fc6")}
+    with pytest.raises(ValueError, match=r"2 layers find no weights in the source: fc6\.weight .*absent"):
+        models.transplant(net, state)
+    np.testing.assert_array_equal(net.conv1_1.weight.data, before)
+    with pytest.raises(ValueError, match=r"conv1_1\.weight \(1, 3, 3, 3\) \(source: \(2, 3, 3, 3\)\)"):
+        models.transplant(net, narrow("fcn32s", width=1 / 32).state_dict())

@@ -1,0 +1,80 @@
+"""The package as a whole: cheap to import, importing one way only, typed and complete."""
+
+from __future__ import annotations
+
+import ast
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minifcn
+
+HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "threadpoolctl")
+
+# Each floor may import from those to its right only; data, visualize and checks stand beside.
+FLOORS = ("cli", "training", "models", "layers", "functional", "kernels", "backend")
+BESIDE = ("data", "visualize", "checks", "course")
+
+
+def run_python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_import_loads_nothing_heavy():
+    code = f"import sys, minifcn; print([name for name in {HEAVY!r} if name in sys.modules])"
+    assert run_python(code).strip() == "[]"
+
+
+def test_layers_and_models_load_nothing_heavy_either():
+    code = (
+        "import sys, minifcn.models, minifcn.layers, minifcn.functional, minifcn.kernels;"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    assert run_python(code).strip() == "[]"
+
+
+def test_import_costs_less_than_150_ms_over_numpy():
+    """Measured inside one process, NumPy first; the median of five."""
+    code = "import numpy, time; t = time.perf_counter(); import minifcn; print(time.perf_counter() - t)"
+    assert statistics.median(float(run_python(code)) for _ in range(5)) < 0.15
+
+
+def test_every_public_name_can_be_reached():
+    for name in minifcn.__all__:
+        assert getattr(minifcn, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'pytorch'; it has"):
+        _ = minifcn.pytorch
+
+
+def imported_floors(path: Path) -> set[str]:
+    """The parts of minifcn that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("minifcn"):
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("minifcn.")}
+    return found
+
+
+def test_imports_run_one_way(root):
+    for floor, name in enumerate(FLOORS):
+        files = [root / "minifcn" / f"{name}.py"] if name == "backend" else (root / "minifcn" / name).rglob("*.py")
+        allowed = {*FLOORS[floor:]} | ({*BESIDE} if name in ("cli", "training") else set())
+        for path in files:
+            assert imported_floors(path) & {*FLOORS, *BESIDE} <= allowed, path
+
+
+def test_cupy_is_imported_in_one_place_only(root):
+    importers = {
+        path.relative_to(root).as_posix()
+        for path in (root / "minifcn").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "cupy" for a in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "cupy")
+    }
+    assert importers <= {"minifcn/backend.py"}
