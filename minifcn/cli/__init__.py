@@ -20,8 +20,8 @@ app = typer.Typer(
 )  # fmt: skip
 
 # In the order of --help. A name without function is a group of commands (its module's ``app``).
-COMMANDS = ("demo", "train", "evaluate", "predict", "summary", "coordinates", "doctor")
-GROUPS = ("data",)
+COMMANDS = ("demo", "train", "evaluate", "predict", "summary", "coordinates", "gradcheck", "doctor")
+GROUPS = ("data", "lesson")
 
 
 @app.callback()

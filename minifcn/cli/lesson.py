@@ -20,12 +20,12 @@ def list_lessons() -> None:
     from minifcn.cli.screen import console
     from minifcn.course.catalogue import LESSONS, lessons_folder
 
-    shown = Table(header_style="bold")
+    shown = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
     for column, justify in (("", "right"), ("lesson", "left"), ("minutes", "right"), ("about", "left")):
         shown.add_column(column, justify=justify)
     for one in LESSONS:
-        minutes = str(one.minutes) if one.is_written else "coming"
-        shown.add_row(f"{one.number:02}", one.title, minutes, one.about, style=None if one.is_written else "dim")
+        title = one.title if one.is_written else f"{one.title} (coming)"
+        shown.add_row(f"{one.number:02}", title, str(one.minutes), one.about, style=None if one.is_written else "dim")
     console.print(shown)
     console.print(f"They are in {lessons_folder()}. Start with: minifcn lesson open 1")
 

@@ -33,15 +33,15 @@ def percent(value: float | None) -> str:
 
 
 def print_evaluation(evaluation: Any, classes: Sequence[str]) -> None:
-    """The four measures beside those of the predictor that says background everywhere, and the IU of each class."""
+    """The four measures beside those of the predictor that says the first class everywhere, and the IU of each class."""
     matrix, floor = evaluation.matrix, evaluation.matrix.floor(0)
     rows = [(MEASURE_NAMES[name], f"{value:.4f}", f"{floor.measures()[name]:.4f}") for name, value in matrix.measures().items()]
     rows.append(("Jaccard index of a picture", f"{evaluation.jaccard:.4f}", ""))
     title = f"{evaluation.pictures} pictures, loss {evaluation.loss:.4f} a pixel, {evaluation.seconds:.1f} s"
-    table(title, ("measure", "this network", "all background"), rows)
+    table(title, ("measure", "this network", f"all {classes[0]}"), rows)
     table(
         "by class",
-        ("class", "IU %", "all background %", "pixels"),
+        ("class", "IU %", f"all {classes[0]} %", "pixels"),
         [
             (name, percent(iu), percent(below), f"{int(pixels):,}")
             for name, iu, below, pixels in zip(

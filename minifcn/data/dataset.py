@@ -150,12 +150,17 @@ def name_some(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def title(dataset: SegmentationDataset) -> str:
+    """What to call a data set; one that only follows the protocol need not have a name."""
+    return getattr(dataset, "name", type(dataset).__name__)
+
+
 def check_disjoint(train: SegmentationDataset, val: SegmentationDataset) -> None:
     """Raises ValueError where a picture is in both: a measure on pictures that were trained on means nothing."""
     in_train = set(train.ids)
     both = [name for name in val.ids if name in in_train]
     if both:
         raise ValueError(
-            f"{len(both)} pictures are both in {train.name} and in {val.name}: {name_some(both)}; take them off one of "
+            f"{len(both)} pictures are both in {title(train)} and in {title(val)}: {name_some(both)}; take them off one of "
             f"the two, since a measure on pictures that were trained on means nothing"
         )

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from minifcn.data.dataset import SegmentationDataset
+from minifcn.data.dataset import SegmentationDataset, title
 
 Progress = Callable[[], None]
 Result = TypeVar("Result")
@@ -53,7 +53,7 @@ def check(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress
 
     Build the set with `missing="skip"`, or files that are not there stop it before it starts.
     """
-    report = Report(dataset.name, len(dataset), missing=[sample.id for sample in dataset.missing])
+    report = Report(title(dataset), len(dataset), [sample.id for sample in getattr(dataset, "missing", ())])
 
     def read(index: int) -> tuple[tuple[int, int], list[int], str] | str:
         try:

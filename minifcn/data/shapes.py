@@ -32,16 +32,16 @@ _SMOOTH = 4  # shapes are drawn this many times larger, then averaged
 class ShapesOptions:
     """How many pictures, and how hard they are. Lengths are in pixels, ranges are (least, most)."""
 
-    train: int = 240
-    val: int = 60
+    train: int = 600
+    val: int = 100
     seed: int = 0
     height: tuple[int, int] = (56, 72)
     width: tuple[int, int] = (72, 96)
     objects: tuple[int, int] = (1, 3)
-    size: tuple[int, int] = (28, 44)  # about the diameter of an object
-    turn: float = 30.0  # degrees by which an object leans to either side; 180: any way up
+    size: tuple[int, int] = (30, 46)  # about the diameter of an object
+    turn: float = 20.0  # degrees by which an object leans to either side; 180: any way up
     void: int = 1  # unlabelled pixels to either side of an outline
-    hue_overlap: float = 0.5  # 0: each class has its own colours; 1: colour tells nothing
+    hue_overlap: float = 0.25  # 0: each class has its own colours; 1: colour tells nothing
     clutter: float = 0.5  # strength of the grounds' and the objects' patterns
     noise: float = 6.0  # standard deviation of a pixel, of 255
 

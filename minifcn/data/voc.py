@@ -146,11 +146,11 @@ def find_root(root: str | Path, year: str = "2012") -> Path:
 
 
 def read_sbd_mask(path: Path) -> np.ndarray:
-    """The labels of one of SBD's cls/<id>.mat, (H, W) uint8, without void. Needs SciPy (ImportError without it)."""
+    """The labels of one of SBD's cls/<id>.mat, (H, W) uint8, without void. ValueError where SciPy is not installed."""
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise ImportError(
+        raise ValueError(
             f"{path}: SBD's .mat masks are read with SciPy, which is not installed; run `pip install scipy`, or put the "
             f"masks as PNG into SegmentationClassAug/"
         ) from None

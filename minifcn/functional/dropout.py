@@ -39,4 +39,4 @@ def dropout_backward(dy: Array, cache: tuple) -> Array:
 
 def _masked(values: Array, kept: Array, scale: np.floating) -> Array:
     """values·scale where kept, exactly 0 elsewhere (also where values are infinite)."""
-    return get_xp(values).where(kept, values * scale, values.dtype.type(0))
+    return get_xp(values).where(kept, values, values.dtype.type(0)) * scale

@@ -117,9 +117,9 @@ class FCN(Layer):
             here = maps[name] = here.then(coordinates.of_layer(getattr(self, name)))
         for skip in self.skips:
             here = here.then(coordinates.of_layer(getattr(self, skip.upscore)))
-            offset = (here.offset - maps[skip.pool].offset) / here.stride  # pool4's pixel i + offset lies on upscore2's i
-            setattr(self, skip.join, Join(int(offset)))
-            here = here.then(coordinates.Map.crop(max(int(-offset), 0)))
+            offset = coordinates.crop(maps[skip.pool], here)  # pool4's pixel i + offset lies on upscore2's pixel i
+            setattr(self, skip.join, Join(offset))
+            here = here.then(coordinates.Map.crop(max(-offset, 0)))
         here = here.then(coordinates.of_layer(getattr(self, self.last)))
         self.crop = Crop(coordinates.crop(here, coordinates.Map()))
 

@@ -163,8 +163,8 @@ def _write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: dict[
         file.write(len(encoded).to_bytes(8, "little"))
         file.write(encoded)
         for array in tensors.values():
-            host = np.asarray(to_host(array), order="C")
-            file.write(host.astype(host.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))
+            host = to_host(array)
+            file.write(host.astype(host.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))  # in C order
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

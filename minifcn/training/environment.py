@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 import minifcn
@@ -28,14 +28,6 @@ def environment(device: str) -> dict[str, str]:
         found["processor"] = platform.processor() or platform.machine()
     commit = git_commit()
     return found | ({"commit": commit} if commit else {})
-
-
-def package_version(name: str) -> str | None:
-    """The version of an installed package, None where it is not installed."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def git_commit() -> str | None:

@@ -61,7 +61,7 @@ class Board:
         self._add(self.axes.imshow(colours, extent=extent, aspect="auto", interpolation="nearest", zorder=1))
         self._rules(row, column, H, W)
         words = cell_texts(values, text)
-        size = size or (0.36 if max(map(len, words.ravel())) <= 4 else 0.3)
+        size = size or size_of(words)
         for i, j in np.ndindex(H, W):
             if words[i, j]:
                 self.write(words[i, j], row + i + 0.5, column + j + 0.5, size=size, colour=style.ink_on(colours[i, j]))
@@ -187,6 +187,12 @@ def amount_colours(values: np.ndarray, scale: float | None = None) -> np.ndarray
 def plain(shape: Sequence[int], colour: Any = style.PAPER) -> np.ndarray:
     """(H, W, 3) of one colour."""
     return np.broadcast_to(np.array(to_rgb(colour)), (*shape, 3)).copy()
+
+
+def size_of(words: np.ndarray) -> float:
+    """The size, in cells, at which the longest of these words fits into a cell."""
+    longest = max(map(len, words.ravel()))
+    return 0.36 if longest <= 4 else 1.4 / longest
 
 
 def cell_texts(values: np.ndarray, text: Any = None) -> np.ndarray:

@@ -33,6 +33,7 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
             axes.set_title(title)
             axes.set_xlabel("iteration")
             _scale(axes, key, runs)
+        panels[0, 0].set_xlim(left=0)  # and so for all
         named = {label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         if named:
             drawn.legend(named.values(), named, loc="outside lower center", ncols=5)

@@ -63,7 +63,8 @@ def draw_zoom(labels: Any, palette: Any, row: int, column: int, size: int = 9, h
     colours = np.asarray(palette)[part] / 255
     board.grid(part, TITLE, width + 2.5, title="labels, as numbers", colours=colours, size=0.34)
     board.frame(TITLE, width + 2.5, size, size, style.VERMILION)
-    board.arrow((TITLE + (row + size / 2) * each, (column + size) * each + 0.2), (TITLE + size / 2, width + 2.2), style.VERMILION)
+    start, end = (TITLE + (row + size / 2) * each, (column + size) * each + 0.2), (TITLE + size / 2, width + 2.2)
+    board.arrow(start, end, style.VERMILION)
     return board.figure
 
 

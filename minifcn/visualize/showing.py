@@ -10,11 +10,13 @@ import base64
 import io
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -37,11 +39,8 @@ class Animation:
 
     def to_bytes(self) -> bytes:
         """The animated GIF."""
-        sheet = Image.new("RGB", (self.frames[0].width, self.frames[0].height * 2))  # one palette for all frames: the colours
-        sheet.paste(self.frames[0], (0, 0))  # of the first and the last
-        sheet.paste(self.frames[-1], (0, self.frames[0].height))
-        palette = sheet.quantize(96, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-        frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in self.frames]
+        palette = _palette([self.frames[0], self.frames[-1]])
+        frames = [_indexed(frame, palette) for frame in self.frames]
         milliseconds = [round(1000 * self.seconds)] * (len(frames) - 1) + [round(1000 * self.seconds) + 1500]
         buffer = io.BytesIO()
         frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=False)
@@ -50,6 +49,25 @@ class Animation:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         """What Jupyter shows."""
         return {"image/gif": base64.b64encode(self.to_bytes()).decode("ascii")}
+
+
+def _palette(frames: Sequence[Image.Image]) -> np.ndarray:
+    """The 128 most frequent colours, (128, 3) or fewer: grounds are among them, and most edges of letters."""
+    counts: Counter[tuple[int, int, int]] = Counter()
+    for frame in frames:
+        counts.update({colour: count for count, colour in frame.getcolors(frame.width * frame.height)})
+    return np.array(sorted(counts, key=lambda colour: (-counts[colour], colour))[:128], np.int32)
+
+
+def _indexed(frame: Image.Image, palette: np.ndarray) -> Image.Image:
+    """The frame in the palette's nearest colours. (Pillow's own way is approximate: it turns white into grey.)"""
+    codes = np.asarray(frame, np.int32) @ [1 << 16, 1 << 8, 1]  # (H, W)
+    known, place = np.unique(codes, return_inverse=True)
+    colours = known[:, None] >> [16, 8, 0] & 255  # (colours, 3)
+    nearest = ((colours[:, None] - palette) ** 2).sum(axis=2).argmin(axis=1)
+    indexed = Image.fromarray(nearest.astype(np.uint8)[place].reshape(codes.shape))
+    indexed.putpalette(palette.astype(np.uint8).tobytes())
+    return indexed
 
 
 Picture = Figure | Animation | Image.Image

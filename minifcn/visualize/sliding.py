@@ -11,7 +11,7 @@ from PIL import Image
 
 from minifcn import functional as F
 from minifcn.visualize import style
-from minifcn.visualize.board import Board, cell_texts, plain, signed_colours
+from minifcn.visualize.board import Board, cell_texts, plain, signed_colours, size_of
 from minifcn.visualize.showing import Animation
 
 GAP = 1.6  # cells between two arrays: room for a sign
@@ -19,24 +19,26 @@ TITLE = 0.7  # cells above an array: room for its name
 
 
 def draw_sliding(
-    x: Any, weight: Any, stride: int = 1, padding: int = 0, step: int = 0, text: str | None = None, colours: Any = None
-) -> Figure:
+    x: Any, weight: Any, stride: int = 1, padding: int = 0, step: int = 0, text: str | None = None, colours: Any = None,
+    names: Sequence[str] = ("x", "kernel", "y"),
+) -> Figure:  # fmt: skip
     """One step of a convolution: x (H, W) with the window framed, the kernel (KH, KW), and y filled up to this step.
 
-    `text` is the format of y's numbers, `colours` (H, W, 3) those of x. Raises ValueError for a step that is not there.
+    `text` is the format of y's numbers, `colours` (H, W, 3) those of x, `names` what to call the three; step -1 is the last.
+    Raises ValueError for a step that is not there.
     """
-    scene = Scene(x, weight, stride, padding, text=text, colours=colours)
-    if not 0 <= step < scene.count:
+    scene = Scene(x, weight, stride, padding, text, colours, names)
+    if not -scene.count <= step < scene.count:
         raise ValueError(f"step {step} is not there; this convolution has steps 0 to {scene.count - 1}")
-    return scene.still(step)
+    return scene.still(step % scene.count)
 
 
 def animate_sliding(
-    x: Any, weight: Any, stride: int = 1, padding: int = 0, text: str | None = None, colours: Any = None, seconds: float = 0.4
-) -> Animation:
+    x: Any, weight: Any, stride: int = 1, padding: int = 0, text: str | None = None, colours: Any = None,
+    names: Sequence[str] = ("x", "kernel", "y"), seconds: float = 0.4,
+) -> Animation:  # fmt: skip
     """Every step of the convolution of x (H, W) with weight (KH, KW), the output appearing number by number."""
-    scene = Scene(x, weight, stride, padding, text=text, colours=colours)
-    return Animation(scene.frames(), seconds)
+    return Animation(Scene(x, weight, stride, padding, text, colours, names).frames(), seconds)
 
 
 class Scene:
@@ -51,7 +53,7 @@ class Scene:
         self.y = F.conv2d(x[None, None], self.weight[None, None], stride=stride, padding=padding)[0][0, 0]  # (OH, OW)
         self.x = np.pad(x, padding)  # (H + 2P, W + 2P)
         self.words = cell_texts(self.y, text)
-        self.size = 0.36 if max(map(len, self.words.ravel())) <= 4 else 0.3
+        self.size = size_of(self.words)
         self.colours_of_y = signed_colours(self.y)
         self.count = self.y.size
         (H, W), (KH, KW), (OH, OW) = self.x.shape, self.weight.shape, self.y.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,23 +17,26 @@ _DATA, _BETWEEN, _AROUND = 0, 1, 2
 
 
 def draw_zero_insertion(
-    x: Any, weight: Any, stride: int = 1, padding: int = 0, output_padding: int = 0, step: int = -1
-) -> Figure:
+    x: Any, weight: Any, stride: int = 1, padding: int = 0, output_padding: int = 0, step: int = -1,
+    names: Sequence[str] = ("x", "y"),
+) -> Figure:  # fmt: skip
     """x (H, W), x with its zeros, the flipped kernel (K, K), and y up to `step` (-1: all of it).
 
-    Raises ValueError for padding above K - 1, which crops x instead of surrounding it with zeros.
+    `names` are what to call input and output. Raises ValueError for padding above K - 1, which crops x instead of
+    surrounding it with zeros.
     """
-    scene = _Stretched(x, weight, stride, padding, output_padding)
+    scene = _Stretched(x, weight, stride, padding, output_padding, names)
     for stage in (_DATA, _BETWEEN, _AROUND):
         scene.lay(stage)
     return scene.still(step % scene.count)
 
 
 def animate_zero_insertion(
-    x: Any, weight: Any, stride: int = 1, padding: int = 0, output_padding: int = 0, seconds: float = 0.6
-) -> Animation:
+    x: Any, weight: Any, stride: int = 1, padding: int = 0, output_padding: int = 0, names: Sequence[str] = ("x", "y"),
+    seconds: float = 0.6,
+) -> Animation:  # fmt: skip
     """The same, step by step: the pixels move apart, zeros fill the gaps, zeros surround them, the kernel slides."""
-    scene = _Stretched(x, weight, stride, padding, output_padding)
+    scene = _Stretched(x, weight, stride, padding, output_padding, names)
 
     def keep(i: int) -> None:
         scene.lay(i) if i < 3 else scene.reveal(i - 3)
@@ -47,7 +51,9 @@ def animate_zero_insertion(
 class _Stretched(Scene):
     """A sliding kernel whose input is x with zeros between and around its pixels."""
 
-    def __init__(self, x: Any, weight: Any, stride: int, padding: int, output_padding: int) -> None:
+    def __init__(
+        self, x: Any, weight: Any, stride: int, padding: int, output_padding: int, names: Sequence[str]
+    ) -> None:  # fmt: skip
         small, weight = matrix(x, "x"), matrix(weight, "weight")
         if weight.shape[0] != weight.shape[1]:
             raise ValueError(f"weight has shape {weight.shape}; zero insertion is drawn for square kernels, (K, K)")
@@ -63,12 +69,13 @@ class _Stretched(Scene):
         self.kinds = np.pad(self.kinds, around, constant_values=_AROUND)
         stretched = np.zeros(self.kinds.shape)
         stretched[self.kinds == _DATA] = small.ravel()
-        names = ("", "kernel, flipped", "y")
-        super().__init__(stretched, weight[::-1, ::-1], names=names, left=W + GAP, show_x=False)
+        super().__init__(
+            stretched, weight[::-1, ::-1], names=("", "kernel, flipped", names[1]), left=W + GAP, show_x=False
+        )  # fmt: skip
         middle = self.at_x[0] + self.x.shape[0] / 2
-        self.board.grid(small, middle - H / 2, 0, title="x")
+        self.board.grid(small, middle - H / 2, 0, title=names[0])
         self.board.arrow((middle, W + 0.3), (middle, W + GAP - 0.3))
-        self.board.write("x with zeros", self.at_x[0] - 0.45, self.at_x[1], align="left", weight="bold")
+        self.board.write(f"{names[0]} with zeros", self.at_x[0] - 0.45, self.at_x[1], align="left", weight="bold")
 
     def lay(self, stage: int) -> None:
         """Puts the cells of one kind on the board: x's own, the zeros between them, the zeros around them."""

@@ -65,6 +65,15 @@ def test_best_is_the_same_file_and_survives_the_next_last(checkpoint, tmp_path):
     assert read_metadata(last)["iteration"] == 4
 
 
+def test_best_gets_its_name_before_last(checkpoint, tmp_path, monkeypatch):
+    """Killed between the two, a run resumes before its best validation and finds it again; the other way it is lost."""
+    named = []
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda source, target: named.append(target.name) or replace(source, target))
+    write_checkpoint(tmp_path / "last.safetensors", checkpoint, also=tmp_path / "best.safetensors")
+    assert named == ["best.safetensors", "last.safetensors"]
+
+
 def test_best_is_copied_where_there_are_no_hard_links(checkpoint, tmp_path, monkeypatch):
     def no_links(*_):
         raise OSError(errno.EPERM, "Operation not permitted")

@@ -32,7 +32,7 @@ def test_pictures_that_cannot_be_written_are_one_sentence(tiny, tmp_path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(curves, "draw_curves", full)
-    with pytest.raises(OSError, match="the pictures of .*run cannot be written: No space left"):
+    with pytest.raises(OSError, match=r"the pictures of .*run cannot be written: No space left"):
         trainer.run()
 
 

@@ -148,6 +148,15 @@ def test_a_label_out_of_range_names_the_picture(run, tiny):
         trainer.run()
 
 
+def test_random_numbers_of_a_step_come_from_seed_and_iteration(run, monkeypatch):
+    trainer = run(iterations=3, accumulate=2, seed=8)
+    seeds = []
+    reseed = trainer.net.reseed
+    monkeypatch.setattr(trainer.net, "reseed", lambda seed: seeds.append(seed) or reseed(seed))
+    trainer.run()
+    assert seeds == [(8, 0), (8, 1), (8, 2)]
+
+
 def test_it_learns(run):
     trainer = run(net=plain_net(), iterations=100, lr=0.1, log_every=1, validate=False)
     trainer.run()
@@ -187,9 +196,15 @@ def test_a_row_is_the_mean_of_the_steps_since_the_last(run, monkeypatch):
     assert [row["gradient_norm"] for row in rows] == [float(seen[2][1]), float(seen[5][1])]
 
 
-def test_best_is_the_best_on_the_validation_set(run):
-    trainer = run(iterations=24, lr=0.5)
+def test_best_is_the_best_on_the_validation_set(run, tiny):
+    class Spoil(tiny.Progress):
+        def step(self, iteration):
+            if iteration == 13:
+                trainer.net.score.bias.data[...] = (50, 0, 0)
+
+    trainer = run(iterations=24, progress=Spoil())
     result = trainer.run()
+    assert result.best_iteration < 13
     validations = [row for row in trainer.folder.read_log() if row["event"] == "validation"]
     best = max(validations, key=lambda row: row["mean_iu"])
     assert len({row["mean_iu"] for row in validations}) > 2

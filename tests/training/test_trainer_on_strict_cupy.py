@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minifcn.training import Diverged, trainer
+from minifcn.backend import to_device, to_host
+from minifcn.layers import Parameter
+from minifcn.training import Diverged, clip_grad_norm, trainer
 
 
 @pytest.fixture
@@ -55,6 +57,17 @@ def test_runs_and_resumes_as_on_the_cpu(optimizer, tiny, tmp_path, counts):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     for key, array in on_gpu.net.to("cpu").state_dict().items():
         np.testing.assert_allclose(array, on_cpu.net.state_dict()[key], rtol=1e-3, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize(("max_norm", "norm"), [(2.5, 2.5), (1e6, 5.0)])
+def test_clipping_without_a_wait(max_norm, norm, counts):
+    parameter = Parameter(to_device(np.zeros(2, np.float32), "cuda"))
+    parameter.grad = to_device(np.array([3, 4], np.float32), "cuda")
+    counts.clear()
+    before = clip_grad_norm([parameter], max_norm)
+    assert counts["to_host"] == 0
+    assert float(to_host(before)) == pytest.approx(5)
+    assert np.linalg.norm(to_host(parameter.grad)) == pytest.approx(norm, rel=1e-6)
 
 
 def test_divergence_is_found_where_a_row_is_logged(tiny, tmp_path, counts):

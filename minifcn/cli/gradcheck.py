@@ -1,0 +1,114 @@
+"""``minifcn gradcheck``: are the gradients right, ours and yours?"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+# The function behind each layer, for those who think in layers.
+FUNCTION_OF = {
+    "Conv2d": "conv2d", "ConvTranspose2d": "conv_transpose2d", "MaxPool2d": "max_pool2d", "MaxUnpool2d": "max_unpool2d",
+    "AvgPool2d": "avg_pool2d", "AdaptiveAvgPool2d": "adaptive_avg_pool2d", "ReLU": "relu", "BatchNorm2d": "batch_norm",
+    "Dropout": "dropout", "Upsample": "interpolate", "CrossEntropyLoss": "cross_entropy",
+}  # fmt: skip
+
+
+def gradcheck(
+    target: Annotated[str | None, typer.Argument(help="A layer or function, or FILE.py:NAME of your own.")] = None,
+    cases: Annotated[int, typer.Option(help="Adversarial cases for each function.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the cases.")] = 0,
+) -> None:
+    """Hold gradients to numeric ones and, where PyTorch is installed, to PyTorch's. Status 2 when any is wrong.
+
+    FILE.py:NAME is a function of yours, with NAME_backward beside it, or a layer. A function that bears the name and the
+    arguments of one of minifcn's is tried on the same cases; for any other define NAME_inputs(rng), which returns the
+    arguments; a layer, and a function of one argument, gets a picture (2, 3, 7, 6).
+
+    Example: minifcn gradcheck conv2d
+
+    Example: minifcn gradcheck mine.py:conv2d
+    """
+    if target is not None and ".py" in target:
+        passed = _check_file(target, cases, seed)
+    else:
+        passed = _check_ours(target, cases, seed)
+    if not passed:
+        raise typer.Exit(2)
+
+
+def _check_ours(name: str | None, cases: int, seed: int) -> bool:
+    """The table of one function, or of all, against numeric gradients and against PyTorch."""
+    from minifcn.checks import cases as catalogue
+    from minifcn.checks.parity import available, parity
+    from minifcn.checks.sweep import sweep
+
+    if name is not None:
+        name = FUNCTION_OF.get(name, name)
+        if name not in catalogue.names():
+            known = ", ".join([*catalogue.names(), *FUNCTION_OF])
+            raise ValueError(f"unknown layer {name!r}; possible are {known}, and FILE.py:NAME for your own")
+    functions = None if name is None else [name]
+    numeric = sweep(functions, cases, seed)
+    print(numeric)
+    if not available():
+        print("\nnot compared with PyTorch, which is not installed: pip install 'minifcn[test]'")
+        return numeric.passed
+    compared = parity(functions, 5 * cases, seed)
+    print(f"\n{compared}")
+    return numeric.passed and compared.passed
+
+
+def _check_file(target: str, cases: int, seed: int) -> bool:
+    """The reports of a function or a layer in somebody's file."""
+    import numpy as np
+
+    from minifcn import checks
+    from minifcn.checks import cases as catalogue
+
+    path, _, name = target.rpartition(":")
+    module = _load(path, name)
+    subject = getattr(module, name)
+    if isinstance(subject, type):
+        subject = subject()
+    rng = np.random.default_rng(seed)
+    if hasattr(module, f"{name}_inputs"):
+        arguments: list[tuple[tuple, dict]] = [(tuple(getattr(module, f"{name}_inputs")(rng)), {})]
+    elif name in catalogue.names():
+        arguments = [(tuple(c.inputs.values()), c.options) for c in catalogue.cases(name, cases, seed)]
+    else:
+        arguments = [((checks.tie_free((2, 3, 7, 6), rng),), {})]
+    passed = True
+    for inputs, options in arguments:
+        try:
+            report = checks.gradcheck(subject, *inputs, **options)
+        except TypeError as error:
+            raise ValueError(
+                f"{target} could not be called with {len(inputs)} arrays ({error}): define {name}_inputs(rng) beside it, "
+                "which returns the arguments to check it with"
+            ) from error
+        if not report or len(arguments) == 1:
+            print(report)
+        passed = passed and bool(report)
+    if passed and len(arguments) > 1:
+        print(f"{target}: every gradient is right in {len(arguments)} cases")
+    return passed
+
+
+def _load(path: str, name: str) -> Any:
+    """The module in a file, in which ``name`` is defined."""
+    file = Path(path)
+    if not path or not name:
+        raise ValueError("write FILE.py:NAME, for instance mine.py:conv2d")
+    if not file.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # gradcheck looks NAME_backward up in the function's own module
+    spec.loader.exec_module(module)
+    if not hasattr(module, name):
+        raise ValueError(f"{path} defines no {name!r}; it has {', '.join(n for n in vars(module) if not n.startswith('_'))}")
+    return module
