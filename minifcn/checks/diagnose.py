@@ -154,14 +154,14 @@ def _in_places(mine: np.ndarray, reference: np.ndarray, name: str, tolerance: fl
         indices = np.flatnonzero(wrong.any(axis=others))
         if len(indices) < reference.shape[axis]:
             return f"is right but for {_some(indices)} of axis {axis}"
+    ring = int(depth[wrong].max()) + 1
+    if ring <= depth.max():
+        return f"is right inside, but wrong within {_pixels(ring)} of the border: look at the padding"
     count = _count(wrong)
     if not mine[wrong].any():
         return f"is right where it is not zero, but zero at {count}: something is left out there"
     if not reference[wrong].any():
         return f"is right where {name} is not zero, but should be zero at {count}: a mask is forgotten"
-    ring = int(depth[wrong].max()) + 1
-    if ring <= depth.max():
-        return f"is right inside, but wrong within {_pixels(ring)} of the border: look at the padding"
     return None
 
 

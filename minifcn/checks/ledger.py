@@ -6,9 +6,10 @@ of torchsummary, with costs beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from minifcn.checks.standin import Storage
 from minifcn.checks.walk import Step, walk
 from minifcn.layers import Layer
 
@@ -25,7 +26,6 @@ class Ledger:
     parameters: int
     trainable: int
     parameter_bytes: int
-    trainable_bytes: int
 
     @property
     def macs(self) -> int:
@@ -40,7 +40,7 @@ class Ledger:
     @property
     def kept_bytes(self) -> int:
         """What is kept from forward to backward; an array that two layers keep is counted once."""
-        return sum({id(storage): storage.nbytes for step in self.steps for storage in step.kept}.values())
+        return _bytes(storage for step in self.steps for storage in step.kept)
 
     @property
     def largest_im2col(self) -> Step:
@@ -50,13 +50,15 @@ class Ledger:
     @property
     def inference_peak(self) -> int:
         """Bytes that a forward pass without backward needs at its largest: the parameters, one input and one output."""
-        return self.parameter_bytes + max(step.x.storage.nbytes + step.y.storage.nbytes for step in self.steps)
+        return self.parameter_bytes + max(_bytes([step.x.storage, step.y.storage]) for step in self.steps)
 
     @property
     def training_peak(self) -> int:
-        """Bytes of a training step with plain SGD: parameters, their gradients, what is kept, and the largest dy and dx."""
-        moving = max(step.x.nbytes + step.y.nbytes for step in self.steps)
-        return self.parameter_bytes + self.trainable_bytes + self.input_bytes + self.kept_bytes + moving
+        """Bytes of arrays at the peak of a forward and backward pass with its loss; see :func:`_training_moments`.
+
+        An optimizer's state, and the scratch of the kernels (a few MB a thread, never more than 64 MB), come on top.
+        """
+        return self.parameter_bytes + self.input_bytes + max(_training_moments(self.steps))
 
     def __str__(self) -> str:
         table = [("Layer (type)", "Output Shape", "Param #", "MMAC", "Kept MB", "im2col MB")]
@@ -86,7 +88,7 @@ class Ledger:
             f"Forward/backward pass size (every output and its gradient): {2 * self.output_bytes / _MB:,.2f} MB",
             f"Forward: {self.macs / 1e9:,.2f} GMAC; a training step about {6 * self.macs / 1e12:,.2f} TFLOP",
             f"Kept for backward: {self.kept_bytes / _MB:,.1f} MB",
-            f"Predicted peak memory: training {self.training_peak / _MB:,.0f} MB, inference {self.inference_peak / _MB:,.0f} MB",
+            f"Predicted peak: training {self.training_peak / _MB:,.0f} MB, inference {self.inference_peak / _MB:,.0f} MB",
             f"Largest im2col matrix, were it made: {largest.im2col_bytes / 1e9:.2f} GB a picture, for {largest.name}",
         ]
 
@@ -102,8 +104,29 @@ def ledger(net: Layer, input_shape: Sequence[int]) -> Ledger:
     return Ledger(
         tuple(input_shape), steps[0].x.nbytes, steps,
         sum(p.size for p in parameters), sum(p.size for p in trainable),
-        sum(p.data.nbytes for p in parameters), sum(p.data.nbytes for p in trainable),
+        sum(p.data.nbytes for p in parameters),
     )  # fmt: skip
+
+
+def _training_moments(steps: list[Step]) -> Iterator[int]:
+    """Bytes that are alive, step after step: while forward keeps more and more, in the loss, and while backward frees it."""
+    kept: list[Storage] = []
+    for step in steps:
+        kept += step.kept
+        yield _bytes([*kept, step.x.storage, step.y.storage])
+    yield _bytes(kept) + 3 * steps[-1].y.nbytes  # the scores, their log-softmax, and the gradient or a temporary
+    gradients, seen = 0, set()
+    for step in reversed(steps):
+        if id(step.layer) not in seen:
+            gradients += sum(p.data.nbytes for p in step.layer.parameters() if p.requires_grad)
+            seen.add(id(step.layer))
+        yield _bytes(kept) + gradients + step.y.nbytes + step.x.nbytes  # dy and dx
+        del kept[len(kept) - len(step.kept) :]
+
+
+def _bytes(storages: Iterable[Storage]) -> int:
+    """What these take together; one that occurs twice counts once."""
+    return sum({id(storage): storage.nbytes for storage in storages}.values())
 
 
 def _number(value: float) -> str:

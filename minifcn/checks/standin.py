@@ -56,12 +56,14 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
         return replace(self, shape=shape, places=self._places_from(key), apart=None)
 
     def _places_from(self, key) -> Places | None:
-        """The places behind ``self[key]`` where it cuts rows and columns, and nothing else, out of (N, C, H, W)."""
+        """The places behind ``self[key]``, where it takes slices of rows and columns out of (N, C, H, W)."""
         key = key if isinstance(key, tuple) else (key,)
-        cuts = key[-2:]
-        if self.places is None or not (len(key) == 4 or (len(key) == 3 and key[0] is Ellipsis)):
+        if self.places is None or self.ndim != 4 or not all(k is Ellipsis or isinstance(k, slice) for k in key):
             return None
-        if not all(isinstance(cut, slice) and cut.step in (None, 1) and (cut.start or 0) >= 0 for cut in cuts):
+        at = next((place for place, k in enumerate(key) if k is Ellipsis), len(key))
+        before, after = key[:at], key[at + 1 :]
+        cuts = [*before, *[slice(None)] * (4 - len(before) - len(after)), *after][2:]
+        if not all(cut.step in (None, 1) and (cut.start or 0) >= 0 for cut in cuts):
             return None
         return tuple(place.then(Map.crop(cut.start or 0)) for place, cut in zip(self.places, cuts, strict=True))
 

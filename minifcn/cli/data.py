@@ -20,7 +20,6 @@ def check(
     name: _Name,
     root: _Root = None,
     splits: Annotated[str, typer.Option(help="Which splits, with commas.")] = "train,val",
-    missing: _Missing = "error",
 ) -> None:
     """Read every picture and every mask; list what is missing, damaged, out of range, or in two splits. Status 2 if anything is.
 
@@ -28,10 +27,11 @@ def check(
     """
     from minifcn import data
     from minifcn.cli.screen import console, table
+    from minifcn.data.dataset import name_some
 
     reports = []
     for split in splits.split(","):
-        dataset = data.build(name, root, split, missing=missing)
+        dataset = data.build(name, root, split, missing="skip")  # the report names what is missing
         with _bar(f"reading {split}", len(dataset)) as progress:
             reports.append(data.check(dataset, progress=progress))
     rows = []
@@ -42,6 +42,10 @@ def check(
         rows.append((report.name, report.pictures, len(report.missing), len(report.problems), size, labels))
     table("", ("split", "pictures", "missing", "damaged", "height x width", "labels"), rows)
     for report in reports:
+        if report.missing:
+            console.print(
+                f"[red]{report.name}: {len(report.missing)} listed pictures are missing: {name_some(report.missing)}[/]"
+            )
         for problem in report.problems:
             console.print(f"[red]{problem}[/]", highlight=False)
         for ids in report.twice:

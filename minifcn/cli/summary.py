@@ -36,7 +36,9 @@ def summary(
         from minifcn.checks.memory import training_step_peak
 
         peak = training_step_peak(net, shape, num_classes)
-        print(f"measured: {peak / 2**20:,.0f} MB at the peak of a training step, predicted {costs.training_peak / 2**20:,.0f} MB")
+        print(
+            f"measured: {peak / 2**20:,.0f} MB at the peak of a training step, predicted {costs.training_peak / 2**20:,.0f} MB"
+        )
 
 
 def build(model: str, num_classes: int, width: float, padding: int):

@@ -71,10 +71,10 @@ def download(name: str, root: str | Path = "data", progress: Progress | None = N
         return target
     root.mkdir(parents=True, exist_ok=True)
     path = root / archive.filename
-    if path.exists():
-        check_md5(path, archive.md5)
-    else:
+    if not path.exists():
         fetch(archive.url, path, archive.md5, progress)
+    elif (found := _md5(path)) != archive.md5:
+        raise ValueError(f"{path}: its MD5 is {found} instead of {archive.md5}; remove the file and fetch it again")
     unpack(path, archive.folder, target)
     return target
 
@@ -90,11 +90,10 @@ def fetch(url: str, path: Path, md5: str, progress: Progress | None = None) -> N
             f"{url} could not be fetched ({reason}); run this again to go on where it stopped, or put the file at {path} "
             f"by other means"
         ) from error
-    try:
-        check_md5(part, md5)
-    except ValueError:
+    found = _md5(part)
+    if found != md5:
         part.unlink()  # going on from wrong bytes would never end well
-        raise
+        raise ValueError(f"{url}: what came is not the archive, its MD5 is {found} instead of {md5}; nothing of it was kept")
     os.replace(part, path)
 
 
@@ -123,12 +122,9 @@ def _fetch_rest(url: str, part: Path, progress: Progress | None) -> None:
         raise ConnectionError(f"the server stopped after {done} of {total} bytes")
 
 
-def check_md5(path: Path, md5: str) -> None:
-    """Raises ValueError where the file's MD5 is another."""
+def _md5(path: Path) -> str:
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "md5").hexdigest()
-    if found != md5:
-        raise ValueError(f"{path}: the checksum (MD5) is {found} instead of {md5}; remove the file and fetch it again")
+        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def unpack(path: Path, folder: str, target: Path) -> None:
@@ -148,6 +144,7 @@ def unpack(path: Path, folder: str, target: Path) -> None:
             raise ValueError(f"{path}: the archive has no folder {folder}; is it another one under that name?")
         os.replace(temporary / folder, target)
     except (tarfile.TarError, EOFError) as error:
-        raise ValueError(f"{path}: the archive cannot be unpacked ({error}); remove it and fetch it again") from error
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise ValueError(f"{path}: the archive cannot be unpacked ({reason}); remove it and fetch it again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

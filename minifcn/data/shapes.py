@@ -41,7 +41,7 @@ class ShapesOptions:
     size: tuple[int, int] = (30, 46)  # about the diameter of an object
     turn: float = 20.0  # degrees by which an object leans to either side; 180: any way up
     void: int = 1  # unlabelled pixels to either side of an outline
-    hue_overlap: float = 0.25  # 0: each class has its own colours; 1: colour tells nothing
+    hue_overlap: float = 0.1  # 0: each class has its own colours; 1: colour tells nothing
     clutter: float = 0.5  # strength of the grounds' and the objects' patterns
     noise: float = 6.0  # standard deviation of a pixel, of 255
 

@@ -227,20 +227,20 @@ def parse(text: str, fill: Colour = IMAGENET_MEAN) -> Compose:
         example, make = makers[name]
         try:
             transforms.append(make(argument))
-        except ImpossibleValue:
+        except _ImpossibleValue:
             raise
         except ValueError as error:
             raise ValueError(f"augmentation {word!r} cannot be read; write {example}") from error
     return Compose(tuple(transforms))
 
 
-class ImpossibleValue(ValueError):
+class _ImpossibleValue(ValueError):
     """A well-written number that makes no sense for its transform."""
 
 
 def _require(condition: Any, what: str, possible: str) -> None:
     if not condition:
-        raise ImpossibleValue(f"{what} is not possible; choose {possible}")
+        raise _ImpossibleValue(f"{what} is not possible; choose {possible}")
 
 
 def _examples(makers: dict[str, tuple[str, Callable[[str], Transform]]]) -> str:

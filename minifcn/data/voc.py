@@ -138,7 +138,7 @@ def find_root(root: str | Path, year: str = "2012") -> Path:
     tried = [Path(root).expanduser() / folder for folder in below]
     for folder in tried:
         if (folder / "JPEGImages").is_dir() and (folder / "ImageSets" / "Segmentation").is_dir():
-            return folder
+            return folder.absolute()
     raise FileNotFoundError(
         f"VOC{year} was not found: looked for JPEGImages/ and ImageSets/Segmentation/ in {', '.join(map(str, tried))}; "
         f"give the folder of VOC{year} or of VOCdevkit as root, or download the set"

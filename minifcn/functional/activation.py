@@ -22,12 +22,11 @@ def relu(x: Array, inplace: bool = False) -> tuple[Array, Array]:
     return y, y
 
 
-def relu_backward(dy: Array, cache: Array) -> Array:
-    """dy -> dx, both of x's shape."""
+def relu_backward(dy: Array, cache: Array, inplace: bool = False) -> Array:
+    """dy -> dx, both of x's shape. ``inplace`` writes dx over dy."""
     y = cache
     check_gradient("relu_backward", dy, y.shape)
     xp = get_xp(dy)
-    dx = xp.empty_like(dy)
-
+    dx = dy if inplace else xp.empty_like(dy)
     kernels.over_blocks(lambda at: xp.multiply(dy[at], y[at] > 0, out=dx[at]), dy, axes=range(dy.ndim))
     return dx

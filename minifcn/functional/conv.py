@@ -15,6 +15,7 @@ from __future__ import annotations
 from minifcn import kernels
 from minifcn.backend import Array
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
+from minifcn.functional.reduce import channel_sum
 
 Pair = int | tuple[int, int]
 
@@ -46,5 +47,5 @@ def conv2d_backward(
     check_gradient("conv2d_backward", dy, (geometry.N, geometry.O, geometry.OH, geometry.OW))
     dx = kernels.input_gradient(dy, weight, geometry) if needs[0] else None
     dweight = kernels.weight_gradient(x, dy, geometry) if needs[1] else None
-    dbias = dy.sum(axis=(0, 2, 3)) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
+    dbias = channel_sum(dy) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
     return dx, dweight, dbias

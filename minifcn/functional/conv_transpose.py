@@ -13,6 +13,7 @@ from __future__ import annotations
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient, check_images
+from minifcn.functional.reduce import channel_sum
 from minifcn.kernels.geometry import pair
 
 Pair = int | tuple[int, int]
@@ -50,7 +51,7 @@ def conv_transpose2d_backward(
     check_gradient("conv_transpose2d_backward", dy, (geometry.N, geometry.C, geometry.H, geometry.W))
     dx = kernels.forward(dy, weight, None, geometry)[:, :, :H, :W] if needs[0] else None  # what _fit added falls away
     dweight = kernels.weight_gradient(dy, x, geometry) if needs[1] else None
-    dbias = dy.sum(axis=(0, 2, 3)) if needs[2] and has_bias else None
+    dbias = channel_sum(dy) if needs[2] and has_bias else None
     return dx, dweight, dbias
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating
 
@@ -24,9 +25,16 @@ def log_softmax(scores: Array) -> Array:
     The largest score is subtracted first: the result is the same, and exp can no longer overflow.
     """
     xp = get_xp(scores)
-    log_p = scores - scores.max(axis=1, keepdims=True)  # (N, C, ...)
-    log_p -= xp.log(xp.exp(log_p).sum(axis=1, keepdims=True))  # (N, 1, ...)
-    return log_p
+    flat = scores.reshape(*scores.shape[:2], -1)  # (N, C, L), L pixels
+    log_p = xp.empty_like(flat)
+
+    def block(at: tuple[slice, slice, slice]) -> None:
+        shifted = flat[at] - flat[at].max(axis=1, keepdims=True)  # (n, C, l)
+        shifted -= xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))  # (n, 1, l)
+        log_p[at] = shifted
+
+    kernels.over_blocks(block, flat, axes=(0, 2))
+    return log_p.reshape(scores.shape)
 
 
 def softmax(scores: Array) -> Array:
@@ -75,8 +83,13 @@ def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
     total = target  # (N, L): the weight on all classes together
     if smoothing:
         total = total + smoothing / shape[1] * class_weight.sum() * counted
-    dscores = xp.exp(log_p)  # (N, C, L)
-    dscores *= (total * dlosses)[:, None]  # (N, 1, L)
+    total = (total * dlosses)[:, None]  # (N, 1, L)
+    dscores = xp.empty_like(log_p)  # (N, C, L)
+
+    def block(at: tuple[slice, slice, slice]) -> None:
+        xp.multiply(xp.exp(log_p[at]), total[at], out=dscores[at])
+
+    kernels.over_blocks(block, log_p, axes=(0, 2))
     if smoothing:
         dscores -= smoothing / shape[1] * class_weight[:, None] * (counted * dlosses)[:, None]
     rows, pixels = xp.ogrid[: safe.shape[0], : safe.shape[1]]

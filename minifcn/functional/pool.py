@@ -45,10 +45,11 @@ def max_pool2d(
         y[at] = -np.inf
         switches[at] = first
         for tap, outputs, inputs in windows.taps():
-            candidate, best = x[at][inputs], y[at][outputs]
+            best, switch = y[at][outputs], switches[at][outputs]
+            candidate = x[at][inputs].copy()  # side by side in memory: read once across the stride, then fast
             better = (candidate > best) | (candidate != candidate)  # strictly: the first of equals stays; NaN always wins
-            xp.copyto(best, candidate, where=better)
-            xp.copyto(switches[at][outputs], switches.dtype.type(tap), where=better)
+            xp.maximum(best, candidate, out=best)
+            xp.maximum(switch, better * switch.dtype.type(tap), out=switch)  # taps ascend: the last better one is the largest
 
     kernels.over_blocks(planes, x)
     return y, (switches, windows)
@@ -60,12 +61,15 @@ def max_pool2d_backward(dy: Array, cache: tuple) -> Array:
     check_gradient("max_pool2d_backward", dy, switches.shape)
     xp = get_xp(dy)
     N, C = dy.shape[:2]
-    dx = xp.empty((N, C, windows.H, windows.W), dy.dtype)
+    dx = xp.zeros((N, C, windows.H, windows.W), dy.dtype)
 
     def planes(at: tuple[slice, slice]) -> None:
-        dx[at] = 0
         for tap, outputs, inputs in windows.taps():
-            dx[at][inputs] += dy[at][outputs] * (switches[at][outputs] == tap)
+            share = dy[at][outputs] * (switches[at][outputs] == tap)
+            if windows.overlap:
+                dx[at][inputs] += share
+            else:
+                dx[at][inputs] = share
 
     kernels.over_blocks(planes, dy)
     return dx

@@ -61,6 +61,11 @@ class Windows:
             count -= 1  # the last window would start in the padding on the right
         return count
 
+    @property
+    def overlap(self) -> bool:
+        """Whether one pixel can lie in two windows."""
+        return self.SH < self.DH * (self.KH - 1) + 1 or self.SW < self.DW * (self.KW - 1) + 1
+
     def axes(self) -> list[tuple[int, np.ndarray, int, int]]:
         """For rows, then columns: the picture's size, the windows' starts (negative inside the padding), kernel, padding."""
         OH, OW = self.output_size

@@ -64,6 +64,22 @@ class Geometry:
         """Multiply-adds of one pass, each kernel tap at each output pixel counted once (padding included)."""
         return self.N * self.O * self.OH * self.OW * (self.C // self.G) * self.KH * self.KW
 
+    @property
+    def tasks(self) -> int:
+        """Into how many tasks the work is worth cutting: of 4 million multiply-adds (some 50 us of a core), 16 at most."""
+        return max(1, min(16, self.macs >> 22))
+
+    @property
+    def mirror(self) -> Geometry:
+        """The convolution that maps dy to dx, for stride 1: C and O change places, and so do input and output.
+
+        Its kernel is `windows.turned(weight)`. Its padding may be negative: then dy is cropped.
+        """
+        PH, PW = self.DH * (self.KH - 1) - self.PH, self.DW * (self.KW - 1) - self.PW
+        return Geometry(
+            self.N, self.O, self.OH, self.OW, self.C, self.KH, self.KW, 1, 1, PH, PW, self.DH, self.DW, self.G
+        )
+
     @classmethod
     def of(
         cls,
@@ -111,6 +127,7 @@ class Geometry:
 def pair(value: Pair, name: str, least: int) -> tuple[int, int]:
     """One integer, or two, as (vertical, horizontal); refuses anything below `least`."""
     both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    both *= 2 if len(both) == 1 else 1
     if len(both) != 2 or not all(isinstance(one, Integral) and not isinstance(one, bool) for one in both):
         raise TypeError(f"{name} must be one integer or a pair of integers, not {value!r}.")
     if min(both) < least:

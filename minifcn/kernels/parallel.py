@@ -209,6 +209,8 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
     Each block is a tuple of slices, good for every array that shares those axes. An axis is cut only when one step
     along the axes before it is still larger than `size`.
     """
+    if not axes:
+        return [(...,)]  # a single number: an ellipsis, unlike an empty index, gives an array that can be written to
     elements = math.prod(shape)
     cuts: list[list[slice]] = [[slice(None)] for _ in range(max(axes) + 1)]
     for axis in axes:
@@ -235,7 +237,7 @@ def over_blocks(
     An array on a GPU is one block.
     """
     if not isinstance(array, np.ndarray):
-        return [function((slice(None),) * (max(axes) + 1))]
+        return [function((slice(None),) * (max(axes, default=-1) + 1))]
     places = blocks(array.shape, axes, size)
     results: list[Any] = [None] * len(places)
 

@@ -1,13 +1,17 @@
-"""Which rung computes which convolution: forced by the user, else chosen by shape.
+"""Which rung computes which convolution: the one that the user forces, else the fastest for its shape.
 
 `kernels.using("im2col")` forces a rung inside a `with`, the variable MINIFCN_KERNEL forces one for the process; where
-the forced rung does not cover a geometry the choice by shape is made as usual.
+the forced rung does not cover a geometry, or lacks one of the three functions, the choice is made as usual.
+
+The choice depends on the shape and the dtype only. It is never timed while it runs: another rung rounds otherwise, and
+a training run that is resumed in another process must continue bit for bit.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import importlib
 import os
 from collections.abc import Iterator
@@ -16,20 +20,22 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.kernels.costs import winograd_method
 from minifcn.kernels.geometry import Geometry
 
-_RUNGS = ("loops", "im2col", "strips", "winograd")
+_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "pointwise", "zero_insertion", "phases")
 
 _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("minifcn_kernel", default=None)
 
 
 def rungs() -> tuple[str, ...]:
-    """The names of all rungs, from the definition upwards."""
+    """The names of all rungs: the ladder from the definition upwards, then those for special shapes."""
     return _RUNGS
 
 
+@functools.cache
 def rung(name: str) -> ModuleType:
-    """The module of a rung: `covers`, `forward`, `input_gradient`, `weight_gradient`."""
+    """The module of a rung: `covers`, and of `forward`, `input_gradient`, `weight_gradient` those that it offers."""
     if name not in _RUNGS:
         raise ValueError(f"There is no kernel {name!r}: choose one of {', '.join(_RUNGS)}.")
     return importlib.import_module(f"minifcn.kernels.{name}")
@@ -37,7 +43,11 @@ def rung(name: str) -> ModuleType:
 
 @contextlib.contextmanager
 def using(name: str | None) -> Iterator[None]:
-    """Forces one rung inside a `with` block, for this thread; None gives the choice by shape back."""
+    """Forces one rung inside a `with` block, in this thread; None gives the choice by shape back.
+
+    Raises:
+        ValueError: no rung has this name.
+    """
     if name is not None:
         rung(name)
     token = _forced.set(name)
@@ -47,36 +57,62 @@ def using(name: str | None) -> Iterator[None]:
         _forced.reset(token)
 
 
-def choose(what: str, geometry: Geometry, dtype: Any, on_gpu: bool = False) -> ModuleType:
-    """The rung for `what` ("forward", "input_gradient", "weight_gradient") of this geometry."""
-    name = _forced.get() or os.environ.get("MINIFCN_KERNEL")
-    if name:
-        forced = rung(name)
-        if forced.covers(geometry, dtype):
-            return forced
-    return rung("im2col")
+def choose(what: str, geometry: Geometry, dtype: Any = np.float32, on_gpu: bool = False) -> str:
+    """The name of the rung that runs `what` ("forward", "input_gradient" or "weight_gradient") of a geometry."""
+    dtype = np.dtype(dtype)
+    forced = _forced.get() or os.environ.get("MINIFCN_KERNEL")
+    if forced and _offers(forced, what, geometry, dtype):
+        return forced
+    return _fastest(what, geometry, dtype, on_gpu)
+
+
+def _offers(name: str, what: str, geometry: Geometry, dtype: np.dtype) -> bool:
+    return hasattr(rung(name), what) and rung(name).covers(geometry, dtype)
+
+
+@functools.lru_cache(maxsize=4096)
+def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
+    """The choice by shape. Its figures, and the measurements behind them, are in `costs`."""
+    if _offers("pointwise", what, g, dtype):
+        return "pointwise"
+    strided = g.SH > 1 or g.SW > 1
+    if strided and _offers("phases", what, g, dtype) and (on_gpu or (g.KH % g.SH == 0 and g.KW % g.SW == 0)):
+        return "phases"
+    if on_gpu:
+        return "im2col"
+    if _offers("winograd", what, g, dtype) and winograd_method(what, g):
+        return "winograd"
+    return "strips"
 
 
 def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O,) or None."""
-    return _run("forward", geometry, x, weight, bias)
+    return _run("forward", (x, weight, bias), (geometry.x_shape, geometry.weight_shape, (geometry.O,)), geometry)
 
 
 def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C/G, KH, KW): also a transposed convolution's forward."""
-    return _run("input_gradient", geometry, dy, weight)
+    return _run("input_gradient", (dy, weight), (geometry.y_shape, geometry.weight_shape), geometry)
 
 
 def weight_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
     """dweight (O, C/G, KH, KW) of x (N, C, H, W) and dy (N, O, OH, OW)."""
-    return _run("weight_gradient", geometry, x, dy)
+    return _run("weight_gradient", (x, dy), (geometry.x_shape, geometry.y_shape), geometry)
 
 
-def _run(what: str, geometry: Geometry, *arrays: Any) -> Any:
-    """Runs one of the three functions; float16 is computed in float32 and rounded once, at the end."""
-    dtype = np.dtype(arrays[0].dtype)
+def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...], geometry: Geometry) -> Any:
+    """Checks the arrays, chooses and runs. float16 is computed in float32 and rounded once, at the end."""
+    dtype = arrays[0].dtype
+    for array, shape in zip(arrays, shapes, strict=True):
+        if array is None:
+            continue
+        if array.shape != shape:
+            raise ValueError(f"{what} needs arrays of shapes {shapes} for {geometry}, but one has shape {array.shape}.")
+        if array.dtype != dtype or dtype.kind != "f":
+            given = ", ".join(str(one.dtype) for one in arrays if one is not None)
+            raise TypeError(f"{what} needs arrays of one float type, not {given}: convert them first.")
     if dtype == np.float16:
-        wide = [None if array is None else array.astype(np.float32) for array in arrays]
-        return _run(what, geometry, *wide).astype(dtype)
-    module = choose(what, geometry, dtype, not isinstance(arrays[0], np.ndarray))
-    return getattr(module, what)(*arrays, geometry)
+        wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
+        return _run(what, wide, shapes, geometry).astype(dtype)
+    name = choose(what, geometry, dtype, not isinstance(arrays[0], np.ndarray))
+    return getattr(rung(name), what)(*arrays, geometry)

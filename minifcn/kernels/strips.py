@@ -24,13 +24,12 @@ from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import parallel_for
 from minifcn.kernels.scratch import SHARED, scratch, scratch_bytes
 from minifcn.kernels.windows import (
-    Channels, Strip, add_windows, channel_blocks, even_parts, length, patch_size, read, span, strips, unfold,
+    Channels, Strip, add_windows, channel_blocks, even_parts, length, patch_size, read, span, strips, turned, unfold,
 )  # fmt: skip
 
 _COLUMNS = 3 << 20  # bytes of columns in one strip: they and the result stay in a core's second-level cache
 _HEAVY = 4 << 20  # bytes of weights from which on they, not the pixels, are cut into strips
 _PIXELS = 1024  # and the most pixels for which that pays
-_LANES = 16  # partial sums of dweight: more than this many threads would have nothing to do
 _PARTIAL = 16 << 20  # bytes that the partial sums may take together
 
 
@@ -59,7 +58,7 @@ def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | Non
     """Each task makes the columns of one strip of pixels and multiplies them by all weights."""
     K = matrix.shape[2]
     blocks = channel_blocks(g, max(g.C // g.G, _COLUMNS // (K * g.OW * x.itemsize) * g.C // g.G))
-    most = _COLUMNS // (K * length(blocks[0].groups) * x.itemsize)
+    most = min(_COLUMNS // (K * length(blocks[0].groups) * x.itemsize), max(128, -(-g.N * g.OH * g.OW // g.tasks)))
     places = list(itertools.product(strips(g.N, g.OH, g.OW, most), blocks))
 
     def shapes(strip: Strip, block: Channels) -> tuple[tuple[int, ...], ...]:
@@ -99,7 +98,7 @@ def _multiply_into(
 def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, g: Geometry, y: np.ndarray) -> None:
     """The columns of as many pixels as fit are made once, on all threads; then each task multiplies some weights."""
     O, K = matrix.shape[1:]
-    blocks = channel_blocks(g, max(1, g.C // g.G // 16))
+    blocks = channel_blocks(g, -(-g.C // g.G // g.tasks))
     outputs = list(itertools.product(range(g.G), even_parts(O, max(64, -(-O // 16)))))
     for strip in strips(g.N, g.OH, g.OW, min(_PIXELS, SHARED // (g.G * K * x.itemsize))):
         (columns,) = scratch(x.dtype, (g.C, g.KH, g.KW, *strip.shape), shared=True)
@@ -128,20 +127,8 @@ def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry) -> np
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C/G, KH, KW)."""
     g = geometry
     if g.SH == g.SW == 1 and weight.nbytes < 4 * _HEAVY and g.C // g.G >= 8:
-        return forward(dy, exchange(weight, g), None, mirror(g))
+        return forward(dy, turned(weight, g), None, g.mirror)
     return _input_gradient_by_columns(dy, weight, g)
-
-
-def mirror(g: Geometry) -> Geometry:
-    """The stride-1 convolution that maps dy to dx: C and O change places, and so do input and output sizes."""
-    PH, PW = g.DH * (g.KH - 1) - g.PH, g.DW * (g.KW - 1) - g.PW  # negative: dy is cropped instead of padded
-    return Geometry(g.N, g.O, g.OH, g.OW, g.C, g.KH, g.KW, 1, 1, PH, PW, g.DH, g.DW, g.G)
-
-
-def exchange(weight: np.ndarray, g: Geometry) -> np.ndarray:
-    """weight (O, C/G, KH, KW) for the mirrored convolution: (C, O/G, KH, KW), each kernel turned by 180 degrees."""
-    weight = weight[:, :, ::-1, ::-1].reshape(g.G, g.O // g.G, g.C // g.G, g.KH, g.KW)
-    return weight.swapaxes(1, 2).reshape(g.C, g.O // g.G, g.KH, g.KW)
 
 
 def _input_gradient_by_columns(dy: np.ndarray, weight: np.ndarray, g: Geometry) -> np.ndarray:
@@ -190,7 +177,7 @@ def _blocks_of_dx(g: Geometry, itemsize: int) -> list[tuple[Strip, Channels]]:
     """Whole pictures and few channels where the weights are many, all channels and few rows where the pixels are."""
     a_channel = g.KH * g.KW * g.OW * itemsize  # bytes of columns for one channel and one row of dy
     if g.N * g.OH * g.OW <= _PIXELS:
-        blocks = channel_blocks(g, max(1, min(_COLUMNS // (a_channel * g.OH * g.N), -(-g.C // 16))))
+        blocks = channel_blocks(g, max(1, min(_COLUMNS // (a_channel * g.OH * g.N), -(-g.C // g.tasks))))
         return list(itertools.product(strips(g.N, g.H, g.W, g.N * g.H * g.W), blocks))
     halo = g.DH * (g.KH - 1) // g.SH + 1
     blocks = channel_blocks(g, max(1, _COLUMNS // (a_channel * 4 * halo)))
@@ -246,8 +233,9 @@ def _plan_of_dweight(g: Geometry, itemsize: int) -> tuple[list[list[Strip]], lis
     Few weights: many lanes, each with all channels. Many weights: one lane, and each task has some of the channels.
     """
     weights = g.O * (g.C // g.G) * g.KH * g.KW * itemsize
-    lanes = max(1, min(_LANES, _PARTIAL // weights))
-    blocks = channel_blocks(g, g.C if lanes >= 8 else max(1, min(g.C // 16, g.C * _COLUMNS // weights)))
+    lanes = max(1, min(g.tasks, _PARTIAL // weights))
+    many = lanes < min(8, g.tasks)
+    blocks = channel_blocks(g, max(1, min(g.C // g.tasks, g.C * _COLUMNS // weights)) if many else g.C)
     bytes_a_pixel = length(blocks[0].inputs) * g.KH * g.KW * itemsize
     places = strips(g.N, g.OH, g.OW, max(256, _COLUMNS // bytes_a_pixel))
     return [places[part] for part in even_parts(len(places), -(-len(places) // lanes))], blocks, places

@@ -68,6 +68,13 @@ def add_windows(columns: Any, patch: Any, geometry: Geometry) -> None:
             places[:, kh, kw] += columns[:, kh, kw]
 
 
+def turned(weight: Any, geometry: Geometry) -> Any:
+    """weight (O, C/G, KH, KW) with each kernel turned by 180 degrees and its channel axes exchanged: (C, O/G, KH, KW)."""
+    g = geometry
+    weight = weight[:, :, ::-1, ::-1].reshape(g.G, g.O // g.G, g.C // g.G, g.KH, g.KW)
+    return weight.swapaxes(1, 2).reshape(g.C, g.O // g.G, g.KH, g.KW)
+
+
 class Strip(NamedTuple):
     """A rectangle of output pixels: several whole pictures, or some rows of one, or a part of one row."""
 

@@ -26,16 +26,15 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.kernels.costs import nanoseconds
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import parallel_for
 from minifcn.kernels.scratch import SHARED, scratch, scratch_bytes
-from minifcn.kernels.strips import mirror
 from minifcn.kernels.windows import Strip, even_parts, length, read, strips
 
 _LIGHT = 5 << 20  # bytes of transformed weights up to which every task reads all of them
 _TASK = 15 << 19  # bytes of transformed tiles and products that one task works on
 _OUTPUTS = 64  # output channels in one task where the weights are heavy
-_LANES = 16  # partial sums of dweight: more than this many threads would have nothing to do
 
 
 class Winograd:
@@ -44,6 +43,7 @@ class Winograd:
     def __init__(self, BT: Any, G: Any, AT: Any) -> None:
         BT, G, AT = (np.array(matrix, np.float64) for matrix in (BT, G, AT))
         self.m, self.n = AT.shape  # output and input side of a tile
+        self.name = f"F{self.m}"
         self.tile = self._kron(BT)  # (n², n²): V = tile @ d
         self.kernel = self._kron(G)  # (n², 9): U = kernel @ g
         self.turned = np.ascontiguousarray(self.kernel[:, ::-1])  # (n², 9): of g turned by 180 degrees
@@ -87,9 +87,8 @@ def covers(geometry: Geometry, dtype: Any) -> bool:
     return (g.KH, g.KW, g.SH, g.SW, g.DH, g.DW, g.G) == (3, 3, 1, 1, 1, 1, 1) and np.dtype(dtype) == np.float32
 
 
-def choose(geometry: Geometry) -> Winograd:
-    """F(4x4) unless its tiles would be mostly border."""
-    return F4 if min(geometry.OH, geometry.OW) > 2 else F2
+def _fastest(what: str, geometry: Geometry) -> Winograd:
+    return min((F2, F4), key=lambda method: nanoseconds(what, method.name, geometry))
 
 
 # ------------------------------------------------------------------------------------- forward and input gradient
@@ -99,15 +98,14 @@ def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry, method: Winograd | None = None
 ) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, 3, 3) and bias (O,) or None."""
-    return _convolve(x, weight, False, bias, geometry, method or choose(geometry))
+    return _convolve(x, weight, False, bias, geometry, method or _fastest("forward", geometry))
 
 
 def input_gradient(
     dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None
 ) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, 3, 3)."""
-    mirrored = mirror(geometry)
-    return _convolve(dy, weight, True, None, mirrored, method or choose(mirrored))
+    return _convolve(dy, weight, True, None, geometry.mirror, method or _fastest("input_gradient", geometry))
 
 
 def _convolve(
@@ -122,7 +120,7 @@ def _convolve(
 
 def _all_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Few weights: they are transformed once, and each task takes a strip of tiles all the way from x to y."""
-    places = _tile_strips(g, f, _TASK // (4 * f.n**2 * (g.C + g.O)))
+    places = _tile_strips(g, f, _tiles_a_task(g, f))
     (kernels,) = scratch(np.float32, (f.n**2, g.C * g.O), shared=True)
     parallel_for(lambda _: _transform_kernels(weight, turned, f, kernels), 1)
     kernels = _as_inputs_by_outputs(kernels, turned, g.C, g.O)
@@ -167,15 +165,15 @@ def _some_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: n
 
 def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dweight (O, C, 3, 3) of x (N, C, H, W) and dy (N, O, OH, OW)."""
-    g, f = geometry, method or choose(geometry)
+    g, f = geometry, method or _fastest("weight_gradient", geometry)
     run = _dweight_by_tiles if 4 * f.n**2 * g.C * g.O <= _LIGHT else _dweight_by_outputs
     return run(x, dy, g, f).reshape(g.weight_shape)
 
 
 def _dweight_by_tiles(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -> np.ndarray:
     """Few weights: each task adds up dU over the strips of its lane; the lanes are added in order."""
-    places = _tile_strips(g, f, _TASK // (4 * f.n**2 * (g.C + g.O)))
-    lanes = even_parts(len(places), -(-len(places) // _LANES))
+    places = _tile_strips(g, f, _tiles_a_task(g, f))
+    lanes = even_parts(len(places), -(-len(places) // g.tasks))
     partial = np.empty((len(lanes), g.O * g.C, 9), np.float32)
 
     def shapes(strip: Strip) -> list[tuple[int, ...]]:
@@ -230,6 +228,12 @@ def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd)
 
 
 # ---------------------------------------------------------------------------------------------------------- transforms
+
+
+def _tiles_a_task(g: Geometry, f: Winograd) -> int:
+    """As many as fit in cache; fewer where that leaves threads without work, but 64 for the product's sake."""
+    tiles = g.N * -(-g.OH // f.m) * -(-g.OW // f.m)
+    return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(64, -(-tiles // g.tasks)))
 
 
 def _tile_strips(g: Geometry, f: Winograd, most: int) -> list[Strip]:

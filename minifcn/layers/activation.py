@@ -8,7 +8,7 @@ from minifcn.layers.module import Layer
 
 
 class ReLU(Layer):
-    """max(x, 0). ``inplace`` writes over the input: right after a convolution, which does not keep its output."""
+    """max(x, 0). ``inplace`` writes y over x and dx over dy: right between layers that keep neither, as convolutions do."""
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class ReLU(Layer):
         return y
 
     def backward(self, dy: Array) -> Array:
-        return F.relu_backward(dy, self._pop())
+        return F.relu_backward(dy, self._pop(), self.inplace)
 
     def options(self) -> str:
         return "inplace=True" if self.inplace else ""

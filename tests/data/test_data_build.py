@@ -45,7 +45,7 @@ def test_unknown_sets_are_refused_with_the_known_ones():
 def test_every_public_name_is_there_and_no_other():
     for name in data.__all__:
         assert getattr(data, name) is not None
-    with pytest.raises(AttributeError, match="'minifcn.data' has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match=r"'minifcn\.data' has no attribute 'nothing'"):
         _ = data.nothing
 
 

@@ -59,6 +59,7 @@ def test_without_any_split_a_fifth_is_val_for_good(folder):
     train, val = FolderSegmentation(root, "train"), FolderSegmentation(root, "val")
     assert (len(train), len(val)) == (16, 4)
     assert set(train.ids).isdisjoint(val.ids)
+    assert val.ids == ["picture1", "picture17", "picture5", "picture9"]  # by their names, on every machine
     folder("another")
     assert len(set(FolderSegmentation(root, "val").ids) & set(val.ids)) >= 3
 
@@ -66,6 +67,13 @@ def test_without_any_split_a_fifth_is_val_for_good(folder):
 def test_two_pictures_make_one_of_each(folder):
     root = folder("a", "b")
     assert sorted(FolderSegmentation(root, "train").ids + FolderSegmentation(root, "val").ids) == ["a", "b"]
+
+
+def test_a_single_picture_is_for_training(folder):
+    root = folder("a")
+    assert FolderSegmentation(root, "train").ids == ["a"]
+    with pytest.raises(ValueError, match="val: the list of pictures is empty"):
+        FolderSegmentation(root, "val")
 
 
 def test_other_suffixes_of_pictures(folder):

@@ -83,6 +83,21 @@ def test_a_pictures_draws_do_not_depend_on_its_place(dataset):
     assert len(set(crops(False).values())) == len(IDS)
 
 
+def test_every_picture_has_draws_of_its_own(dataset):
+    def draws(epoch: int) -> list[float]:
+        found = []
+
+        def note(image, label, rng):
+            found.append(rng.random())
+            return image, label
+
+        list(Loader(dataset, transform=note, num_threads=0).epoch(epoch))
+        return found
+
+    both = draws(0) + draws(1)
+    assert len(set(both)) == len(both) == 2 * len(IDS)
+
+
 def test_without_shuffle_the_order_is_the_lists(dataset):
     batches = list(Loader(dataset, 4))
     assert [batch.ids for batch in batches] == [IDS[0:4], IDS[4:8], IDS[8:11]]

@@ -63,6 +63,15 @@ def test_void_lies_between_any_two_classes(void):
         assert (label == 255).any() == (void > 0)
 
 
+def test_void_lies_on_both_sides_of_an_outline():
+    """What keeps its label has only neighbours of that label in the drawing without void."""
+    for index in range(8):
+        sharp, label = (np.pad(draw(ShapesOptions(void=void), index)[1], 1, mode="edge") for void in (0, 1))
+        for y, x in np.ndindex(3, 3):
+            neighbour = np.roll(sharp, (y - 1, x - 1), (0, 1))
+            assert (neighbour == label)[1:-1, 1:-1][label[1:-1, 1:-1] != 255].all()
+
+
 def test_objects_stand_out_from_the_ground(drawn):
     """Saturated objects on pale grounds: the data set can be learned, and colour alone does not name the class."""
 

@@ -78,7 +78,7 @@ def test_any_list_and_any_list_file_is_a_split(voc_tree, tmp_path):
 
 def test_an_unknown_split_lists_the_possible_ones(voc_tree):
     tree = voc_tree(train=["a"], val=["b"])
-    with pytest.raises(ValueError, match="'vall' is no split of .*its lists are train, val; also possible are train_aug"):
+    with pytest.raises(ValueError, match=r"'vall' is no split of .*its lists are train, val; also possible are train_aug"):
         VOCSegmentation(tree.root, "vall")
 
 
@@ -182,3 +182,10 @@ def test_the_real_full_list_lacks_its_pictures_plainly(voc_root):
         VOCSegmentation(voc_root, "ImageSets/full/val_full.txt")
     dataset = VOCSegmentation(voc_root, "ImageSets/full/val_full.txt", missing="skip")
     assert (len(dataset), len(dataset.missing)) == (445, 1004)
+
+
+def test_the_root_may_be_the_working_directory(voc_tree, sbd, monkeypatch):
+    tree = voc_tree(train=["a1"], val=["b2"])
+    sbd(train=["a1"], val=["b2"])
+    monkeypatch.chdir(tree.root)
+    assert repr(VOCSegmentation(".", "train_aug")) == "VOC2012 train_aug: 1 pictures, 21 classes"

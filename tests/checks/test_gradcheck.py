@@ -1,0 +1,349 @@
+"""The gradient check itself: what it accepts, what it says, and what it leaves as it was."""
+
+from __future__ import annotations
+
+import copy
+import types
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minifcn
+from minifcn import functional as F
+from minifcn import layers as L
+from minifcn.checks import tie_free
+from minifcn.checks.numeric import Slopes
+
+
+def double(x):
+    return 2 * x, None
+
+
+def gradcheck(*arguments, **options):
+    return minifcn.gradcheck(*arguments, **options)
+
+
+@pytest.fixture
+def x(rng):
+    return rng.standard_normal((2, 3, 4, 5))
+
+
+# -------------------------------------------------------------------------------------------------- what is looked up
+
+
+def test_backward_is_looked_up_when_called(x, monkeypatch):
+    assert gradcheck(F.relu, x)
+    monkeypatch.setattr("minifcn.functional.activation.relu_backward", lambda dy, cache: dy)
+    assert not gradcheck(F.relu, x)
+    monkeypatch.undo()
+    assert gradcheck(F.relu, x)
+
+
+def test_backward_of_a_module_of_the_readers_own(x, monkeypatch):
+    module = types.ModuleType("readers_lesson")
+    exec("def half(x):\n    return x / 2, None\n\ndef half_backward(dy, cache):\n    return dy / 2\n", module.__dict__)
+    monkeypatch.setitem(__import__("sys").modules, "readers_lesson", module)
+    assert gradcheck(module.half, x)
+
+
+def test_backward_can_be_given(x):
+    assert gradcheck(double, x, backward=lambda dy, cache: 2 * dy)
+    assert not gradcheck(double, x, backward=lambda dy, cache: dy)
+
+
+def test_a_missing_backward_is_named(x):
+    with pytest.raises(ValueError, match=r"no double_backward in .*define it beside double, or give backward="):
+        gradcheck(double, x)
+
+
+def test_what_cannot_be_checked_is_refused(x):
+    with pytest.raises(ValueError, match="no floating array"):
+        gradcheck(F.relu, np.ones((2, 2), int))
+    with pytest.raises(TypeError, match=r"Conv2d is a class.*Conv2d\(\.\.\.\)"):
+        gradcheck(L.Conv2d, x)
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        gradcheck(F.relu, np.array([1.0, np.inf]))
+    with pytest.raises(TypeError, match=r"must return \(y, cache\)"):
+        gradcheck(lambda x: 2 * x, x, backward=lambda dy, cache: 2 * dy)
+    with pytest.raises(ValueError, match="another output each time"):
+        gradcheck(lambda x: (x + np.random.default_rng().random(), None), x, backward=lambda dy, cache: dy)
+
+
+# ---------------------------------------------------------------------------------------------------- what is checked
+
+
+def test_every_floating_input_is_checked_by_position_or_by_name(x, rng):
+    weight, bias = rng.standard_normal((4, 3, 2, 2)), rng.standard_normal(4)
+    for report in (gradcheck(F.conv2d, x, weight, bias, stride=2), gradcheck(F.conv2d, x, weight=weight, bias=bias, stride=2)):
+        assert report
+        assert [row.name for row in report.rows] == ["x", "weight", "bias"]
+    assert [row.name for row in gradcheck(F.conv2d, x, weight).rows] == ["x", "weight"]
+
+
+def test_statistics_and_class_weights_have_no_gradient(x, rng):
+    statistics = np.zeros(3), np.ones(3)
+    assert [row.name for row in gradcheck(F.batch_norm, x, *statistics, bias=np.ones(3), training=True).rows] == ["x", "bias"]
+    labels = rng.integers(0, 3, (2, 4, 5))
+    assert [row.name for row in gradcheck(F.cross_entropy, x, labels, np.ones(3)).rows] == ["scores"]
+
+
+def test_options_are_passed_on(x):
+    assert gradcheck(F.interpolate, x, size=3, mode="nearest")
+    assert "size=3, mode='nearest'" in str(gradcheck(F.interpolate, x, size=3, mode="nearest"))
+    with pytest.raises(ValueError, match="bicubic"):
+        gradcheck(F.interpolate, x, size=3, mode="bicubic")
+
+
+def test_float32_inputs_are_checked_in_float64(x):
+    report = gradcheck(F.conv2d, x.astype("f"), np.ones((2, 3, 2, 2), "f"))
+    assert report
+    assert max(row.error for row in report.rows) < 1e-9
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-3, 1e3, 1e8])
+def test_inputs_of_any_size(scale, x, rng):
+    weight = rng.standard_normal((2, 3, 2, 2))
+    assert gradcheck(F.conv2d, scale * x, weight)
+    assert gradcheck(F.conv2d, scale * x, scale * weight)
+    assert gradcheck(F.relu, scale * x)
+    assert not gradcheck(F.relu, scale * x, backward=lambda dy, cache: dy)
+
+
+def test_dy_is_random_and_never_the_input(x):
+    """A check whose dy came from the same seed as the reader's x would be blind to batch norm, as one with ones is."""
+    seen = []
+
+    def backward(dy, cache):
+        seen.append(dy.copy())
+        return 2 * dy
+
+    for seed in (0, 1):
+        assert gradcheck(double, np.random.default_rng(0).standard_normal((3, 4)), backward=backward, seed=seed)
+    assert seen[0].std() > 0.3
+    assert not np.allclose(seen[0], seen[1])
+    assert not np.allclose(seen[0], np.random.default_rng(0).standard_normal((3, 4)))
+
+
+# --------------------------------------------------------------------------------------------- what is left as it was
+
+
+def test_nothing_given_is_changed(x, rng):
+    mean, var, generator = np.zeros(3), np.ones(3), np.random.default_rng(5)
+    before = x.copy()
+    assert gradcheck(F.batch_norm, x, mean, var, training=True)
+    assert gradcheck(F.dropout, x, p=0.5, rng=generator)
+    assert gradcheck(F.relu, x, inplace=True)
+    np.testing.assert_array_equal(x, before)
+    assert mean.tolist() == [0, 0, 0]
+    assert var.tolist() == [1, 1, 1]
+    assert generator.bit_generator.state == np.random.default_rng(5).bit_generator.state
+
+
+def test_a_layer_is_left_as_it_was(x):
+    net = L.Sequential(L.Conv2d(3, 4, 3), L.BatchNorm2d(4), L.ReLU(inplace=True), L.Dropout(0.3))
+    net[0].needs_dx = False
+    net[0].weight.requires_grad = False
+    state = {key: array.copy() for key, array in net.state_dict().items()}
+    generator = copy.deepcopy(net[3].rng)
+    report = gradcheck(net, x)
+    assert report, str(report)
+    assert [row.name for row in report.rows] == ["x", "0.weight", "0.bias", "1.weight", "1.bias"]  # frozen ones too
+    for key, array in net.state_dict().items():
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, state[key])
+    assert all(parameter.grad is None for parameter in net.parameters())
+    assert net[3].rng.bit_generator.state == generator.bit_generator.state
+    assert not net[0].needs_dx
+    assert not net[0].weight.requires_grad
+    with pytest.raises(RuntimeError, match="no forward to take back"):
+        net.backward(x)
+
+
+# -------------------------------------------------------------------------------------------------------------- kinks
+
+
+def test_elements_on_a_kink_are_left_out_and_said(x):
+    x[0, 0] = 0
+    report = gradcheck(F.relu, x)
+    assert report
+    assert "20 of 120 elements sit on a kink" in str(report)
+    wrong = gradcheck(F.relu, x, backward=lambda dy, cache: dy)
+    assert not wrong
+    assert wrong["x"].worst.index >= (0, 1)
+
+
+def test_nothing_but_kinks_is_undecided():
+    report = gradcheck(F.relu, np.zeros((2, 3)))
+    assert not report
+    assert report["x"].verdict == "undecided"
+    assert "6 of 6 elements sit on a kink" in str(report)
+
+
+def test_ties_in_a_maximum_are_kinks(rng):
+    x = tie_free((1, 2, 4, 6), rng)
+    assert not gradcheck(F.max_pool2d, x, 2)["x"].words
+    x[0, 0, 0, :2] = 9  # both in the first window, and its largest
+    report = gradcheck(F.max_pool2d, x, 2)
+    assert report
+    assert "2 of 48 elements sit on a kink" in str(report)
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7, 1e-9])
+def test_a_kink_nearby_neither_fails_nor_hides_anything(distance, x):
+    x[0, 0, 0, 0] = distance
+    assert gradcheck(F.relu, x)
+    assert not gradcheck(F.relu, x, backward=lambda dy, cache: dy)
+
+
+@pytest.mark.parametrize("distance", [0.0, 1e-9, 1e-4, 3.3e-4, 5e-4, 2.0])
+def test_slopes_notice_kinks(distance):
+    """|x| at a distance from 0, some of them where one of the two tests alone would be blind (h/3, h/2)."""
+    slope = Slopes(np.abs, np.array([distance, 1.0]), np.ones(2), 1e-6).along(np.array([1.0, 0.0]))
+    if distance < 1e-8:
+        assert slope.kink
+    else:
+        assert not slope.kink
+        assert slope.value == pytest.approx(1, abs=1e-9)
+
+
+def test_slopes_are_accurate():
+    slope = Slopes(np.exp, np.array([1.0]), np.ones(1), 1e-6).along(np.ones(1))
+    assert slope.value == pytest.approx(np.e, rel=1e-9)
+    assert slope.agrees(np.e, 0)
+    assert not slope.agrees(np.e * (1 + 1e-7), 0)
+    assert not slope.agrees(np.nan, 1)
+
+
+@given(st.lists(st.integers(1, 5), max_size=4), st.integers(0, 100))
+def test_tie_free_has_neither_ties_nor_zeros(shape, seed):
+    numbers = tie_free(tuple(shape), np.random.default_rng(seed))
+    assert numbers.shape == tuple(shape)
+    assert np.abs(numbers).min() > 0.4 / numbers.size
+    assert numbers.size == 1 or np.diff(np.sort(numbers.ravel())).min() > 3.9 / numbers.size
+    assert np.abs(numbers).max() <= 2.5
+
+
+# ------------------------------------------------------------------------------------------------------ what it says
+
+
+def test_the_table_shows_the_place_and_both_values(x):
+    def backward(dy, cache):
+        dx = 2 * dy
+        dx[1, 2, 3, 4] += 0.5
+        return dx
+
+    report = gradcheck(double, x, backward=backward)
+    worst = report["x"].worst
+    assert worst.index == (1, 2, 3, 4)
+    assert worst.mine == pytest.approx(worst.numeric + 0.5, abs=1e-8)
+    text = str(report)
+    assert "double: NOT right" in text
+    assert f"at [1, 2, 3, 4] backward gives {worst.mine:.10g}, the numeric gradient is {worst.numeric:.10g}" in text
+    assert "is right but for" in text
+
+
+DIAGNOSES = {
+    "is the numeric gradient times 1/2 (2 is the size of axis 0)": lambda dy, cache: dy,
+    "is zero everywhere": lambda dy, cache: 0 * dy,
+    "is the numeric gradient times -1": lambda dy, cache: -2 * dy,
+    "is the numeric gradient flipped along both of the last two axes": lambda dy, cache: 2 * dy[..., ::-1, ::-1],
+    "is the numeric gradient shifted by 1 along axis 3": lambda dy, cache: 2 * np.roll(dy, 1, axis=3),
+    "right inside, but wrong within 1 pixel of the border": lambda dy, cache: 2 * dy * np.pad(np.ones((2, 3)), 1),
+    "backward returned no gradient": lambda dy, cache: (None,),
+    "has shape (2, 3, 4) where its input has (2, 3, 4, 5)": lambda dy, cache: 2 * dy[..., 0],
+    "has NaN or infinity at 24 of 120 places, the first at [0, 0, 0, 1]": lambda dy, cache: 2 * dy / np.array([1, 0, 1, 1, 1]),
+    "has dtype float32 where its input has float64": lambda dy, cache: (2 * dy).astype("f"),
+    "backward changes the dy that it is given": lambda dy, cache: np.multiply(dy, 2, out=dy),
+}
+
+
+@pytest.mark.parametrize("words", DIAGNOSES)
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_errors_are_said_in_words(words, x):
+    report = gradcheck(double, x, backward=DIAGNOSES[words])
+    assert not report
+    assert words in str(report)
+
+
+def test_too_few_gradients_are_said(x):
+    report = gradcheck(lambda a, b: (a * b, (a, b)), x, x + 1, backward=lambda dy, cache: dy * cache[1])
+    assert report["a"].passed
+    assert report["b"].words == ("backward returned 1 gradients for 2 floating inputs",)
+
+
+def test_a_gradient_that_is_really_zero_is_right_and_said(x):
+    """The bias of a convolution before a batch norm in training: the mean takes it away again."""
+    report = gradcheck(L.Sequential(L.Conv2d(3, 2, 2), L.BatchNorm2d(2)), x)
+    assert report
+    assert report["0.bias"].words == ("zero, as far as rounding errors let one see",)
+    assert not report["0.weight"].words
+
+
+def test_a_large_array_is_checked_by_directions_and_samples():
+    x = np.random.default_rng(0).standard_normal((5, 1001))
+    assert gradcheck(double, x, backward=lambda dy, cache: 2 * dy)
+    assert gradcheck(double, x, backward=lambda dy, cache: dy)["x"].worst is not None
+
+    def one_wrong(dy, cache):
+        dx = 2 * dy
+        dx[3, 777] += 0.01
+        return dx
+
+    assert not gradcheck(double, x, backward=one_wrong)
+
+
+def test_elements_can_be_asked_for(x):
+    calls = []
+    gradcheck(lambda x: (calls.append(1), (2 * x, None))[1], x, backward=lambda dy, cache: 2 * dy)
+    few = len(calls)
+    calls.clear()
+    assert gradcheck(lambda x: (calls.append(1), (2 * x, None))[1], x, backward=lambda dy, cache: 2 * dy, elements=True)
+    assert len(calls) > few + 4 * x.size
+
+
+# -------------------------------------------------------------------------------------------------------------- layers
+
+
+class Scale(L.Layer):
+    """y = weight · x, with something wrong on demand."""
+
+    def __init__(self, wrong=""):
+        super().__init__()
+        self.weight, self.wrong = L.Parameter(np.full((3, 1, 1), 2.0, np.float32)), wrong
+
+    def forward(self, x):
+        self._push(x)
+        return x * self.weight.data
+
+    def backward(self, dy):
+        x = self._pop()
+        dweight = (dy * x).sum(axis=(0, 2, 3))[:, None, None]
+        if self.wrong == "replaces":
+            self.weight.grad = dweight
+        elif self.wrong != "forgets":
+            self.weight.accumulate(dweight / 2 if self.wrong == "averages" else dweight)
+        return dy * self.weight.data
+
+
+def test_a_layer_of_the_readers_own(x):
+    assert gradcheck(Scale(), x)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [("replaces", "must add to .grad"), ("forgets", "no gradient"), ("averages", "times 1/2")],
+)
+def test_a_wrong_parameter_gradient_is_named(wrong, words, x):
+    report = gradcheck(Scale(wrong), x)
+    assert [row.verdict for row in report.rows] == ["right", "WRONG"]
+    assert words in str(report)
+
+
+def test_every_input_of_a_layer_is_checked(x, rng):
+    labels = rng.integers(0, 3, (2, 4, 5))
+    assert [row.name for row in gradcheck(L.CrossEntropyLoss(), x, labels).rows] == ["scores"]
+    y, indices = L.MaxPool2d(2, return_indices=True)(x)
+    assert gradcheck(L.MaxUnpool2d(), y, indices, output_size=(4, 5))
+    assert gradcheck(L.MaxPool2d(2, return_indices=True), tie_free((2, 3, 4, 5)))

@@ -1,0 +1,105 @@
+"""``minifcn gradcheck``: ours pass; a reader's file is loaded, run on the same cases, and its mistake named."""
+
+from __future__ import annotations
+
+import pytest
+
+MINE = '''
+from minifcn import functional as F
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
+
+def conv2d_backward(dy, cache):
+    dx, dweight, dbias = F.conv2d_backward(dy, cache)
+    return dx, dweight{mistake}, dbias
+
+def square(x):
+    return x * x, x
+
+def square_backward(dy, cache):
+    return 2 * cache * dy
+
+def scale(x, gain):
+    return x * gain, (x, gain)
+
+def scale_backward(dy, cache):
+    x, gain = cache
+    return dy * gain, (dy * x).sum()
+
+def scale_inputs(rng):
+    return rng.standard_normal((3, 4)), rng.standard_normal(())
+'''
+
+
+@pytest.fixture
+def mine(tmp_path):
+    def write(mistake: str = "") -> str:
+        path = tmp_path / "mine.py"
+        path.write_text(MINE.replace("{mistake}", mistake))
+        return str(path)
+
+    return write
+
+
+def test_all_of_ours_pass_both_ways(minifcn):
+    result = minifcn("gradcheck", "--cases", 2)
+    assert result.status == 0, result.out
+    assert "WRONG" not in result.out
+    for name in ("conv2d", "conv_transpose2d", "batch_norm", "cross_entropy"):
+        assert result.out.count(f"  {name} ") == 2  # against numeric gradients, and against PyTorch
+
+
+def test_a_layers_name_stands_for_its_function(minifcn):
+    result = minifcn("gradcheck", "ReLU", "--cases", 1)
+    assert result.status == 0
+    assert "relu" in result.out
+
+
+def test_a_broken_backward_of_ours_is_seen(minifcn, monkeypatch):
+    from minifcn import functional as F
+
+    right = F.relu_backward
+    monkeypatch.setattr("minifcn.functional.activation.relu_backward", lambda dy, cache: -right(dy, cache))
+    result = minifcn("gradcheck", "relu", "--cases", 1)
+    assert result.status == 2
+    assert "WRONG" in result.out
+
+
+def test_a_readers_function_is_tried_on_the_same_cases(minifcn, mine):
+    result = minifcn("gradcheck", f"{mine()}:conv2d", "--cases", 3)
+    assert result.status == 0, result.out
+    assert "right in 3 cases" in result.out
+
+
+def test_a_readers_mistake_is_named(minifcn, mine):
+    result = minifcn("gradcheck", f"{mine('[:, :, ::-1, ::-1]')}:conv2d", "--cases", 3)
+    assert result.status == 2
+    assert "flipped" in result.out
+
+
+@pytest.mark.parametrize("name", ["square", "scale"])
+def test_functions_of_ones_own_invention(minifcn, mine, name):
+    result = minifcn("gradcheck", f"{mine()}:{name}")
+    assert result.status == 0, result.err
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("softmin", "unknown layer 'softmin'; possible are conv2d"),
+        ("nowhere.py:f", "no such file: nowhere.py"),
+        ("nowhere.py", "write FILE.py:NAME"),
+    ],
+)
+def test_what_cannot_be_checked_is_said_in_one_sentence(minifcn, target, words):
+    result = minifcn("gradcheck", target)
+    assert result.status == 2
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_a_name_that_the_file_lacks(minifcn, mine):
+    result = minifcn("gradcheck", f"{mine()}:cube")
+    assert result.status == 2
+    assert "defines no 'cube'" in result.err

@@ -1,0 +1,82 @@
+"""Every rung is compared with `loops`, the definition, by one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from minifcn import kernels
+from minifcn.kernels import loops, select
+from minifcn.kernels.geometry import Geometry
+
+FUNCTIONS = ("forward", "input_gradient", "weight_gradient")
+
+_truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
+
+
+def _arguments(geometry: Geometry) -> dict[str, tuple]:
+    """Random x, weight, bias and dy of a geometry in float64, as the arguments of the three functions."""
+    rng = np.random.default_rng(abs(hash(geometry)) % 2**32)
+    x, weight, dy = (
+        rng.standard_normal(shape) for shape in (geometry.x_shape, geometry.weight_shape, geometry.y_shape)
+    )
+    bias = rng.standard_normal(geometry.O)
+    return {"forward": (x, weight, bias), "input_gradient": (dy, weight), "weight_gradient": (x, dy)}
+
+
+def _difference(rung: str | None, geometry: Geometry, dtype: type = np.float64) -> float:
+    """The largest difference between a rung (None: the choice by shape) and `loops`, over its three functions.
+
+    Relative to the largest number of the true result, or 1. Also holds the result's shape and dtype.
+    """
+    if geometry not in _truth:
+        _truth[geometry] = {
+            what: (arguments, getattr(loops, what)(*arguments, geometry))
+            for what, arguments in _arguments(geometry).items()
+        }
+    module = kernels if rung is None else select.rung(rung)
+    worst = 0.0
+    for what, (arguments, true) in _truth[geometry].items():
+        if not hasattr(module, what):
+            continue
+        got = getattr(module, what)(*(argument.astype(dtype) for argument in arguments), geometry)
+        assert got.shape == true.shape
+        assert got.dtype == dtype
+        assert got.flags.c_contiguous
+        worst = max(worst, float(abs(got - true).max() / max(1.0, abs(true).max())))
+    return worst
+
+
+@pytest.fixture(scope="session")
+def difference() -> Callable[..., float]:
+    """difference(rung, geometry, dtype): how far a rung is from `loops`."""
+    return _difference
+
+
+@pytest.fixture(scope="session")
+def arguments() -> Callable[[Geometry], dict[str, tuple]]:
+    """arguments(geometry): random arguments of the three functions, in float64."""
+    return _arguments
+
+
+@pytest.fixture
+def tiny_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes every rung cut even the smallest convolution into many strips, blocks, lanes and chunks."""
+    from minifcn.kernels import phases, strips, winograd
+
+    for module, name, value in (
+        (strips, "_COLUMNS", 600), (strips, "_PARTIAL", 3000), (strips, "_PIXELS", 12), (phases, "_CHUNK", 400),
+        (winograd, "_TASK", 9000), (winograd, "_OUTPUTS", 2), (winograd, "SHARED", 9000), (strips, "SHARED", 3000),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(Geometry, "tasks", property(lambda geometry: 5))
+
+
+@pytest.fixture
+def threads():
+    """Whatever a test does with the number of threads is undone."""
+    before = kernels.get_num_threads()
+    yield
+    kernels.set_num_threads(before)

@@ -1,0 +1,117 @@
+"""Working memory: what it is carved from, and that no convolution of the default path takes more than 64 MB."""
+
+from __future__ import annotations
+
+import threading
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from minifcn import kernels
+from minifcn.kernels import Geometry, scratch
+from minifcn.kernels.parallel import parallel_for
+
+pytestmark = pytest.mark.usefixtures("threads")
+
+
+def in_a_new_thread(function):
+    """Runs a function in a thread that has no scratch memory yet, and returns its result."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def test_arrays_are_apart_aligned_and_reused():
+    def look():
+        a, b = scratch.scratch(np.float32, (3, 5), (7,))
+        assert a.shape == (3, 5)
+        assert b.shape == (7,)
+        assert a.dtype == b.dtype == np.float32
+        assert not np.shares_memory(a, b)
+        assert a.ctypes.data % 64 == b.ctypes.data % 64 == 0
+        (again,) = scratch.scratch(np.float64, (4,))
+        assert np.shares_memory(a, again)
+        (other,) = scratch.scratch(np.float64, (4,), shared=True)
+        assert not np.shares_memory(again, other)
+        (empty, after) = scratch.scratch(np.float32, (0, 4), (2,))
+        assert empty.size == 0
+        assert after.size == 2
+        return True
+
+    assert in_a_new_thread(look)
+
+
+def test_each_thread_has_its_own():
+    kernels.set_num_threads(3)
+    together, arrays = threading.Barrier(3, timeout=20), [None] * 3
+
+    def task(index: int) -> None:
+        (arrays[index],) = scratch.scratch(np.float32, (1000,))
+        together.wait()
+
+    parallel_for(task, 3)
+    assert not any(np.shares_memory(arrays[i], arrays[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+# Shapes chosen to be greedy: wide pictures, many channels, large kernels, many weights, strides, groups, batches
+GREEDY = [
+    Geometry.of((1, 64, 300, 400), (64, 64, 3, 3), 1, 1),
+    Geometry.of((1, 3, 224, 224), (64, 3, 3, 3), 1, 100),
+    Geometry.of((2, 512, 28, 28), (512, 512, 3, 3), 1, 1),
+    Geometry.of((1, 1024, 20, 20), (1024, 1024, 3, 3), 1, 1),
+    Geometry.of((1, 8, 6, 6000), (16, 8, 3, 3), 1, 1),
+    Geometry.of((1, 256, 4, 1500), (64, 256, 3, 3), 1, 1),
+    Geometry.of((2, 256, 16, 16), (1024, 256, 7, 7)),
+    Geometry.of((1, 256, 40, 60), (64, 256, 7, 7), 1, 3),
+    Geometry.of((1, 21, 568, 568), (21, 21, 64, 64), 32),
+    Geometry.of((1, 64, 512, 512), (64, 64, 2, 2), 2),
+    Geometry.of((1, 64, 256, 256), (128, 64, 3, 3), 2, 1),
+    Geometry.of((1, 32, 256, 300), (32, 32, 3, 3), 2, 12, 12),
+    Geometry.of((1, 256, 96, 96), (256, 1, 3, 3), 1, 1, 1, 256),
+    Geometry.of((32, 256, 14, 14), (128, 256, 1, 1)),
+    Geometry.of((1, 96, 60, 1200), (96, 96, 1, 1)),
+]
+
+
+def scratch_of(what: str, geometry: Geometry, dtype: type) -> int:
+    """Bytes at the peak of a call, over the arguments and the result; in threads that keep nothing from before."""
+    kernels.set_num_threads(2)  # a new pool
+    shapes = {
+        "forward": (geometry.x_shape, geometry.weight_shape, (geometry.O,)),
+        "input_gradient": (geometry.y_shape, geometry.weight_shape),
+        "weight_gradient": (geometry.x_shape, geometry.y_shape),
+    }[what]
+    arrays = [np.zeros(shape, dtype) for shape in shapes]
+
+    def measure() -> int:
+        tracemalloc.start()
+        try:
+            result = getattr(kernels, what)(*arrays, geometry)
+            return tracemalloc.get_traced_memory()[1] - result.nbytes
+        finally:
+            tracemalloc.stop()
+
+    return in_a_new_thread(measure)
+
+
+@pytest.mark.parametrize("geometry", GREEDY, ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_no_convolution_needs_more_than_64_mb(geometry, dtype):
+    for what in ("forward", "input_gradient", "weight_gradient"):
+        assert scratch_of(what, geometry, dtype) < scratch.LIMIT, what
+
+
+def test_the_measurement_sees_what_im2col_takes():
+    """The columns of this layer are 69 MB; a measurement that missed them would hold nothing to anything."""
+    with kernels.using("im2col"):
+        kernels.set_num_threads(2)
+        g = Geometry.of((1, 64, 173, 173), (64, 64, 3, 3), 1, 1)
+        x, weight = np.zeros(g.x_shape, np.float32), np.zeros(g.weight_shape, np.float32)
+        tracemalloc.start()
+        y = kernels.forward(x, weight, None, g)
+        peak = tracemalloc.get_traced_memory()[1] - y.nbytes
+        tracemalloc.stop()
+    assert peak > scratch.LIMIT

@@ -1,0 +1,147 @@
+"""What is chosen, forced and refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from minifcn import kernels
+from minifcn.kernels import Geometry, costs, select
+from minifcn.kernels.select import choose
+
+VGG = Geometry.of((1, 64, 56, 56), (64, 64, 3, 3), 1, 1)
+FC6 = Geometry.of((1, 512, 13, 13), (4096, 512, 7, 7))
+SCORE = Geometry.of((1, 512, 27, 27), (21, 512, 1, 1))
+DECONVOLUTION = Geometry.of((1, 21, 64, 64), (21, 21, 16, 16), 8)
+FUNCTIONS = ("forward", "input_gradient", "weight_gradient")
+
+
+@pytest.fixture(autouse=True)
+def nothing_forced(monkeypatch):
+    monkeypatch.delenv("MINIFCN_KERNEL", raising=False)
+
+
+def test_the_fastest_for_each_kind_of_shape():
+    assert {choose(what, VGG) for what in FUNCTIONS} == {"winograd"}
+    assert {choose(what, FC6) for what in FUNCTIONS} == {"strips"}
+    assert {choose(what, SCORE) for what in FUNCTIONS} == {"pointwise"}
+    assert choose("input_gradient", DECONVOLUTION) == "phases"
+    assert choose("forward", DECONVOLUTION) == "strips"
+    tiny = Geometry.of((1, 3, 5, 5), (4, 3, 3, 3), 1, 1)
+    assert choose("forward", Geometry.of((4, 3, 224, 224), (64, 3, 3, 3), 1, 1)) == "strips"
+    assert choose("forward", tiny) == "strips"
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.longdouble])
+def test_a_precise_type_never_takes_an_approximate_rung(dtype):
+    assert {choose(what, VGG, dtype) for what in FUNCTIONS} == {"strips"}
+    with kernels.using("winograd"):
+        assert {choose(what, VGG, dtype) for what in FUNCTIONS} == {"strips"}
+
+
+def test_on_a_gpu_only_plain_rungs():
+    chosen = {choose(what, g, np.float32, on_gpu=True) for what in FUNCTIONS for g in (VGG, FC6, SCORE, DECONVOLUTION)}
+    assert chosen == {"im2col", "pointwise", "phases"}
+
+
+def test_using_forces_and_gives_back():
+    with kernels.using("taps"):
+        assert choose("forward", VGG) == "taps"
+        with kernels.using("im2col"):
+            assert choose("forward", VGG) == "im2col"
+            with kernels.using(None):
+                assert choose("forward", VGG) == "winograd"
+        assert choose("forward", VGG) == "taps"
+    assert choose("forward", VGG) == "winograd"
+    with pytest.raises(ZeroDivisionError), kernels.using("taps"):
+        raise ZeroDivisionError
+    assert choose("forward", VGG) == "winograd"
+
+
+def test_a_forced_rung_really_runs(monkeypatch):
+    calls = []
+    monkeypatch.setattr(select.rung("taps"), "forward", lambda *arguments: calls.append("taps"))
+    x, weight = np.zeros(SCORE.x_shape, np.float32), np.zeros(SCORE.weight_shape, np.float32)
+    with kernels.using("taps"):
+        kernels.forward(x, weight, None, SCORE)
+    assert calls == ["taps"]
+
+
+def test_where_the_forced_rung_does_not_cover_the_choice_is_by_shape():
+    with kernels.using("winograd"):
+        assert choose("forward", FC6) == "strips"
+        assert choose("forward", SCORE) == "pointwise"
+    with kernels.using("zero_insertion"):
+        assert choose("input_gradient", VGG) == "zero_insertion"
+        assert choose("forward", VGG) == "winograd"
+
+
+def test_forcing_is_for_one_thread():
+    seen = []
+    with kernels.using("taps"):
+        other = threading.Thread(target=lambda: seen.append(choose("forward", VGG)))
+        other.start()
+        other.join()
+    assert seen == ["winograd"]
+
+
+def test_the_environment_forces_for_the_process(monkeypatch):
+    monkeypatch.setenv("MINIFCN_KERNEL", "im2col")
+    assert choose("forward", VGG) == "im2col"
+    with kernels.using("taps"):
+        assert choose("forward", VGG) == "taps"
+    monkeypatch.setenv("MINIFCN_KERNEL", "fast")
+    with pytest.raises(ValueError, match="no kernel 'fast'"):
+        choose("forward", VGG)
+
+
+def test_an_unknown_rung_is_refused():
+    with pytest.raises(ValueError, match="no kernel 'cudnn': choose one of loops, taps, im2col"), kernels.using("cudnn"):
+        pass
+
+
+def test_the_same_choice_in_every_process():
+    """A resumed run must round as the first one did; a choice by timing would not."""
+    code = (
+        "from minifcn.kernels import Geometry; from minifcn.kernels.select import choose\n"
+        "print([choose(w, Geometry.of((n, c, s, s), (c, c, 3, 3), 1, 1)) for n in (1, 4) for c in (8, 16, 24, 64)\n"
+        "       for s in (4, 9, 14, 30) for w in ('forward', 'input_gradient', 'weight_gradient')])"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "MINIFCN_THREADS": n}, capture_output=True, text=True,
+            timeout=60, check=True,
+        ).stdout
+        for n in ("1", "2", "5")
+    }  # fmt: skip
+    assert len(said) == 1
+    assert "strips" in said.pop()
+
+
+def test_the_cost_model_grows_with_the_work():
+    for what in FUNCTIONS:
+        for rung in ("strips", "F2", "F4"):
+            small, large = (Geometry.of((1, c, 28, 28), (c, c, 3, 3), 1, 1) for c in (32, 64))
+            assert 0 < costs.nanoseconds(what, rung, small) < costs.nanoseconds(what, rung, large)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "says"),
+    [
+        (lambda x, w, dy: (x[:, :3], w, dy), ValueError, r"\(1, 3, 56, 56\)"),
+        (lambda x, w, dy: (x, w[:, :, :2], dy[:, :, 1:]), ValueError, "forward needs arrays of shapes"),
+        (lambda x, w, dy: (x.astype(np.float64), w, dy), TypeError, "one float type, not float64, float32"),
+        (lambda x, w, dy: (x.astype(int), w.astype(int), dy), TypeError, "one float type, not int64"),
+        (lambda x, w, dy: (x.astype(complex), w.astype(complex), dy), TypeError, "one float type"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(change, error, says):
+    arrays = (np.zeros(shape, np.float32) for shape in (VGG.x_shape, VGG.weight_shape, VGG.y_shape))
+    x, weight, _ = change(*arrays)
+    with pytest.raises(error, match=says):
+        kernels.forward(x, weight, None, VGG)
