@@ -30,6 +30,7 @@ from minifcn.kernels.windows import (
 _COLUMNS = 3 << 20  # bytes of columns in one strip: they and the result stay in a core's second-level cache
 _HEAVY = 4 << 20  # bytes of weights from which on they, not the pixels, are cut into strips
 _PIXELS = 1024  # and the most pixels for which that pays
+_LONG = 256  # pixels: dweight's products sum over at least so many, or adding them up would take longer
 _PARTIAL = 16 << 20  # bytes that the partial sums may take together
 
 
@@ -237,5 +238,5 @@ def _plan_of_dweight(g: Geometry, itemsize: int) -> tuple[list[list[Strip]], lis
     many = lanes < min(8, g.tasks)
     blocks = channel_blocks(g, max(1, min(g.C // g.tasks, g.C * _COLUMNS // weights)) if many else g.C)
     bytes_a_pixel = length(blocks[0].inputs) * g.KH * g.KW * itemsize
-    places = strips(g.N, g.OH, g.OW, max(256, _COLUMNS // bytes_a_pixel))
+    places = strips(g.N, g.OH, g.OW, max(_LONG, _COLUMNS // bytes_a_pixel))
     return [places[part] for part in even_parts(len(places), -(-len(places) // lanes))], blocks, places

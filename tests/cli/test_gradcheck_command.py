@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-MINE = '''
+MINE = """
 from minifcn import functional as F
 
 def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -29,7 +29,7 @@ def scale_backward(dy, cache):
 
 def scale_inputs(rng):
     return rng.standard_normal((3, 4)), rng.standard_normal(())
-'''
+"""
 
 
 @pytest.fixture

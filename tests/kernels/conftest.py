@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 from minifcn import kernels
-from minifcn.kernels import loops, select
+from minifcn.kernels import loops, phases, pointwise, select, strips, winograd
 from minifcn.kernels.geometry import Geometry
-
-FUNCTIONS = ("forward", "input_gradient", "weight_gradient")
 
 _truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
 
@@ -29,19 +27,21 @@ def _arguments(geometry: Geometry) -> dict[str, tuple]:
 def _difference(rung: str | None, geometry: Geometry, dtype: type = np.float64) -> float:
     """The largest difference between a rung (None: the choice by shape) and `loops`, over its three functions.
 
-    Relative to the largest number of the true result, or 1. Also holds the result's shape and dtype.
+    "F2" and "F4" are the two methods of the rung winograd. Relative to the largest number of the true result, or 1.
+    Also holds the result's shape, dtype and layout.
     """
     if geometry not in _truth:
         _truth[geometry] = {
             what: (arguments, getattr(loops, what)(*arguments, geometry))
             for what, arguments in _arguments(geometry).items()
         }
-    module = kernels if rung is None else select.rung(rung)
+    method = (getattr(winograd, rung),) if rung in ("F2", "F4") else ()
+    module = kernels if rung is None else winograd if method else select.rung(rung)
     worst = 0.0
     for what, (arguments, true) in _truth[geometry].items():
         if not hasattr(module, what):
             continue
-        got = getattr(module, what)(*(argument.astype(dtype) for argument in arguments), geometry)
+        got = getattr(module, what)(*(argument.astype(dtype) for argument in arguments), geometry, *method)
         assert got.shape == true.shape
         assert got.dtype == dtype
         assert got.flags.c_contiguous
@@ -61,17 +61,24 @@ def arguments() -> Callable[[Geometry], dict[str, tuple]]:
     return _arguments
 
 
-@pytest.fixture
-def tiny_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes every rung cut even the smallest convolution into many strips, blocks, lanes and chunks."""
-    from minifcn.kernels import phases, strips, winograd
-
+def _cut_small(patch: pytest.MonkeyPatch, heavy: bool) -> None:
     for module, name, value in (
-        (strips, "_COLUMNS", 600), (strips, "_PARTIAL", 3000), (strips, "_PIXELS", 12), (phases, "_CHUNK", 400),
-        (winograd, "_TASK", 9000), (winograd, "_OUTPUTS", 2), (winograd, "SHARED", 9000), (strips, "SHARED", 3000),
+        (strips, "_COLUMNS", 600), (strips, "_PARTIAL", 3000), (strips, "_PIXELS", 12), (strips, "SHARED", 3000),
+        (strips, "_HEAVY", 1 if heavy else 1 << 30), (phases, "_CHUNK", 400), (winograd, "_TASK", 1),
+        (winograd, "_OUTPUTS", 2), (winograd, "SHARED", 1), (winograd, "_LIGHT", 1 if heavy else 1 << 30),
+        (pointwise, "_SMALL", 12), (strips, "_LONG", 5),
     ):  # fmt: skip
-        monkeypatch.setattr(module, name, value)
-    monkeypatch.setattr(Geometry, "tasks", property(lambda geometry: 5))
+        patch.setattr(module, name, value)
+    patch.setattr(Geometry, "tasks", property(lambda geometry: 2))
+
+
+@pytest.fixture(scope="session")
+def cut_small() -> Callable[[pytest.MonkeyPatch, bool], None]:
+    """cut_small(patch, heavy) makes every rung cut even the smallest convolution into many pieces.
+
+    With `heavy` the rungs believe that it has many weights, and cut these; else that it has few, and cut the pixels.
+    """
+    return _cut_small
 
 
 @pytest.fixture

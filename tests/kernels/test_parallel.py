@@ -103,7 +103,7 @@ def test_numpys_error_state_is_the_callers():
     kernels.set_num_threads(3)
     zeros = np.zeros(3)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        parallel_for(lambda _: zeros / 0 + 1 / zeros, 3)
+        parallel_for(lambda _: 1 / zeros, 3)
     with np.errstate(divide="ignore"):
         parallel_for(lambda _: 1 / zeros, 3)
 

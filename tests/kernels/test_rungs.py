@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minifcn import kernels
@@ -40,9 +40,12 @@ LISTED = {
     "1x1, groups": (1, 6, 3, 4, 4, 1, 1, 1, 1, 0, 0, 1, 1, 2),
     "one row": (2, 3, 1, 12, 2, 1, 3, 1, 2, 0, 1, 1, 1, 1),
     "ragged tiles": (2, 3, 9, 6, 2, 3, 3, 1, 1, 0, 2, 1, 1, 1),
+    "eight channels": (2, 8, 5, 6, 3, 3, 3, 1, 1, 1, 0, 1, 1, 1),
+    "eight channels a group, dilated": (1, 16, 6, 7, 4, 2, 3, 1, 1, 3, 1, 2, 1, 2),
     "3x3 of 2x1": (1, 2, 2, 1, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1),
 }
 OTHERS = [name for name in kernels.rungs() if name != "loops"]
+METHODS = [name for name in OTHERS if name != "winograd"] + ["F2", "F4"]
 
 
 @st.composite
@@ -63,9 +66,9 @@ def geometries(draw, largest: int = 7) -> Geometry:
 
 
 def check(difference, rung: str | None, geometry: Geometry) -> None:
-    module = kernels if rung is None else select.rung(rung)
-    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, 1e-4 if rung in (None, "winograd") else 2e-6)):
-        if rung is None or module.covers(geometry, dtype):
+    module = select.rung("winograd" if rung in ("F2", "F4") else rung or "loops")
+    for dtype, tolerance in ((np.float64, 1e-12), (np.float32, {None: 1e-4, "F4": 1e-4, "F2": 1e-5}.get(rung, 2e-6))):
+        if module.covers(geometry, dtype):
             assert difference(rung, geometry, dtype) < tolerance, (rung, geometry, dtype)
 
 
@@ -84,36 +87,33 @@ def test_loops_are_pytorchs_convolution(sizes, arguments):
     np.testing.assert_allclose(loops.weight_gradient(x, dy, g), tensors[1].grad, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("rung", [None, *OTHERS])
+@pytest.mark.parametrize("rung", [None, *METHODS])
 @pytest.mark.parametrize("sizes", LISTED.values(), ids=LISTED.keys())
 def test_listed_geometries(rung, sizes, difference):
     check(difference, rung, Geometry(*sizes))
 
 
-@pytest.mark.parametrize("rung", OTHERS)
+@pytest.mark.parametrize("rung", METHODS)
 @pytest.mark.parametrize("sizes", LISTED.values(), ids=LISTED.keys())
-@pytest.mark.usefixtures("tiny_pieces")
-def test_listed_geometries_in_many_pieces(rung, sizes, difference):
+@pytest.mark.parametrize("heavy", [False, True])
+def test_listed_geometries_in_many_pieces(rung, sizes, heavy, difference, cut_small, monkeypatch):
+    cut_small(monkeypatch, heavy)
     check(difference, rung, Geometry(*sizes))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(geometry=geometries())
 def test_any_geometry(geometry, difference):
-    for rung in [None, *OTHERS]:
+    for rung in [None, *METHODS]:
         check(difference, rung, geometry)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(geometry=geometries(largest=9), heavy=st.booleans())
-@pytest.mark.usefixtures("tiny_pieces")
-def test_any_geometry_in_many_pieces(geometry, heavy, difference):
-    from minifcn.kernels import strips, winograd
-
+def test_any_geometry_in_many_pieces(geometry, heavy, difference, cut_small):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strips, "_HEAVY", 1 if heavy else 1 << 30)
-        patch.setattr(winograd, "_LIGHT", 1 if heavy else 1 << 30)
-        for rung in OTHERS:
+        cut_small(patch, heavy)
+        for rung in METHODS:
             check(difference, rung, geometry)
 
 
