@@ -38,11 +38,13 @@ def import_cupy() -> ModuleType:
     """CuPy, checked to have a device. Raises RuntimeError with what is missing and how to get it."""
     try:
         import cupy
-    except ImportError:
+    except ModuleNotFoundError:
         raise RuntimeError(
             "device 'cuda' needs CuPy, which is not installed: pip install 'minifcn[gpu]' (CUDA 13) "
             "or 'minifcn[gpu-cuda12]' (CUDA 12)"
         ) from None
+    except ImportError as error:
+        raise RuntimeError(f"device 'cuda': CuPy does not load ({error}): run `minifcn doctor`") from error
     if not cupy.cuda.is_available():
         raise RuntimeError("device 'cuda' needs an NVIDIA GPU and its driver, and CuPy finds none: run `minifcn doctor`")
     return cupy

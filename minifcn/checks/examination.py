@@ -12,7 +12,8 @@ from minifcn.checks.numeric import Slope, Slopes
 from minifcn.checks.report import Row, Worst
 from minifcn.checks.subjects import Subject
 
-_MOST_ELEMENTS = 2000  # of an array are measured one by one; of a larger one, so many drawn at random
+_MOST_ELEMENTS = 2000  # in an array of which every one is measured
+_SAMPLE = 200  # of a larger one, drawn at random
 
 
 def normal(rng: np.random.Generator, like: Array) -> Array:
@@ -109,7 +110,7 @@ class Examination:
 
     def _measure(self) -> Elements:
         size = self.x.size
-        places = np.arange(size) if size <= _MOST_ELEMENTS else np.sort(self.rng.choice(size, _MOST_ELEMENTS, replace=False))
+        places = np.arange(size) if size <= _MOST_ELEMENTS else np.sort(self.rng.choice(size, _SAMPLE, replace=False))
         slopes = [self._slope_at(int(place)) for place in places]
         mine = to_host(self.gradient).reshape(-1)[places]
         allowed = self.tolerance * max(np.abs(mine).max(), *(abs(slope.value) for slope in slopes if not slope.kink), 0)

@@ -59,7 +59,7 @@ def compare(case: Case) -> dict[str, float]:
     errors = {"y": relative_error(y, their_y)}
     if errors["y"] == float("inf"):
         return errors
-    dy = rng.standard_normal(np.shape(y))
+    dy = rng.standard_normal(np.shape(y)).astype(y.dtype)
     returned = getattr(F, f"{case.function}_backward")(dy, cache)
     given = [gradient for gradient in (returned if isinstance(returned, tuple) else (returned,)) if gradient is not None]
     their_y.backward(torch.tensor(dy))

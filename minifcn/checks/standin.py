@@ -8,7 +8,7 @@ padded: what networks do between their layers.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,8 +31,8 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
     shape: tuple[int, ...]
     dtype: np.dtype
     places: Places | None = None
-    storage: Storage = None
-    apart: tuple[Places, Places] | None = field(default=None)
+    storage: Storage | None = None  # made where none is given
+    apart: tuple[Places, Places] | None = None
 
     def __post_init__(self) -> None:
         self.shape = tuple(int(n) for n in self.shape)

@@ -56,14 +56,14 @@ class FunctionSubject:
         said = ", ".join(
             f"{name}={value!r}" for name, value in options.items() if not hasattr(value, "shape") and name != "rng"
         )
-        self.name = function.__name__ + (f"({said})" if said else "")
+        self.name = _name(function) + (f"({said})" if said else "")
 
     def _run(self, values: dict[str, Array]) -> tuple[Array, Any]:
         arguments = copy.deepcopy({**self.bound.arguments, **values})
         bound = inspect.BoundArguments(self.bound.signature, arguments)
         result = self.function(*bound.args, **bound.kwargs)
         if not isinstance(result, tuple) or len(result) != 2:
-            raise TypeError(f"{self.function.__name__} must return (y, cache), the cache being what its backward needs")
+            raise TypeError(f"{_name(self.function)} must return (y, cache), the cache being what its backward needs")
         return result
 
     def output(self, values: dict[str, Array]) -> Array:
@@ -91,17 +91,21 @@ def find_backward(function: Callable) -> Callable:
     When the two differ, somebody has replaced one of them (to see the check fail, say): that one is taken, the one which was
     not defined beside X.
     """
-    name = getattr(function, "__name__", "") + "_backward"
-    parts = getattr(function, "__module__", "").split(".")
+    name = f"{_name(function)}_backward"
+    parts = function.__module__.split(".")
     modules = [sys.modules.get(".".join(parts[:count])) for count in range(len(parts), 0, -1)]
     found = [getattr(module, name) for module in modules if callable(getattr(module, name, None))]
     if not found:
         raise ValueError(
-            f"there is no {name} in {function.__module__}: define it beside {function.__name__}, or give backward=your_function"
+            f"there is no {name} in {function.__module__}: define it beside {_name(function)}, or give backward=your_function"
         )
     home = inspect.getsourcefile(inspect.unwrap(function))
     replaced = [one for one in found if not inspect.isfunction(one) or one.__code__.co_filename != home]
     return (replaced or found)[0]
+
+
+def _name(function: Callable) -> str:
+    return getattr(function, "__name__", type(function).__name__)
 
 
 class LayerSubject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ OPTIMIZERS = ("sgd", "adam", "adamw")
 
 def make_trainer(plan: Plan, folder: Path, progress: training.Progress, report=print) -> training.Trainer:
     """Everything that ``plan`` says, ready to ``run()`` into ``folder``. ``report`` is told what was loaded and counted."""
-    check_device(plan.device)
+    use_device(plan.device, plan.precision)
     train, validation = datasets(plan)
     preprocessing = data.Preprocessing(plan.preprocessing)
     transform = data.parse(plan.augment, fill=preprocessing.fill) if plan.augment else None
@@ -40,6 +41,31 @@ def make_trainer(plan: Plan, folder: Path, progress: training.Progress, report=p
     return training.Trainer(
         net, optimizer(plan, net), loader, settings, training.RunFolder(folder), validation, config, progress
     )
+
+
+def use_device(device: str, precision: str = "tf32") -> str:
+    """``device`` itself, checked; on a GPU convolutions multiply in ``precision`` from now on."""
+    if check_device(device) == "cuda":
+        from minifcn.kernels import cuda
+
+        cuda.set_precision(precision)
+    return device
+
+
+def out_of_memory(trainer: training.Trainer) -> ValueError:
+    """What to do about a step that did not fit into the GPU's memory, as an error to raise."""
+    from minifcn.backend import import_cupy
+    from minifcn.checks.device_memory import out_of_memory_sentence
+    from minifcn.checks.ledger import ledger
+
+    with contextlib.closing(trainer.loader.epoch(0)) as batches:
+        N, C, H, W = next(batches).images.shape
+    costs = ledger(trainer.net, (1, C, H, W))
+    fixed = costs.parameter_bytes + costs.trainable_bytes + trainer.optimizer.state_nbytes()
+    per_picture = costs.training_peak - costs.parameter_bytes - costs.trainable_bytes
+    kept = f"; {trainer.folder.last} holds iteration {trainer.saved}" if trainer.saved >= 0 else ""
+    total = import_cupy().cuda.Device().mem_info[1]
+    return ValueError(out_of_memory_sentence((N, H, W), fixed, per_picture, total) + kept)
 
 
 def datasets(plan: Plan) -> tuple[Any, Any]:

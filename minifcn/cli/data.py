@@ -21,7 +21,7 @@ def check(
     root: _Root = None,
     splits: Annotated[str, typer.Option(help="Which splits, with commas.")] = "train,val",
 ) -> None:
-    """Read every picture and every mask; list what is missing, damaged, out of range, or in two splits. Status 2 if anything is.
+    """Read every picture and mask; list what is missing, damaged, out of range, or in two splits. Status 2 if anything is.
 
     Example: minifcn data check voc --root VOCdevkit
     """

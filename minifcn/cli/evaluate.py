@@ -17,19 +17,20 @@ def evaluate(
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
     """Print pixel accuracy, mean accuracy, mean IU, f.w. IU and every class's IU; write JSON and a confusion-matrix picture.
 
     Example: minifcn evaluate runs/voc --data voc --root VOCdevkit --split val
     """
     from minifcn import training
-    from minifcn.backend import check_device
+    from minifcn.cli.assemble import use_device
     from minifcn.cli.screen import print_evaluation
     from minifcn.data import Preprocessing
     from minifcn.training.safe_file import write_text
     from minifcn.visualize import draw_confusion
 
-    net, about = training.load_model(weights, check_device(device))
+    net, about = training.load_model(weights, use_device(device, precision))
     dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
     if dataset.num_classes != net.config["num_classes"]:
         raise ValueError(

@@ -48,6 +48,7 @@ class Plan:
     samples: int = 4
     seed: int = 0
     device: str = "cpu"
+    precision: str = "tf32"
 
     def as_dict(self) -> dict[str, Any]:
         """All fields that are not None, for config.toml (TOML has no null)."""

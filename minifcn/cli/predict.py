@@ -15,6 +15,7 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     out: Annotated[Path, typer.Option(help="Where masks and overlays go.")] = Path("predicted"),
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
     """Segment pictures of any size: a palette PNG mask and an overlay with a legend for each.
 
@@ -23,11 +24,11 @@ def predict(
     import numpy as np
 
     from minifcn import data, training
-    from minifcn.backend import check_device
+    from minifcn.cli.assemble import use_device
     from minifcn.visualize import overlay
 
     files = _files(pictures)
-    net, about = training.load_model(weights, check_device(device))
+    net, about = training.load_model(weights, use_device(device, precision))
     preprocessing = data.Preprocessing.from_config(about["preprocessing"])
     palette, classes = np.array(about["palette"], np.uint8), about["classes"]
     for folder in (out / "masks", out / "overlays"):

@@ -10,6 +10,11 @@ import typer
 
 from minifcn.cli.plan import Plan, make_plan
 
+# What --resume may change: it decides how long, where and how talkatively the same run goes on.
+MAY_CHANGE = {
+    "epochs", "iterations", "device", "precision", "log_every", "validate_every", "checkpoint_every", "samples",
+}  # fmt: skip
+
 
 def _panel(title: str) -> Callable[..., Any]:
     """Options under one heading of --help."""
@@ -58,6 +63,7 @@ def train(
     checkpoint_every: Annotated[int | None, _run("Iterations between checkpoints.")] = None,
     samples: Annotated[int | None, _run("Pictures drawn at each validation.")] = None,
     device: Annotated[str | None, _run("cpu or cuda.")] = None,
+    precision: Annotated[str | None, _run("On a GPU: tf32 (tensor cores) or float32.")] = None,
 ) -> None:  # fmt: skip
     """Train a network: validates, keeps the last and the best checkpoint, and can be stopped (Ctrl-C) and resumed.
 
@@ -81,37 +87,45 @@ def train(
 def run(plan: Plan, folder: Path):
     """A new run in ``folder``, on the screen."""
     from minifcn.cli.assemble import make_trainer
-    from minifcn.cli.screen import TrainingScreen, console, print_evaluation
+    from minifcn.cli.screen import TrainingScreen, console
 
     trainer = make_trainer(plan, folder, TrainingScreen(), console.print)
     trainer.folder.create()
-    _introduce(trainer)
-    result = trainer.run()
-    if result.evaluation is not None:
-        print_evaluation(result.evaluation, trainer.validation.classes)
-    return result
+    return _go(trainer)
 
 
 def _resume(folder: Path, recipe: str | None, out: Path | None, said: dict):
-    """Goes on with the run in ``folder`` by its own config.toml; only its length and its device may be new."""
+    """Goes on with the run in ``folder`` by its own config.toml; only its length, its device and its logging may be new."""
     from dataclasses import replace
 
     from minifcn.cli.assemble import make_trainer
-    from minifcn.cli.screen import TrainingScreen, console, print_evaluation
+    from minifcn.cli.screen import TrainingScreen, console
     from minifcn.training import RunFolder
 
     plan = Plan.from_dict(RunFolder(folder).open().read_config().get("run", {}))
     new = {name: value for name, value in said.items() if value is not None and value != getattr(plan, name)}
-    fixed = sorted(set(new) - {"epochs", "iterations", "device", "log_every", "validate_every", "checkpoint_every", "samples"})
+    fixed = sorted(set(new) - MAY_CHANGE)
     fixed += [name for name, value in (("recipe", recipe), ("out", out)) if value is not None]
     if fixed:
         options = ", ".join("--" + name.replace("_", "-") for name in fixed)
         raise ValueError(f"a resumed run keeps its settings: drop {options}, or start a new run with --init-from")
-    plan = replace(plan, init_from=None, **new)
-    trainer = make_trainer(plan, folder, TrainingScreen(), console.print)
+    trainer = make_trainer(replace(plan, init_from=None, **new), folder, TrainingScreen(), console.print)
     trainer.resume()
+    return _go(trainer)
+
+
+def _go(trainer):
+    """Trains, and shows the last validation."""
+    from minifcn.cli.assemble import out_of_memory
+    from minifcn.cli.screen import print_evaluation
+
     _introduce(trainer)
-    result = trainer.run()
+    try:
+        result = trainer.run()
+    except MemoryError as error:
+        if trainer.device == "cpu":
+            raise
+        raise out_of_memory(trainer) from error
     if result.evaluation is not None:
         print_evaluation(result.evaluation, trainer.validation.classes)
     return result

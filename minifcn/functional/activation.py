@@ -8,6 +8,8 @@ Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann ma
 
 from __future__ import annotations
 
+import numpy as np
+
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient
@@ -26,7 +28,12 @@ def relu_backward(dy: Array, cache: Array, inplace: bool = False) -> Array:
     """dy -> dx, both of x's shape. ``inplace`` writes dx over dy."""
     y = cache
     check_gradient("relu_backward", dy, y.shape)
-    xp = get_xp(dy)
-    dx = dy if inplace else xp.empty_like(dy)
-    kernels.over_blocks(lambda at: xp.multiply(dy[at], y[at] > 0, out=dx[at]), dy, axes=range(dy.ndim))
+    return _relu_backward(dy, y, inplace)
+
+
+@kernels.on_gpu("relu_backward")
+def _relu_backward(dy: Array, y: Array, inplace: bool) -> Array:
+    """dy where y > 0, else 0."""
+    dx = dy if inplace else np.empty_like(dy)
+    kernels.over_blocks(lambda at: np.multiply(dy[at], y[at] > 0, out=dx[at]), dy, axes=range(dy.ndim))
     return dx

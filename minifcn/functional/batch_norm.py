@@ -14,6 +14,8 @@ Source: Ioffe and Szegedy, "Batch normalization", 2015, algorithms 1 and 2, and 
 
 from __future__ import annotations
 
+import numpy as np
+
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
@@ -39,16 +41,7 @@ def batch_norm(
         mean, var = running_mean.copy(), running_var
     inv_std = 1 / xp.sqrt(var + x.dtype.type(eps))  # (C,)
     scale = inv_std if weight is None else weight * inv_std
-    y3 = xp.empty_like(x3)
-
-    def normalise(at: tuple[slice, slice]) -> None:
-        channels = at[1]
-        shifted = x3[:, channels] - mean[channels, None]  # (N, c, H*W)
-        xp.multiply(shifted, scale[channels, None], out=y3[:, channels])
-        if bias is not None:
-            y3[:, channels] += bias[channels, None]
-
-    kernels.over_blocks(normalise, x3, axes=(1,))
+    y3 = _normalise(x3, mean, scale, bias)
     return y3.reshape(x.shape), (x, mean, inv_std, weight, bias is not None, training)
 
 
@@ -58,28 +51,9 @@ def batch_norm_backward(
     """dy (N, C, ...) -> dx of the same shape, dweight, dbias (C,); None where the forward had none or ``needs`` says so."""
     x, mean, inv_std, weight, has_bias, training = cache
     check_gradient("batch_norm_backward", dy, x.shape)
-    xp = get_xp(dy)
     x3, dy3 = (array.reshape(*x.shape[:2], -1) for array in (x, dy))  # (N, C, H*W)
-    M = x.size // x.shape[1]  # values a channel
     scale = inv_std if weight is None else weight * inv_std
-    dweight, dbias = xp.empty_like(inv_std), xp.empty_like(inv_std)
-    dx3 = xp.empty_like(dy3) if needs[0] else None
-
-    def channels_backward(at: tuple[slice, slice]) -> None:
-        channels = at[1]
-        x_hat = (x3[:, channels] - mean[channels, None]) * inv_std[channels, None]  # (N, c, H*W)
-        dweight[channels] = _channel_sum(dy3[:, channels] * x_hat)
-        dbias[channels] = _channel_sum(dy3[:, channels])
-        if not needs[0]:
-            return
-        dx = dy3[:, channels]
-        if training:
-            x_hat *= (dweight[channels] / M)[:, None]
-            dx = dx - (dbias[channels] / M)[:, None]
-            dx -= x_hat
-        xp.multiply(dx, scale[channels, None], out=dx3[:, channels])
-
-    kernels.over_blocks(channels_backward, dy3, axes=(1,))
+    dx3, dweight, dbias = _normalise_backward(dy3, x3, mean, inv_std, scale, training, needs[0])
     return (
         dx3.reshape(x.shape) if needs[0] else None,
         dweight if needs[1] and weight is not None else None,
@@ -87,11 +61,54 @@ def batch_norm_backward(
     )
 
 
+@kernels.on_gpu("normalise")
+def _normalise(x3: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
+    """(x − mean)·scale + shift; x3 (N, C, H*W), the others (C,)."""
+    y3 = np.empty_like(x3)
+
+    def block(at: tuple[slice, slice]) -> None:
+        channels = at[1]
+        shifted = x3[:, channels] - mean[channels, None]  # (N, c, H*W)
+        np.multiply(shifted, scale[channels, None], out=y3[:, channels])
+        if shift is not None:
+            y3[:, channels] += shift[channels, None]
+
+    kernels.over_blocks(block, x3, axes=(1,))
+    return y3
+
+
+@kernels.on_gpu("normalise_backward")
+def _normalise_backward(
+    dy3: Array, x3: Array, mean: Array, inv_std: Array, scale: Array, training: bool, needs_dx: bool
+) -> tuple[Array | None, Array, Array]:
+    """dy3 and x3 (N, C, H*W), the others (C,) -> dx3 or None, dweight, dbias."""
+    M = x3.size // x3.shape[1]  # values a channel
+    dweight, dbias = np.empty_like(inv_std), np.empty_like(inv_std)
+    dx3 = np.empty_like(dy3) if needs_dx else None
+
+    def block(at: tuple[slice, slice]) -> None:
+        channels = at[1]
+        x_hat = (x3[:, channels] - mean[channels, None]) * inv_std[channels, None]  # (N, c, H*W)
+        dweight[channels] = _channel_sum(dy3[:, channels] * x_hat)
+        dbias[channels] = _channel_sum(dy3[:, channels])
+        if dx3 is None:
+            return
+        dx = dy3[:, channels]
+        if training:
+            x_hat *= (dweight[channels] / M)[:, None]
+            dx = dx - (dbias[channels] / M)[:, None]
+            dx -= x_hat
+        np.multiply(dx, scale[channels, None], out=dx3[:, channels])
+
+    kernels.over_blocks(block, dy3, axes=(1,))
+    return dx3, dweight, dbias
+
+
+@kernels.on_gpu("channel_statistics")
 def _statistics(x3: Array) -> tuple[Array, Array]:
     """x3 (N, C, H*W) -> mean and biased variance (C,), in two passes: the second subtracts the mean first."""
-    xp = get_xp(x3)
     M = x3.size // x3.shape[1]
-    mean, var = xp.empty(x3.shape[1], x3.dtype), xp.empty(x3.shape[1], x3.dtype)
+    mean, var = np.empty(x3.shape[1], x3.dtype), np.empty(x3.shape[1], x3.dtype)
 
     def channel_statistics(at: tuple[slice, slice]) -> None:
         channels = at[1]

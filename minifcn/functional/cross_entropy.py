@@ -55,46 +55,70 @@ def cross_entropy(
     _check(scores, labels, weight, ignore_index, reduction, label_smoothing)
     xp = get_xp(scores)
     N, C = scores.shape[:2]
-    log_p = log_softmax(scores).reshape(N, C, -1)  # (N, C, L), L pixels
-    labels = labels.reshape(N, -1)  # (N, L)
-    counted = labels != ignore_index if ignore_index is not None else xp.ones(labels.shape, bool)  # (N, L)
-    safe = xp.where(counted, labels, 0).astype(np.intp)  # void points at class 0, and then counts 0
+    labels = labels.reshape(N, -1)  # (N, L), L pixels
     class_weight = xp.ones(C, scores.dtype) if weight is None else weight  # (C,)
-    pixel_weight = class_weight[safe] * counted  # (N, L)
-
-    losses = -(1 - label_smoothing) * pixel_weight * xp.take_along_axis(log_p, safe[:, None], axis=1)[:, 0]  # (N, L)
-    if label_smoothing:
-        losses -= label_smoothing / C * counted * xp.einsum("c,ncl->nl", class_weight, log_p)
+    losses, log_p, pixel_weight = _pixel_losses(scores.reshape(N, C, -1), labels, class_weight, ignore_index, label_smoothing)
     divisor = _divisor(pixel_weight) if reduction == "mean" else scores.dtype.type(1)
     loss = losses.reshape(N, *scores.shape[2:]) if reduction == "none" else losses.sum() / divisor
-    return loss, (log_p, safe, counted, pixel_weight, class_weight, label_smoothing, divisor, reduction, scores.shape)
+    pixels = (log_p, labels, class_weight, pixel_weight, ignore_index, label_smoothing)
+    return loss, (pixels, divisor, reduction, scores.shape)
 
 
 def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
     """dloss, one number or (N, ...) as the loss was -> dscores (N, C, ...)."""
-    log_p, safe, counted, pixel_weight, class_weight, smoothing, divisor, reduction, shape = cache
-    xp = get_xp(log_p)
-    dloss = xp.asarray(dloss, log_p.dtype)
+    pixels, divisor, reduction, shape = cache
+    log_p, labels = pixels[:2]
+    dloss = get_xp(log_p).asarray(dloss, log_p.dtype)
     if dloss.shape != ((shape[0], *shape[2:]) if reduction == "none" else ()):
         raise ValueError(f"cross_entropy_backward: dloss has shape {dloss.shape}; it must have the loss's own shape")
-    dlosses = (dloss.reshape(safe.shape) if reduction == "none" else dloss) / divisor  # (N, L) or one number
+    dlosses = (dloss.reshape(labels.shape) if reduction == "none" else dloss) / divisor  # (N, L) or one number
+    return _pixel_losses_backward(log_p, dlosses, *pixels[1:]).reshape(shape)
 
+
+@kernels.on_gpu("pixel_losses")
+def _pixel_losses(
+    scores: Array, labels: Array, class_weight: Array, ignore_index: int | None, smoothing: float
+) -> tuple[Array, Array, Array]:
+    """scores (N, C, L), labels (N, L), class_weight (C,) -> losses (N, L), log p (N, C, L), pixel weights (N, L)."""
+    log_p = log_softmax(scores)  # (N, C, L)
+    counted, safe = _targets(labels, ignore_index)
+    pixel_weight = class_weight[safe] * counted  # (N, L)
+    losses = -(1 - smoothing) * pixel_weight * np.take_along_axis(log_p, safe[:, None], axis=1)[:, 0]  # (N, L)
+    if smoothing:
+        losses -= smoothing / scores.shape[1] * counted * np.einsum("c,ncl->nl", class_weight, log_p)
+    return losses, log_p, pixel_weight
+
+
+@kernels.on_gpu("pixel_losses_backward")
+def _pixel_losses_backward(
+    log_p: Array, dlosses: Array, labels: Array, class_weight: Array, pixel_weight: Array,
+    ignore_index: int | None, smoothing: float,
+) -> Array:  # fmt: skip
+    """dlosses, (N, L) or one number, and what :func:`_pixel_losses` took and gave -> dscores (N, C, L)."""
+    counted, safe = _targets(labels, ignore_index)
+    mix = smoothing / log_p.shape[1]  # every class's share of the target
     target = (1 - smoothing) * pixel_weight  # (N, L): the weight on the pixel's own class
     total = target  # (N, L): the weight on all classes together
     if smoothing:
-        total = total + smoothing / shape[1] * class_weight.sum() * counted
+        total = total + mix * class_weight.sum() * counted
     total = (total * dlosses)[:, None]  # (N, 1, L)
-    dscores = xp.empty_like(log_p)  # (N, C, L)
+    dscores = np.empty_like(log_p)  # (N, C, L)
 
     def block(at: tuple[slice, slice, slice]) -> None:
-        xp.multiply(xp.exp(log_p[at]), total[at], out=dscores[at])
+        np.multiply(np.exp(log_p[at]), total[at], out=dscores[at])
 
     kernels.over_blocks(block, log_p, axes=(0, 2))
     if smoothing:
-        dscores -= smoothing / shape[1] * class_weight[:, None] * (counted * dlosses)[:, None]
-    rows, pixels = xp.ogrid[: safe.shape[0], : safe.shape[1]]
+        dscores -= mix * class_weight[:, None] * (counted * dlosses)[:, None]
+    rows, pixels = np.ogrid[: safe.shape[0], : safe.shape[1]]
     dscores[rows, safe, pixels] -= target * dlosses  # one entry a pixel, so nothing is added twice
-    return dscores.reshape(shape)
+    return dscores
+
+
+def _targets(labels: Array, ignore_index: int | None) -> tuple[Array, Array]:
+    """labels (N, L) -> whether the pixel counts, and its class; void points at class 0, and then counts 0."""
+    counted = labels != ignore_index if ignore_index is not None else np.ones(labels.shape, bool)  # (N, L)
+    return counted, np.where(counted, labels, 0).astype(np.intp)
 
 
 def _divisor(pixel_weight: Array) -> Array:

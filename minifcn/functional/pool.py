@@ -35,11 +35,16 @@ def max_pool2d(
     """
     check_images("max_pool2d", x)
     windows = Windows.of("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
-    xp = get_xp(x)
-    N, C, _, _ = x.shape
-    y = xp.empty((N, C, *windows.output_size), x.dtype)
-    switches = xp.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
-    first = xp.asarray(windows.first_tap(), switches.dtype)  # (OH, OW): the first tap inside the picture
+    y, switches = _max_pool(x, windows)
+    return y, (switches, windows)
+
+
+@kernels.on_gpu("max_pool")
+def _max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
+    """x (N, C, H, W) -> y and switches (N, C, OH, OW)."""
+    y = np.empty((*x.shape[:2], *windows.output_size), x.dtype)
+    switches = np.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
+    first = windows.first_tap().astype(switches.dtype)  # (OH, OW): the first tap inside the picture
 
     def planes(at: tuple[slice, slice]) -> None:
         y[at] = -np.inf
@@ -48,20 +53,24 @@ def max_pool2d(
             best, switch = y[at][outputs], switches[at][outputs]
             candidate = x[at][inputs].copy()  # side by side in memory: read once across the stride, then fast
             better = (candidate > best) | (candidate != candidate)  # strictly: the first of equals stays; NaN always wins
-            xp.maximum(best, candidate, out=best)
-            xp.maximum(switch, better * switch.dtype.type(tap), out=switch)  # taps ascend: the last better one is the largest
+            np.maximum(best, candidate, out=best)
+            np.maximum(switch, better * switch.dtype.type(tap), out=switch)  # taps ascend: the last better one is the largest
 
     kernels.over_blocks(planes, x)
-    return y, (switches, windows)
+    return y, switches
 
 
 def max_pool2d_backward(dy: Array, cache: tuple) -> Array:
     """dy (N, C, OH, OW) -> dx (N, C, H, W): each dy to the input that won its window."""
     switches, windows = cache
     check_gradient("max_pool2d_backward", dy, switches.shape)
-    xp = get_xp(dy)
-    N, C = dy.shape[:2]
-    dx = xp.zeros((N, C, windows.H, windows.W), dy.dtype)
+    return _max_pool_backward(dy, switches, windows)
+
+
+@kernels.on_gpu("max_pool_backward")
+def _max_pool_backward(dy: Array, switches: Array, windows: Windows) -> Array:
+    """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
+    dx = np.zeros((*dy.shape[:2], windows.H, windows.W), dy.dtype)
 
     def planes(at: tuple[slice, slice]) -> None:
         for tap, outputs, inputs in windows.taps():

@@ -6,6 +6,7 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 
 
+@kernels.on_gpu("channel_sum")
 def channel_sum(x: Array) -> Array:
     """x (N, C, H, W) -> (C,): the sum of each channel over pictures and pixels."""
     total = get_xp(x).empty(x.shape[1], x.dtype)

@@ -8,6 +8,7 @@ Read `loops` first: it is the definition. Then `taps`, `im2col`, `strips`, `wino
 to it by the tests. `select` says which one runs when nothing is forced.
 """
 
+from minifcn.kernels.dispatch import on_gpu
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import get_num_threads, over_blocks, parallel_for, set_num_threads
 from minifcn.kernels.select import forward, input_gradient, rungs, using, weight_gradient
@@ -17,6 +18,7 @@ __all__ = [
     "forward",
     "get_num_threads",
     "input_gradient",
+    "on_gpu",
     "over_blocks",
     "parallel_for",
     "rungs",

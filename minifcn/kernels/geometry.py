@@ -76,9 +76,7 @@ class Geometry:
         Its kernel is `windows.turned(weight)`. Its padding may be negative: then dy is cropped.
         """
         PH, PW = self.DH * (self.KH - 1) - self.PH, self.DW * (self.KW - 1) - self.PW
-        return Geometry(
-            self.N, self.O, self.OH, self.OW, self.C, self.KH, self.KW, 1, 1, PH, PW, self.DH, self.DW, self.G
-        )
+        return Geometry(self.N, self.O, self.OH, self.OW, self.C, self.KH, self.KW, 1, 1, PH, PW, self.DH, self.DW, self.G)
 
     @classmethod
     def of(

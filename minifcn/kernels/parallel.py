@@ -261,7 +261,7 @@ def matmul(a: Any, b: Any, out: Any = None) -> Any:
         return get_xp(a).matmul(a, b, out=out)
     (M, K), P = a.shape, b.shape[1]
     y = np.empty((M, P), np.result_type(a, b)) if out is None else out
-    if K > 16 * max(M, P) and K > 4096:
+    if 16 * max(M, P) < K and K > 4096:
         inner = _parts(K, 2048)
         partial: list[Any] = [None] * len(inner)
 

@@ -24,19 +24,20 @@ from minifcn.kernels.costs import winograd_method
 from minifcn.kernels.geometry import Geometry
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "pointwise", "zero_insertion", "phases")
+_HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
 
 _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("minifcn_kernel", default=None)
 
 
 def rungs() -> tuple[str, ...]:
-    """The names of all rungs: the ladder from the definition upwards, then those for special shapes."""
+    """The names of all rungs for NumPy arrays: the ladder from the definition upwards, then those for special shapes."""
     return _RUNGS
 
 
 @functools.cache
 def rung(name: str) -> ModuleType:
     """The module of a rung: `covers`, and of `forward`, `input_gradient`, `weight_gradient` those that it offers."""
-    if name not in _RUNGS:
+    if name not in (*_RUNGS, "cuda"):
         raise ValueError(f"There is no kernel {name!r}: choose one of {', '.join(_RUNGS)}.")
     return importlib.import_module(f"minifcn.kernels.{name}")
 
@@ -61,7 +62,7 @@ def choose(what: str, geometry: Geometry, dtype: Any = np.float32, on_gpu: bool 
     """The name of the rung that runs `what` ("forward", "input_gradient" or "weight_gradient") of a geometry."""
     dtype = np.dtype(dtype)
     forced = _forced.get() or os.environ.get("MINIFCN_KERNEL")
-    if forced and _offers(forced, what, geometry, dtype):
+    if forced and forced not in (_HOST_ONLY if on_gpu else ("cuda",)) and _offers(forced, what, geometry, dtype):
         return forced
     return _fastest(what, geometry, dtype, on_gpu)
 
@@ -73,13 +74,13 @@ def _offers(name: str, what: str, geometry: Geometry, dtype: np.dtype) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
     """The choice by shape. Its figures, and the measurements behind them, are in `costs`."""
+    if on_gpu:
+        return "cuda"
     if _offers("pointwise", what, g, dtype):
         return "pointwise"
     strided = g.SH > 1 or g.SW > 1
-    if strided and _offers("phases", what, g, dtype) and (on_gpu or (g.KH % g.SH == 0 and g.KW % g.SW == 0)):
+    if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"
-    if on_gpu:
-        return "im2col"
     if _offers("winograd", what, g, dtype) and winograd_method(what, g):
         return "winograd"
     return "strips"

@@ -24,7 +24,18 @@ from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import parallel_for
 from minifcn.kernels.scratch import SHARED, scratch, scratch_bytes
 from minifcn.kernels.windows import (
-    Channels, Strip, add_windows, channel_blocks, even_parts, length, patch_size, read, span, strips, turned, unfold,
+    Channels,
+    Strip,
+    add_windows,
+    channel_blocks,
+    even_parts,
+    length,
+    patch_size,
+    read,
+    span,
+    strips,
+    turned,
+    unfold,
 )  # fmt: skip
 
 _COLUMNS = 3 << 20  # bytes of columns in one strip: they and the result stay in a core's second-level cache
@@ -199,7 +210,7 @@ def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry) -> np.nda
     def shapes(strip: Strip, block: Channels) -> tuple[tuple[int, ...], ...]:
         channels, groups = length(block.inputs), length(block.groups)
         patch = (channels, strip.shape[0], *patch_size(strip, g))
-        product = (groups, O, length(block.within) * KK)
+        product = (groups, O, length(block.within) * KK if len(places) > len(lanes) else 0)  # where something is added
         return patch, (channels, g.KH, g.KW, *strip.shape), product, (length(block.outputs), *strip.shape)
 
     def task(index: int) -> None:
@@ -231,12 +242,16 @@ def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry) -> np.nda
 def _plan_of_dweight(g: Geometry, itemsize: int) -> tuple[list[list[Strip]], list[Channels], list[Strip]]:
     """Lanes (lists of strips that one task adds up), blocks of channels, and all strips.
 
-    Few weights: many lanes, each with all channels. Many weights: one lane, and each task has some of the channels.
+    Few weights: many lanes, each with all channels. Many weights: one lane, and each task has some of the channels; as
+    few as keep the sum in cache, unless all pixels fit into one strip and nothing is added.
     """
     weights = g.O * (g.C // g.G) * g.KH * g.KW * itemsize
-    lanes = max(1, min(g.tasks, _PARTIAL // weights))
-    many = lanes < min(8, g.tasks)
-    blocks = channel_blocks(g, max(1, min(g.C // g.tasks, g.C * _COLUMNS // weights)) if many else g.C)
+    lanes, most = max(1, min(g.tasks, _PARTIAL // weights)), g.C
+    if lanes < min(8, g.tasks):
+        lanes, most = 1, max(1, g.C // g.tasks)
+        if most * g.KH * g.KW * g.N * g.OH * g.OW * itemsize > _COLUMNS:
+            most = max(1, min(most, g.C * _COLUMNS // weights))
+    blocks = channel_blocks(g, most)
     bytes_a_pixel = length(blocks[0].inputs) * g.KH * g.KW * itemsize
     places = strips(g.N, g.OH, g.OW, max(_LONG, _COLUMNS // bytes_a_pixel))
     return [places[part] for part in even_parts(len(places), -(-len(places) // lanes))], blocks, places

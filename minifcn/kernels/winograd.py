@@ -29,7 +29,7 @@ import numpy as np
 from minifcn.kernels.costs import nanoseconds
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import parallel_for
-from minifcn.kernels.scratch import SHARED, scratch, scratch_bytes
+from minifcn.kernels.scratch import SHARED, odd_lines, scratch, scratch_bytes
 from minifcn.kernels.windows import Strip, even_parts, length, read, strips
 
 _LIGHT = 5 << 20  # bytes of transformed weights up to which every task reads all of them
@@ -46,7 +46,7 @@ class Winograd:
         self.name = f"F{self.m}"
         self.tile = self._kron(BT)  # (n², n²): V = tile @ d
         self.kernel = self._kron(G)  # (n², 9): U = kernel @ g
-        self.turned = np.ascontiguousarray(self.kernel[:, ::-1])  # (n², 9): of g turned by 180 degrees
+        self.kernel_adjoint = np.ascontiguousarray(self.kernel.T)  # (9, n²): dg = kernel_adjoint @ dU
         self.output = self._kron(AT)  # (m², n²): y = output @ M
         self.output_adjoint = np.ascontiguousarray(self.output.T)  # (n², m²): dM = output_adjoint @ dy
 
@@ -98,32 +98,28 @@ def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry, method: Winograd | None = None
 ) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, 3, 3) and bias (O,) or None."""
-    return _convolve(x, weight, False, bias, geometry, method or _fastest("forward", geometry))
+    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, geometry, method or _fastest("forward", geometry))
 
 
-def input_gradient(
-    dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None
-) -> np.ndarray:
+def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, 3, 3)."""
-    return _convolve(dy, weight, True, None, geometry.mirror, method or _fastest("input_gradient", geometry))
+    turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)  # (3, 3, O, C)
+    return _convolve(dy, turned, None, geometry.mirror, method or _fastest("input_gradient", geometry))
 
 
-def _convolve(
-    x: np.ndarray, weight: np.ndarray, turned: bool, bias: np.ndarray | None, g: Geometry, f: Winograd
-) -> np.ndarray:
-    """The convolution of g; `turned` says that `weight` is that of the convolution whose mirror g is."""
+def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, g: Geometry, f: Winograd) -> np.ndarray:
+    """The convolution of x (N, C, H, W) with weight (3, 3, C, O)."""
     y = np.empty(g.y_shape, np.float32)
     run = _all_weights_a_task if 4 * f.n**2 * g.C * g.O <= _LIGHT else _some_weights_a_task
-    run(x, weight, turned, bias, g, f, y)
+    run(x, weight, bias, g, f, y)
     return y
 
 
-def _all_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: np.ndarray) -> None:
+def _all_weights_a_task(x: np.ndarray, weight: np.ndarray, bias: Any, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Few weights: they are transformed once, and each task takes a strip of tiles all the way from x to y."""
-    places = _tile_strips(g, f, _tiles_a_task(g, f))
-    (kernels,) = scratch(np.float32, (f.n**2, g.C * g.O), shared=True)
-    parallel_for(lambda _: _transform_kernels(weight, turned, f, kernels), 1)
-    kernels = _as_inputs_by_outputs(kernels, turned, g.C, g.O)
+    places = _tile_strips(g, f, _tiles_a_task(g, f, g.tasks))
+    U, taps = scratch(np.float32, (f.n**2, g.C, g.O), (g.C, 9, g.O), shared=True)
+    parallel_for(lambda _: _transform_kernels(weight, f, taps, U), 1)
 
     def shapes(strip: Strip) -> list[tuple[int, ...]]:
         T = strip.pixels
@@ -133,13 +129,13 @@ def _all_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: np
         strip = places[index]
         V, M, patch, pixels, tiles, products, image = scratch(np.float32, *shapes(strip))
         _transform_tiles(x, strip, -g.PH, -g.PW, f.m, f.tile, V, (patch, pixels, tiles))
-        np.matmul(V, kernels, out=M)  # (n², T, O) = (n², T, C) @ (n², C, O)
+        np.matmul(V, U, out=M)  # (n², T, O) = (n², T, C) @ (n², C, O)
         _transform_output(M, bias, strip, f, y, (products, image))
 
     parallel_for(task, len(places), scratch_bytes(np.float32, *shapes(places[0])))
 
 
-def _some_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: np.ndarray) -> None:
+def _some_weights_a_task(x: np.ndarray, weight: np.ndarray, bias: Any, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Many weights: as many tiles as fit are transformed once, and each task takes them to some output channels."""
     inputs, outputs = even_parts(g.C, 64), even_parts(g.O, _OUTPUTS)
     for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
@@ -148,13 +144,14 @@ def _some_weights_a_task(x, weight, turned, bias, g: Geometry, f: Winograd, y: n
 
         def shapes(part: slice, strip: Strip = strip) -> list[tuple[int, ...]]:
             O = length(part)
-            return [(f.n**2, g.C * O), (f.n**2, strip.pixels, O), *_output_shapes(strip, O, f)]
+            own = [(f.n**2, g.C, O), (g.C, 9, O), (f.n**2, strip.pixels, O)]
+            return own + _output_shapes(strip, O, f)
 
         def task(index: int, strip: Strip = strip, V: np.ndarray = V) -> None:
             part = outputs[index]
-            kernels, M, products, image = scratch(np.float32, *shapes(part, strip))
-            _transform_kernels(weight[:, part] if turned else weight[part], turned, f, kernels)
-            np.matmul(V, _as_inputs_by_outputs(kernels, turned, g.C, length(part)), out=M)  # (n², T, O')
+            U, taps, M, products, image = scratch(np.float32, *shapes(part, strip))
+            _transform_kernels(weight[..., part], f, taps, U)
+            np.matmul(V, U, out=M)  # (n², T, O') = (n², T, C) @ (n², C, O')
             _transform_output(M, None if bias is None else bias[part], strip, f, y[:, part], (products, image))
 
         parallel_for(task, len(outputs), scratch_bytes(np.float32, *shapes(outputs[0])))
@@ -172,9 +169,10 @@ def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry, method: W
 
 def _dweight_by_tiles(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -> np.ndarray:
     """Few weights: each task adds up dU over the strips of its lane; the lanes are added in order."""
-    places = _tile_strips(g, f, _tiles_a_task(g, f))
-    lanes = even_parts(len(places), -(-len(places) // g.tasks))
-    partial = np.empty((len(lanes), g.O * g.C, 9), np.float32)
+    tasks = -(-g.tasks // 2)  # each ends by transforming dU back: not more of them than needed
+    places = _tile_strips(g, f, _tiles_a_task(g, f, tasks))
+    lanes = even_parts(len(places), -(-len(places) // tasks))
+    partial = np.empty((len(lanes), g.O, 9, g.C), np.float32)
 
     def shapes(strip: Strip) -> list[tuple[int, ...]]:
         own = [(f.n**2, g.O, g.C), (f.n**2, g.O, g.C), (f.n**2, strip.pixels, g.C), (f.n**2, strip.pixels, g.O)]
@@ -193,18 +191,18 @@ def _dweight_by_tiles(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -
             np.matmul(dM.transpose(0, 2, 1), V, out=dU if first else product)
             if not first:
                 dU += product
-        np.matmul(dU.reshape(f.n**2, -1).T, f.kernel, out=partial[lane])  # (O·C, 9) = (O·C, n²) @ (n², 9)
+        np.matmul(f.kernel_adjoint, dU.transpose(1, 0, 2), out=partial[lane])  # (O, 9, C) = (9, n²) @ (O, n², C)
 
     parallel_for(task, len(lanes), scratch_bytes(np.float32, *shapes(places[0])))
-    dweight = partial[0]
+    total = partial[0]
     for part in partial[1:]:
-        dweight += part
-    return dweight
+        total += part
+    return np.ascontiguousarray(total.transpose(0, 2, 1))  # (O, C, 9)
 
 
 def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -> np.ndarray:
     """Many weights: as many tiles as fit are transformed once, and each task makes the weights of some outputs."""
-    dweight = np.zeros((g.O, g.C * 9), np.float32)
+    dweight = np.zeros((g.O, g.C, 9), np.float32)
     inputs, outputs = even_parts(g.C, 64), even_parts(g.O, _OUTPUTS)
     for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
         (V,) = scratch(np.float32, (f.n**2, strip.pixels, g.C), shared=True)
@@ -212,7 +210,7 @@ def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd)
 
         def shapes(part: slice, strip: Strip = strip) -> list[tuple[int, ...]]:
             O = length(part)
-            own = [(f.n**2, strip.pixels, O), (f.n**2, O, g.C), (O * g.C, 9)]
+            own = [(f.n**2, strip.pixels, O), (f.n**2, O, g.C), (O, 9, g.C)]
             return own + _tile_shapes(strip, O, f.m, f.m)
 
         def task(index: int, strip: Strip = strip, V: np.ndarray = V) -> None:
@@ -220,8 +218,8 @@ def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd)
             dM, dU, product, *buffers = scratch(np.float32, *shapes(part, strip))
             _transform_tiles(dy[:, part], strip, 0, 0, f.m, f.output_adjoint, dM, buffers)
             np.matmul(dM.transpose(0, 2, 1), V, out=dU)  # (n², O', C) = (n², O', T) @ (n², T, C)
-            np.matmul(dU.reshape(f.n**2, -1).T, f.kernel, out=product)  # (O'·C, 9) = (O'·C, n²) @ (n², 9)
-            dweight[part] += product.reshape(length(part), -1)
+            np.matmul(f.kernel_adjoint, dU.transpose(1, 0, 2), out=product)  # (O', 9, C) = (9, n²) @ (O', n², C)
+            dweight[part] += product.transpose(0, 2, 1)
 
         parallel_for(task, len(outputs), scratch_bytes(np.float32, *shapes(outputs[0])))
     return dweight
@@ -230,10 +228,10 @@ def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd)
 # ---------------------------------------------------------------------------------------------------------- transforms
 
 
-def _tiles_a_task(g: Geometry, f: Winograd) -> int:
+def _tiles_a_task(g: Geometry, f: Winograd, tasks: int) -> int:
     """As many as fit in cache; fewer where that leaves threads without work, but 64 for the product's sake."""
     tiles = g.N * -(-g.OH // f.m) * -(-g.OW // f.m)
-    return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(64, -(-tiles // g.tasks)))
+    return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(64, -(-tiles // tasks)))
 
 
 def _tile_strips(g: Geometry, f: Winograd, most: int) -> list[Strip]:
@@ -245,7 +243,7 @@ def _tile_shapes(strip: Strip, C: int, side: int, step: int) -> list[tuple[int, 
     """Working memory of `_transform_tiles`: tiles of side x side pixels, `step` apart."""
     N, TH, TW = strip.shape
     height, width = (TH - 1) * step + side, (TW - 1) * step + side
-    return [(C, N * height * width + 16), (N, height, width, C), (N, TH, TW, side, side * C)]
+    return [(C, odd_lines(N * height * width)), (N, height, width, C), (N, TH, TW, side, side * C)]
 
 
 def _transform_tiles(source, strip: Strip, top: int, left: int, step: int, matrix, out: np.ndarray, buffers) -> None:
@@ -257,8 +255,7 @@ def _transform_tiles(source, strip: Strip, top: int, left: int, step: int, matri
         buffer.reshape(-1)[: int(np.prod(shape))].reshape(shape) for buffer, shape in zip(buffers, shapes, strict=True)
     )
     N, height, width, _ = pixels.shape
-    # Channels lie an odd number of cache lines apart: a power of two would put them all in the same few lines
-    patch = patch[:, :-16].reshape(C, N, height, width)
+    patch = patch[:, : N * height * width].reshape(C, N, height, width)
     rows, columns = top + strip.rows.start * step, left + strip.columns.start * step
     read(source[strip.pictures].transpose(1, 0, 2, 3), rows, columns, patch)
     np.copyto(pixels, patch.transpose(1, 2, 3, 0))
@@ -283,29 +280,26 @@ def _transform_all_tiles(x: np.ndarray, inputs: list[slice], strip: Strip, g: Ge
     parallel_for(task, len(inputs), scratch_bytes(np.float32, *shapes))
 
 
-def _transform_kernels(weight: np.ndarray, turned: bool, f: Winograd, out: np.ndarray) -> None:
-    """out (n², A·B) = U of a block of weights (A, B, 3, 3)."""
-    np.matmul(f.turned if turned else f.kernel, weight.reshape(-1, 9).T, out=out)
-
-
-def _as_inputs_by_outputs(kernels: np.ndarray, turned: bool, C: int, O: int) -> np.ndarray:
-    """(n², C, O): the forward's weights are (O, C), so transposed; its mirror's inputs are the forward's outputs."""
-    return kernels.reshape(-1, C, O) if turned else kernels.reshape(-1, O, C).transpose(0, 2, 1)
+def _transform_kernels(weight: np.ndarray, f: Winograd, taps: np.ndarray, U: np.ndarray) -> None:
+    """U (n², C, O) of weight (3, 3, C, O), which is a view and copied first, to taps (C, 9, O)."""
+    np.copyto(taps.reshape(-1, 3, 3, taps.shape[2]), weight.transpose(2, 0, 1, 3))
+    np.matmul(f.kernel, taps, out=U.transpose(1, 0, 2))  # (C, n², O) = (n², 9) @ (C, 9, O)
 
 
 def _output_shapes(strip: Strip, O: int, f: Winograd) -> list[tuple[int, ...]]:
     """Working memory of `_transform_output`."""
     N, TH, TW = strip.shape
-    return [(strip.pixels, f.m**2, O), (N, TH, f.m, TW, f.m, O)]
+    return [(strip.pixels, f.m**2, O), (N, TH, f.m, TW, f.m, odd_lines(O))]
 
 
 def _transform_output(M: np.ndarray, bias, strip: Strip, f: Winograd, y: np.ndarray, buffers) -> None:
     """Writes the m x m pixels of each tile of M (n², T, O), and the bias, into y (N, O, OH, OW)."""
     products, image = buffers
     N, TH, TW = strip.shape
+    image = image[..., : M.shape[2]]  # (N, TH, m, TW, m, O)
     # (T, m², O) = (m², n²) @ (T, n², O)
     np.matmul(f.output, M.transpose(1, 0, 2), out=products)
-    np.copyto(image, products.reshape(N, TH, TW, f.m, f.m, -1).transpose(0, 1, 3, 2, 4, 5))  # (N, TH, m, TW, m, O)
+    np.copyto(image, products.reshape(N, TH, TW, f.m, f.m, -1).transpose(0, 1, 3, 2, 4, 5))
     if bias is not None:
         image += bias
     place = y[strip.pictures, :, f.m * strip.rows.start : f.m * strip.rows.stop,

@@ -70,13 +70,13 @@ class FCN(Layer):
 
     def forward(self, x: Array) -> Array:
         size = x.shape[2:]
-        pools = {}
+        pools = {skip.pool: None for skip in self.skips}
         first = self._first_to_learn()
-        with no_grad() if first else nullcontext():  # frozen layers in front: no gradient will come to them
-            for name in self.trunk[:first]:
-                x = pools[name] = getattr(self, name)(x)
-        for name in self.trunk[first:]:
-            x = pools[name] = getattr(self, name)(x)
+        for place, name in enumerate(self.trunk):
+            with no_grad() if place < first else nullcontext():  # frozen layers in front: no gradient will come to them
+                x = getattr(self, name)(x)
+            if name in pools:
+                pools[name] = x
         score = self.score_fr(x)
         for skip in self.skips:
             up = getattr(self, skip.upscore)(score)

@@ -11,15 +11,21 @@ beside a 9x9 picture is exactly a third of its height, and a frame around rows 2
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Polygon, Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
 from PIL import Image
 
 from minifcn.visualize import style
@@ -31,13 +37,15 @@ class Board:
     """A sheet of `rows` x `columns` cells, each `cell` inches wide."""
 
     def __init__(self, rows: float, columns: float, cell: float = 0.4) -> None:
+        self.dots = round(cell * style.DPI)  # that one cell is wide and tall
+        self.points = 72 * cell  # one cell, in points
+        wide, tall = (round((length + 2 * MARGIN) * self.dots) + 0.001 for length in (columns, rows))  # cut to whole dots
         with style.look():
-            self.figure = style.figure((columns + 2 * MARGIN) * cell, (rows + 2 * MARGIN) * cell, layout=None)
+            self.figure = style.figure(wide / style.DPI, tall / style.DPI, layout=None)
             self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
-        self.axes.set_xlim(-MARGIN, columns + MARGIN)
-        self.axes.set_ylim(rows + MARGIN, -MARGIN)
-        self.points = 72 * cell  # one cell, in points, for sizes of letters
+        self.axes.set_xlim(-MARGIN, wide / self.dots - MARGIN)
+        self.axes.set_ylim(tall / self.dots - MARGIN, -MARGIN)
         self._dynamic: list[Artist] | None = None
 
     # ------------------------------------------------------------------------------------------------------ drawing
@@ -71,12 +79,16 @@ class Board:
             self.write(title, row - (0.95 if indices else 0.45), column, size=0.4, align="left", weight="bold")
 
     def picture(self, pixels: Any, row: float, column: float, height: float, title: str = "") -> float:
-        """Draws a picture (H, W, 3) uint8, `height` cells tall, without numbers; returns its width in cells."""
+        """Draws a picture (H, W, 3) uint8, about `height` cells tall, without numbers; returns its width in cells."""
         H, W = pixels.shape[:2]
-        width = height * W / H
-        extent = (column, column + width, row + height, row)
-        self._add(self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", zorder=1))
-        self.frame(row, column, height, width, style.RULE, width_points=0.8)
+        each = max(1, round(height * self.dots / H))  # dots a pixel: a whole number, so nothing is resampled
+        left, top = (round((place + MARGIN) * self.dots) for place in (column, row))
+        bottom = int(self.figure.bbox.height) - top - H * each
+        self.figure.figimage(np.repeat(np.repeat(pixels, each, axis=0), each, axis=1), left, bottom, origin="upper", zorder=-1)
+        width = W * each / self.dots
+        self.frame(
+            top / self.dots - MARGIN, left / self.dots - MARGIN, H * each / self.dots, width, style.RULE, width_points=0.8
+        )
         if title:
             self.write(title, row - 0.45, column, align="left", weight="bold")
         return width
@@ -90,27 +102,36 @@ class Board:
             (column, row), width, height, fill=fill is not None, facecolor=fill or "none", edgecolor=colour,
             linewidth=width_points, linestyle=(0, (2.5, 1.5)) if dashed else "-", joinstyle="miter", zorder=4,
         )  # fmt: skip
-        self._add(self.axes.add_patch(patch))
+        self._add(self.axes.add_artist(patch))
 
     def write(
         self, text: str, row: float, column: float, size: float = 0.4, colour: Any = style.INK, align: str = "center",
-        weight: str = "normal", valign: str = "center",
+        weight: str = "normal",
     ) -> None:  # fmt: skip
-        """Writes text around (row, column); `size` in cells."""
-        with style.look():
-            artist = self.axes.text(
-                column, row, text, fontsize=size * self.points, color=colour, ha=align, va=_VALIGN.get(valign, valign),
-                fontweight=weight, zorder=5, linespacing=1.35,
-            )  # fmt: skip
-        self._add(artist)
+        """Writes text around (row, column), or from there on with align="left"; `size` in cells.
 
-    def arrow(self, start: tuple[float, float], end: tuple[float, float], colour: Any = style.MUTED, bend: float = 0.0) -> None:
+        Letters are drawn as outlines, not set as type: so they lie on the same dots whatever version of matplotlib draws
+        them, and a stale picture can be told from one that was drawn elsewhere.
+        """
+        lines = text.split("\n")
+        for i, line in enumerate(lines):
+            if not line.strip():
+                continue
+            outline, width = _outline(line, weight)
+            shift = 0.0 if align == "left" else width * size / 2
+            middle = row + (i - (len(lines) - 1) / 2) * 1.35 * size
+            place = Affine2D().scale(size, -size).translate(column - shift, middle + 0.365 * size)  # digits are 0.73 tall
+            patch = PathPatch(place.transform_path(outline), facecolor=colour, linewidth=0, zorder=5)
+            self._add(self.axes.add_artist(patch))
+
+    def arrow(self, start: tuple[float, float], end: tuple[float, float], colour: Any = style.MUTED) -> None:
         """Draws an arrow between two places (row, column)."""
-        patch = FancyArrowPatch(
-            start[::-1], end[::-1], arrowstyle="-|>", mutation_scale=0.35 * self.points, color=colour, linewidth=style.LINE,
-            shrinkA=0, shrinkB=0, connectionstyle=f"arc3,rad={bend}", zorder=4,
-        )  # fmt: skip
-        self._add(self.axes.add_patch(patch))
+        (y, x), (v, u) = start, end
+        length = float(np.hypot(u - x, v - y))
+        along = np.array([(0, 0.04), (length - 0.3, 0.04), (length - 0.3, 0.14), (length, 0)])  # one side, lying to the right
+        sides = np.concatenate([along, (along * (1, -1))[::-1]])
+        turned = Affine2D().rotate(np.arctan2(v - y, u - x)).translate(x, y).transform(sides)
+        self._add(self.axes.add_artist(Polygon(turned, facecolor=colour, linewidth=0, zorder=4)))
 
     # ---------------------------------------------------------------------------------------------------- animation
 
@@ -170,7 +191,21 @@ class Board:
             self.write(str(j), row - 0.25, column + j + 0.5, size=0.25, colour=style.MUTED)
 
 
-_VALIGN = {"center": "center_baseline"}
+@lru_cache(maxsize=512)
+def _outline(line: str, weight: str) -> tuple[Path, float]:
+    """The letters of a line as one path for a size of 1, its baseline at 0; and its width.
+
+    It is put together from parts that end with "f", for some versions of matplotlib would join "fi" to one letter. How far
+    the pen has moved is what an H behind it says.
+    """
+    font = FontProperties(family="DejaVu Sans", weight=weight)
+    stand = TextPath((0, 0), "H", size=1, prop=font).get_extents().x1
+    paths, pen = [], 0.0
+    for part in re.findall("[^f]*f|[^f]+$", line):
+        paths.append(TextPath((pen, 0), part, size=1, prop=font))
+        pen = TextPath((pen, 0), part + "H", size=1, prop=font).get_extents().x1 - stand
+    outline = Path.make_compound_path(*paths)
+    return outline, outline.get_extents().x1
 
 
 def signed_colours(values: np.ndarray, scale: float | None = None) -> np.ndarray:

@@ -98,21 +98,17 @@ def draw_agreement(truth: Any, prediction: Any, cell: float = 0.4) -> Figure:
     return board.figure
 
 
-def draw_bars(names: Sequence[str], values: Any, xlabel: str, text: str = "{:.1%}", width: float = 6.5) -> Figure:
-    """A horizontal bar for each name, its value written beside it."""
+def draw_bars(names: Sequence[str], values: Any, title: str = "", text: str = "{:.1%}", cell: float = 0.4) -> Figure:
+    """A bar for each name, from 0 on, its value written beside it."""
     values = np.asarray(values, float)
-    with style.look():
-        figure = style.figure(width, 0.6 + 0.3 * len(names))
-        axes = figure.add_subplot()
-        axes.barh(range(len(names)), values, color=style.BLUE, height=0.65)
-        axes.set_yticks(range(len(names)), names)
-        axes.invert_yaxis()
-        axes.set_xlim(0, values.max() * 1.15)
-        axes.set_xlabel(xlabel)
-        axes.grid(False, axis="y")
-        for i, value in enumerate(values):
-            axes.annotate(text.format(value), (value, i), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
-    return figure
+    labels, length = 0.24 * max(map(len, names)) + 0.4, 10 / (values.max() or 1)
+    board = Board(TITLE + len(names), labels + 10 + 0.3 * len(text.format(values.max())), cell)
+    board.write(title, TITLE - 0.45, 0, align="left", weight="bold")
+    for i, (name, value) in enumerate(zip(names, values.tolist(), strict=True)):
+        board.write(name, TITLE + i + 0.5, 0, align="left", size=0.36)
+        board.frame(TITLE + i + 0.15, labels, 0.7, value * length, style.BLUE, width_points=0, fill=style.BLUE)
+        board.write(text.format(value), TITLE + i + 0.5, labels + value * length + 0.25, align="left", size=0.36)
+    return board.figure
 
 
 def _swatch(board: Board, row: float, column: float, label: int, palette: Any) -> None:

@@ -48,7 +48,7 @@ SIGNED = LinearSegmentedColormap.from_list("minifcn.signed", ["#84bce3", "#fffff
 AMOUNT = LinearSegmentedColormap.from_list("minifcn.amount", ["#ffffff", "#a9cfe8", "#3d8bc0", "#0b3c5d"])
 
 THIN, LINE, THICK = 0.6, 1.6, 2.6  # points
-DPI = 144
+DPI = 150
 
 _RC = {
     "font.family": "sans-serif",
@@ -91,6 +91,8 @@ def figure(width: float, height: float, layout: str | None = "constrained") -> F
     """An empty figure of width x height inches that belongs to no window. Draw on it inside :func:`look`."""
     drawn = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=PAPER)
     FigureCanvasAgg(drawn)
+    if layout == "constrained":
+        drawn.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches, so that no label touches the edge
     return drawn
 
 

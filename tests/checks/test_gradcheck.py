@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import types
 
 import numpy as np
@@ -56,6 +57,9 @@ def test_backward_can_be_given(x):
 def test_a_missing_backward_is_named(x):
     with pytest.raises(ValueError, match=r"no double_backward in .*define it beside double, or give backward="):
         gradcheck(double, x)
+    with pytest.raises(ValueError, match="there is no partial_backward"):
+        gradcheck(functools.partial(double), x)
+    assert gradcheck(functools.partial(F.conv2d, stride=2), x, np.ones((2, 3, 2, 2)), backward=F.conv2d_backward)
 
 
 def test_what_cannot_be_checked_is_refused(x):
@@ -179,6 +183,8 @@ def test_nothing_but_kinks_is_undecided():
     assert not report
     assert report["x"].verdict == "undecided"
     assert "6 of 6 elements sit on a kink" in str(report)
+    halfway = gradcheck(F.relu, np.zeros((2, 3)), backward=lambda dy, cache: dy / 2)  # just what a central difference gives
+    assert halfway["x"].verdict == "undecided"
 
 
 def test_ties_in_a_maximum_are_kinks(rng):
@@ -197,10 +203,10 @@ def test_a_kink_nearby_neither_fails_nor_hides_anything(distance, x):
     assert not gradcheck(F.relu, x, backward=lambda dy, cache: dy)
 
 
-@pytest.mark.parametrize("distance", [0.0, 1e-9, 1e-4, 3.3e-4, 5e-4, 2.0])
+@pytest.mark.parametrize("distance", [0.0, 1e-9, 1e-4, 1e-3 / 3, 5e-4, 2.0])
 def test_slopes_notice_kinks(distance):
-    """|x| at a distance from 0, some of them where one of the two tests alone would be blind (h/3, h/2)."""
-    slope = Slopes(np.abs, np.array([distance, 1.0]), np.ones(2), 1e-6).along(np.array([1.0, 0.0]))
+    """|x| at a distance from 0. At h/3 above − below alone would be blind: both sides are off by as much for h and h/2."""
+    slope = Slopes(np.abs, np.array([distance, np.sqrt(2)]), np.ones(2), 1e-6).along(np.array([1.0, 0.0]))  # h is 1e-3
     if distance < 1e-8:
         assert slope.kink
     else:
@@ -329,6 +335,22 @@ class Scale(L.Layer):
 
 def test_a_layer_of_the_readers_own(x):
     assert gradcheck(Scale(), x)
+
+
+def test_a_layer_whose_state_moves_with_every_pass_is_put_back(x):
+    class Counting(Scale):
+        buffers = ("count",)
+
+        def __init__(self):
+            super().__init__()
+            self.count = np.zeros(1, np.float32)
+
+        def forward(self, x):
+            self.count += 1
+            return super().forward(x) * self.count
+
+    report = gradcheck(Counting(), x)
+    assert report, str(report)
 
 
 @pytest.mark.parametrize(

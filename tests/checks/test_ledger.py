@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minifcn
-from minifcn import checks, models
+from minifcn import checks, kernels, models
 from minifcn import layers as L
 from minifcn.checks.standin import Standin
 from minifcn.checks.walk import walk
@@ -93,29 +93,48 @@ def test_the_table_of_the_encoder_decoder(weightless):
 
 @pytest.mark.parametrize("name", ["fcn32s", "fcn8s", "fcn-alexnet", "fcn32s-fixed"])
 @pytest.mark.parametrize("padding", [1, 100])
-def test_shapes_and_kept_bytes_are_those_of_a_real_pass(name, padding, rng):
-    net = models.build(name, num_classes=5, width=1 / 32, padding=padding)
-    shape = (2, 3, 67, 90)
+def test_shapes_and_kept_bytes_of_a_real_pass(name, padding):
+    assert_like_a_real_pass(models.build(name, num_classes=5, width=1 / 32, padding=padding), (2, 3, 67, 90))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_shapes_and_kept_bytes_of_layers_that_no_fcn_has(training):
+    net = L.Sequential(
+        L.Conv2d(3, 8, (3, 5), stride=(2, 1), dilation=(1, 2), bias=False), L.BatchNorm2d(8), L.ReLU(), L.Dropout(0.3),
+        L.ConvTranspose2d(8, 4, 3, stride=2, padding=1, output_padding=1, groups=2), L.ReLU(), L.AvgPool2d(3, 2),
+        L.Upsample(scale_factor=2), L.MaxPool2d((3, 2), stride=(1, 2), padding=1), L.Dropout(0.0), L.AdaptiveAvgPool2d((5, 7)),
+    )  # fmt: skip
+    assert_like_a_real_pass(net.train(training), (2, 3, 31, 40))
+
+
+def assert_like_a_real_pass(net, shape):
+    """The ledger's shapes are those that a real forward makes, its kept bytes what the layers then hold."""
     ledger = checks.ledger(net, shape)
     outputs = []
+
+    def watch(key, layer):
+        def forward(*arguments):
+            y = type(layer).forward(layer, *arguments)
+            outputs.append((key, y.shape))
+            return y
+
+        layer.forward = forward
+
     for key, layer in net.named_layers():
         if not list(layer.children()):
-            layer.forward = lambda *args, key=key, layer=layer: (
-                outputs.append((key, type(layer).forward(layer, *args))) or outputs[-1][1]
-            )
-    y = net(rng.standard_normal(shape).astype("f"))
-    assert [(step.name, step.y.shape) for step in ledger.steps] == [(key, output.shape) for key, output in outputs]
-    assert ledger.steps[-1].y.shape == y.shape
+            watch(key, layer)
+    net(np.random.default_rng(0).standard_normal(shape).astype("f"))
+    assert [(step.name, step.y.shape) for step in ledger.steps] == outputs
     kept = {}
     for _, layer in net.named_layers():
         for array in arrays_in(layer._stack):
-            owner = array
-            while owner.base is not None and isinstance(owner.base, np.ndarray):
-                owner = owner.base
-            kept[id(owner)] = owner.nbytes
-    weights = {id(parameter.data) for parameter in net.parameters()}
-    real = sum(size for key, size in kept.items() if key not in weights)
-    assert ledger.kept_bytes == pytest.approx(real, rel=0.02)
+            while isinstance(array.base, np.ndarray):
+                array = array.base
+            if array.ndim > 2:  # the small matrices of a resize are not worth an entry
+                kept[id(array)] = array.nbytes
+    for parameter in net.parameters():
+        kept.pop(id(parameter.data), None)
+    assert ledger.kept_bytes == pytest.approx(sum(kept.values()), rel=0.02)
 
 
 def arrays_in(value):
@@ -241,8 +260,18 @@ def test_measured_memory_is_at_least_what_must_be_there():
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_predicted_memory_is_near_the_measured():
-    net = models.build("fcn8s", width=1 / 8, padding=1)
-    shape = (1, 3, 150, 200)
-    checks.training_step_peak(net, shape, 21)  # the kernels' scratch is made once and stays
-    assert checks.ledger(net, shape).training_peak == pytest.approx(checks.training_step_peak(net, shape, 21), rel=0.15)
+@pytest.fixture
+def one_thread():
+    """Each thread of the kernels has scratch of its own, so their number moves what is measured."""
+    before = kernels.get_num_threads()
+    kernels.set_num_threads(1)
+    yield
+    kernels.set_num_threads(before)
+
+
+def test_predicted_memory_is_near_the_measured(one_thread):
+    net = models.build("fcn8s", width=1 / 4, padding=1)
+    shape = (1, 3, 190, 260)
+    checks.training_step_peak(net, shape, 21)  # the scratch is made once and stays
+    measured = checks.training_step_peak(net, shape, 21)
+    assert checks.ledger(net, shape).training_peak == pytest.approx(measured, rel=0.1)

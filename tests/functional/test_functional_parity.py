@@ -121,6 +121,28 @@ def test_avg_pool2d_listed(name, count_include_pad, rng):
     agree(Case("avg_pool2d", {"x": rng.standard_normal(shape)}, {**options, "count_include_pad": count_include_pad}))
 
 
+RESIZES = {
+    "to one pixel": ((1, 2, 5, 7), {"size": 1}),
+    "from one pixel": ((2, 1, 1, 1), {"size": (4, 6)}),
+    "the same size": ((1, 2, 5, 4), {"size": (5, 4)}),
+    "doubled": ((1, 2, 5, 4), {"scale_factor": 2}),
+    "a little more than doubled": ((1, 1, 4, 6), {"scale_factor": 2.125}),  # PyTorch's nearest takes exactly 2
+    "a little more than the same": ((1, 1, 5, 4), {"scale_factor": 1.1}),  # and copies here
+    "a third": ((1, 2, 10, 11), {"scale_factor": 1 / 3}),
+    "each side its own": ((1, 2, 6, 5), {"scale_factor": (0.5, 3.7)}),
+    "one side only": ((1, 2, 6, 5), {"size": (6, 13)}),
+    "many pixels, where float32 rounds": ((1, 1, 1, 1023), {"size": (1, 3001)}),
+    "VOC's size from a stride of 32": ((1, 1, 12, 16), {"size": (375, 500)}),
+}
+
+
+@pytest.mark.parametrize("name", RESIZES)
+@pytest.mark.parametrize(("mode", "align_corners"), [("nearest", False), ("bilinear", False), ("bilinear", True)])
+def test_interpolate_listed(name, mode, align_corners, rng):
+    shape, options = RESIZES[name]
+    agree(Case("interpolate", {"x": rng.standard_normal(shape)}, {**options, "mode": mode, "align_corners": align_corners}))
+
+
 @pytest.mark.parametrize("function", names())
 def test_drawn_cases(function):
     """45 cases a function, the ones that ``minifcn gradcheck`` shows."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minifcn.backend import to_device, to_host
+from minifcn.kernels import cuda
 from minifcn.layers import Parameter
 from minifcn.training import Diverged, clip_grad_norm, trainer
 
@@ -20,9 +21,11 @@ def counts(monkeypatch):
     import strict_cupy
 
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy.cupy)
+    cuda.set_precision("float32")  # TF32 would round each factor to 11 bits
     monkeypatch.setattr(trainer, "draw_log", lambda folder: None)
     monkeypatch.setattr(trainer, "environment", lambda device: {"device": device})
-    return strict_cupy.counts
+    yield strict_cupy.counts
+    cuda.set_precision("tf32")
 
 
 def made(tiny, folder, device: str, iterations: int = 6, **options):

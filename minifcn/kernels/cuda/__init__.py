@@ -1,0 +1,71 @@
+"""Rung `cuda`: the heavy work on an NVIDIA GPU, in CUDA C written by hand (`*.cu`, each file a lesson of its own).
+
+    launch.py      from a `.cu` file to a running kernel, every argument checked against the CUDA text
+    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, ptx.cuh
+    fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
+    pointwise.py   max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu
+
+All results have the same bits on every run: threads gather, none adds into another's place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import Array, get_xp
+from minifcn.kernels.cuda import conv, fallback
+from minifcn.kernels.cuda.conv import get_precision, set_precision
+from minifcn.kernels.cuda.pointwise import (
+    channel_statistics,
+    channel_sum,
+    max_pool,
+    max_pool_backward,
+    normalise,
+    normalise_backward,
+    pixel_losses,
+    pixel_losses_backward,
+    relu_backward,
+)
+from minifcn.kernels.geometry import Geometry
+
+__all__ = [
+    "channel_statistics", "channel_sum", "covers", "forward", "get_precision", "input_gradient",
+    "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward",
+    "relu_backward", "set_precision", "weight_gradient",
+]  # fmt: skip
+
+_MAX_GRID_Z = 65535
+
+
+def covers(geometry: Geometry, dtype: Any) -> bool:
+    """float32 and float64 arrays on a GPU."""
+    return np.dtype(dtype) in (np.float32, np.float64)
+
+
+def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, relu: bool = False) -> Array:
+    """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) or None; with ReLU in the same pass if asked."""
+    return _module(geometry, x).forward(x, weight, bias, geometry, relu)
+
+
+def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
+    """dx (N, C, H, W) of dy (N, O, OH, OW), weight (O, C/G, KH, KW)."""
+    return _module(geometry, dy).input_gradient(dy, weight, geometry)
+
+
+def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
+    """dweight (O, C/G, KH, KW) of x (N, C, H, W), dy (N, O, OH, OW)."""
+    return _module(geometry, x).weight_gradient(x, dy, geometry)
+
+
+def _module(g: Geometry, array: Array) -> Any:
+    """`conv` where its kernels apply: float32, a GPU with cp.async, sizes that the grid and 32-bit indices can count."""
+    fits = (
+        array.dtype == np.float32
+        and int(get_xp(array).cuda.Device().compute_capability) >= 80
+        and g.G * g.SH * g.SW <= _MAX_GRID_Z
+        and g.N * max(g.H * g.W, g.OH * g.OW) < 2**31
+        and max(g.H * g.W, g.OH * g.OW, g.KH * g.KW) * (max(g.C, g.O) + 3) < 2**31
+    )
+    return conv if fits else fallback

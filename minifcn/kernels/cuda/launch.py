@@ -1,0 +1,132 @@
+"""From a `.cu` file to a running kernel: one typed launch for all of them.
+
+CuPy's RawKernel checks nothing: it ignores strides, passes a Python float as 8 bytes where the kernel reads 4, and takes any
+dtype for any pointer. So the signature is read from the CUDA text itself, and every argument is held to it:
+
+    launch("max_pool.cu", "max_pool", grid, 256, (x, y, switches, planes, H, ...), REAL="float", SWITCH="unsigned char")
+
+Constants given by keyword become -D options of the compiler; each combination is compiled once, by NVRTC, when it is first
+used (CuPy keeps the result on disk).
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import get_xp
+
+FOLDER = Path(__file__).parent
+THREADS = 256  # to a block, in all kernels that take one element a thread
+
+_INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
+_KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\s*\(([^)]*)\)')
+_COMMENT = re.compile(r"//[^\n]*")
+_DTYPES = {
+    "float": np.float32, "double": np.float64, "int": np.int32, "long long": np.int64, "short": np.int16,
+    "signed char": np.int8, "unsigned char": np.uint8, "unsigned short": np.uint16, "unsigned int": np.uint32,
+    "unsigned long long": np.uint64,
+}  # fmt: skip
+_C_TYPES = {np.dtype(dtype): name for name, dtype in _DTYPES.items()}
+_NULL = np.uint64(0)
+
+
+def c_type(dtype: Any) -> str:
+    """The name of a dtype in CUDA C: "float" for float32."""
+    return _C_TYPES[np.dtype(dtype)]
+
+
+def source(file: str) -> str:
+    """The text of a kernel file with our own headers in place: NVRTC compiles one text and looks for no file of ours."""
+    text = (FOLDER / file).read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda match: source(match[1]), text)
+
+
+@functools.cache
+def signatures(file: str) -> dict[str, tuple[tuple[str, str, bool, bool], ...]]:
+    """Every kernel of a file with its parameters: (name, C type, is a pointer, is read only)."""
+    kernels = {}
+    for name, parameters in _KERNEL.findall(_COMMENT.sub("", source(file))):
+        kernels[name] = tuple(_parameter(one) for one in parameters.split(","))
+    return kernels
+
+
+def _parameter(text: str) -> tuple[str, str, bool, bool]:
+    words = text.replace("*", " * ").split()
+    kind = " ".join(word for word in words[:-1] if word not in ("const", "*", "__restrict__"))
+    return words[-1], kind, "*" in words, "const" in words
+
+
+def launch(
+    file: str, kernel: str, grid: tuple[int, ...], block: int, arguments: Sequence[Any], shared: int = 0, **constants: int | str
+) -> None:
+    """Runs `kernel` of `file` on the device of the first array, on CuPy's current stream.
+
+    Args:
+        grid: blocks along x, y, z.   block: threads in a block.   shared: bytes of dynamic shared memory.
+        arguments: arrays (or None, a null pointer) and numbers, in the kernel's order, an array first. Arrays that the
+            kernel only reads are made contiguous where they are not.
+        constants: -D options, e.g. REAL="float".
+
+    Raises:
+        TypeError: an argument of another dtype than the kernel's, or an output that is not contiguous.
+        ValueError: too many or too few arguments, or a grid that no GPU can launch.
+    """
+    key = tuple(constants.items())
+    convert = _converters(file, kernel, key)
+    if len(arguments) != len(convert):
+        raise ValueError(f"{kernel} takes {len(convert)} arguments, not {len(arguments)}")
+    if not (0 < grid[0] < 2**31 and max(grid[1:], default=1) < 2**16):
+        raise ValueError(f"{kernel}: a grid of {tuple(grid)} blocks cannot be launched; take a smaller batch")
+    xp = get_xp(arguments[0])
+    typed = tuple([one(argument) for one, argument in zip(convert, arguments, strict=True)])
+    _function(xp, xp.cuda.Device().id, file, kernel, key, shared)(grid, (block,), typed, shared_mem=shared)
+
+
+@functools.cache
+def _converters(file: str, kernel: str, constants: tuple[tuple[str, int | str], ...]) -> tuple[Callable[[Any], Any], ...]:
+    """For each parameter a function that makes an argument what the kernel reads. Found once: a step has 500 launches."""
+    given = dict(constants)
+    converters: list[Callable[[Any], Any]] = []
+    for name, kind, is_pointer, read_only in signatures(file)[kernel]:
+        dtype = np.dtype(_DTYPES[given.get(kind, kind)])
+        converters.append(functools.partial(_array, kernel, name, dtype, read_only) if is_pointer else dtype.type)
+    return tuple(converters)
+
+
+def _array(kernel: str, name: str, dtype: np.dtype, read_only: bool, argument: Any) -> Any:
+    """The array, contiguous; a null pointer for None."""
+    if argument is None:
+        return _NULL
+    if argument.dtype != dtype:
+        raise TypeError(f"{kernel}: {name} has dtype {argument.dtype}, the kernel was compiled for {dtype}")
+    if argument.flags.c_contiguous:
+        return argument
+    if not read_only:
+        raise TypeError(f"{kernel}: {name} is written to and must be contiguous")
+    return get_xp(argument).ascontiguousarray(argument)
+
+
+@functools.cache
+def _function(xp: ModuleType, device: int, file: str, kernel: str, constants: tuple, shared: int) -> Any:
+    """The compiled kernel, on one device, allowed its shared memory (more than 48 KB has to be asked for)."""
+    function = _module(xp, file, constants).get_function(kernel)
+    if shared > 48 << 10:
+        function.max_dynamic_shared_size_bytes = shared
+    return function
+
+
+@functools.cache
+def _module(xp: ModuleType, file: str, constants: tuple[tuple[str, int | str], ...]) -> Any:
+    return xp.RawModule(code=source(file), options=tuple(f"-D{name}={value}" for name, value in constants))
+
+
+def blocks_for(elements: int) -> tuple[int]:
+    """The grid of a kernel that takes one element a thread."""
+    return (-(-elements // THREADS),)

@@ -1,0 +1,137 @@
+"""Everything of a network that is not a convolution, one kernel each: pooling, batch norm, the loss, ReLU.
+
+Each function computes what its namesake in `functional/` spells out with array operations, and is checked against it. Here it
+is one pass over memory instead of several, and memory is what these operations cost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import Array, get_xp
+from minifcn.kernels.cuda.launch import blocks_for, c_type, launch
+
+_CHUNK = 1 << 14  # values of a channel that one block adds up: fixed, so that sums have the same bits everywhere
+
+
+# ------------------------------------------------------------------------------------------------------------- pooling
+
+
+def max_pool(x: Array, windows: Any) -> tuple[Array, Array]:
+    """x (N, C, H, W) -> y (N, C, OH, OW) and the switches (the tap that won), as `functional.max_pool2d` keeps them."""
+    xp = get_xp(x)
+    y = xp.empty((*x.shape[:2], *windows.output_size), x.dtype)
+    switches = xp.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
+    types = {"REAL": c_type(x.dtype), "SWITCH": c_type(switches.dtype)}
+    launch("max_pool.cu", "max_pool", blocks_for(y.size), 256, (x, y, switches, *_windows(x.shape, windows)), **types)
+    return y, switches
+
+
+def max_pool_backward(dy: Array, switches: Array, windows: Any) -> Array:
+    """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
+    dx = get_xp(dy).empty((*dy.shape[:2], windows.H, windows.W), dy.dtype)
+    types = {"REAL": c_type(dy.dtype), "SWITCH": c_type(switches.dtype)}
+    sizes = _windows(dy.shape, windows)
+    launch("max_pool.cu", "max_pool_backward", blocks_for(dx.size), 256, (dy, switches, dx, *sizes), **types)
+    return dx
+
+
+def _windows(shape: tuple[int, ...], w: Any) -> tuple[int, ...]:
+    return shape[0] * shape[1], w.H, w.W, *w.output_size, w.KH, w.KW, w.SH, w.SW, w.PH, w.PW, w.DH, w.DW
+
+
+# ---------------------------------------------------------------------------------------------------------- batch norm
+
+
+def channel_sum(x: Array) -> Array:
+    """x (N, C, ...) -> (C,): the sum of each channel over pictures and pixels."""
+    return _channel_sums(0, x.reshape(*x.shape[:2], -1))[0]
+
+
+def channel_statistics(x: Array) -> tuple[Array, Array]:
+    """x (N, C, L) -> mean and biased variance (C,), in two passes: the second subtracts the mean first."""
+    M = x.size // x.shape[1]
+    mean = _channel_sums(0, x)[0] / M
+    return mean, _channel_sums(1, x, None, mean)[0] / M
+
+
+def _channel_sums(which: int, a: Array, b=None, mean=None, inv_std=None) -> Array:
+    """The sums that SUM=which of batch_norm.cu names: (1 or 2, C)."""
+    xp, (N, C, L) = get_xp(a), a.shape
+    chunks, count = -(-N * L // _CHUNK), 2 if which == 2 else 1
+    parts, sums = xp.empty((count, chunks, C), a.dtype), xp.empty((count, C), a.dtype)
+    constants = {"REAL": c_type(a.dtype), "SUM": which}
+    launch("batch_norm.cu", "channel_parts", (chunks, C), 256, (a, b, mean, inv_std, parts, N, C, L, _CHUNK), **constants)
+    launch("batch_norm.cu", "add_channel_parts", blocks_for(sums.size), 256, (parts, sums, chunks, C), **constants)
+    return sums
+
+
+def normalise(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
+    """(x − mean)·scale + shift, x (N, C, L) and the others (C,)."""
+    y = get_xp(x).empty(x.shape, x.dtype)
+    sizes = (x.size, *x.shape[1:])
+    launch(
+        "batch_norm.cu", "normalise", blocks_for(x.size), 256, (x, mean, scale, shift, y, *sizes), REAL=c_type(x.dtype), SUM=0
+    )
+    return y
+
+
+def normalise_backward(
+    dy: Array, x: Array, mean: Array, inv_std: Array, scale: Array, training: bool, needs_dx: bool
+) -> tuple[Array | None, Array, Array]:
+    """dy and x (N, C, L), the others (C,) -> dx (N, C, L) or None, dweight = Σ dy·x̂ and dbias = Σ dy (C,)."""
+    sums = _channel_sums(2, dy, x, mean, inv_std)  # (2, C)
+    if not needs_dx:
+        return None, sums[1], sums[0]
+    means = sums / (x.size // x.shape[1]) if training else sums * 0  # in evaluation mean and variance are constants
+    dx = get_xp(dy).empty(dy.shape, dy.dtype)
+    arguments = (dy, x, mean, inv_std, scale, means[0], means[1], dx, dy.size, *dy.shape[1:])
+    launch("batch_norm.cu", "normalise_backward", blocks_for(dy.size), 256, arguments, REAL=c_type(dy.dtype), SUM=0)
+    return dx, sums[1], sums[0]
+
+
+# ------------------------------------------------------------------------------------------------------------ the loss
+
+
+def pixel_losses(
+    scores: Array, labels: Array, weight: Array, ignore_index: int | None, smoothing: float
+) -> tuple[Array, Array, Array]:
+    """scores (N, C, L), labels (N, L), weight (C,) -> losses (N, L), log-probabilities (N, C, L), pixel weights (N, L).
+
+    A label that is neither 0..C−1 nor ignore_index makes its loss NaN.
+    """
+    xp, (N, C, L) = get_xp(scores), scores.shape
+    losses, log_p, pixel_weight = (xp.empty(shape, scores.dtype) for shape in ((N, L), (N, C, L), (N, L)))
+    types = {"REAL": c_type(scores.dtype), "LABEL": c_type(labels.dtype)}
+    arguments = (scores, labels, weight, losses, log_p, pixel_weight, N, C, L, *_void(ignore_index), smoothing)
+    launch("cross_entropy.cu", "pixel_losses", blocks_for(N * L), 256, arguments, **types)
+    return losses, log_p, pixel_weight
+
+
+def pixel_losses_backward(
+    log_p: Array, dlosses: Array, labels: Array, weight: Array, pixel_weight: Array, ignore_index: int | None, smoothing: float
+) -> Array:
+    """dlosses, (N, L) or () for all pixels alike, and what `pixel_losses` took and gave -> dscores (N, C, L)."""
+    N, C, L = log_p.shape
+    dscores = get_xp(log_p).empty(log_p.shape, log_p.dtype)
+    types = {"REAL": c_type(log_p.dtype), "LABEL": c_type(labels.dtype)}
+    sizes = (N, C, L, *_void(ignore_index), smoothing, int(dlosses.ndim > 0))
+    arguments = (dlosses, log_p, labels, weight, pixel_weight, dscores, *sizes)
+    launch("cross_entropy.cu", "pixel_losses_backward", blocks_for(N * L), 256, arguments, **types)
+    return dscores
+
+
+def _void(ignore_index: int | None) -> tuple[int, int]:
+    return (0, 0) if ignore_index is None else (1, ignore_index)
+
+
+# ---------------------------------------------------------------------------------------------------------------- ReLU
+
+
+def relu_backward(dy: Array, y: Array, inplace: bool = False) -> Array:
+    """dy where y > 0, else 0; any shape. ``inplace`` writes over dy (where it is contiguous)."""
+    dx = dy if inplace and dy.flags.c_contiguous else get_xp(dy).empty(dy.shape, dy.dtype)
+    launch("relu.cu", "relu_backward", blocks_for(dy.size), 256, (dy, y, dx, dy.size), REAL=c_type(dy.dtype))
+    return dx

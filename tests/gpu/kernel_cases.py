@@ -1,0 +1,199 @@
+"""What the kernels are asked, and the answers, on small ragged shapes: one list for the emulator, its mutants, the sanitizers
+and a GPU.
+
+A case is a function of `xp` (CuPy or its stand-in) that yields (what, got, expected, tolerance). Expected comes from NumPy, in
+float64; where the tensor cores are used, of operands rounded to TF32 first. Against unrounded ones the difference is 1e-2 and
+would prove nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minifcn import functional as F
+from minifcn.functional.windows import Windows
+from minifcn.kernels import Geometry, cuda, im2col
+from minifcn.kernels.cuda import fallback, launch
+
+Answers = Iterator[tuple[str, Any, np.ndarray, float]]
+
+CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups
+    "3x2 window, ragged": ((2, 3, 9, 7), (5, 3, 3, 2), 1, 1, 1, 1),
+    "many slabs": ((1, 20, 5, 6), (9, 20, 3, 3), 1, 1, 1, 1),
+    "stride and dilation": ((1, 8, 9, 8), (33, 8, 3, 3), (2, 1), (0, 1), (1, 2), 1),
+    "two groups": ((2, 6, 5, 5), (4, 3, 2, 3), (3, 2), (2, 2), 1, 2),
+    "1x1": ((2, 5, 4, 5), (70, 5, 1, 1), 1, 0, 1, 1),
+    "stride beyond the kernel": ((1, 4, 7, 8), (3, 4, 1, 2), 3, 0, 1, 1),  # phases without a tap
+    "upsampling by two": ((1, 4, 8, 10), (6, 4, 4, 4), 2, 1, 1, 1),
+    "padding beyond the kernel": ((1, 3, 4, 3), (4, 3, 3, 3), 1, 7, 1, 1),
+    "many pixels": ((2, 3, 19, 17), (4, 3, 3, 3), 1, 1, 1, 1),  # dweight is cut into splits
+}
+
+
+def draw(*shape: int, dtype: Any = np.float32, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng((seed, *shape)).standard_normal(shape).astype(dtype)
+
+
+def to_tf32(x: np.ndarray) -> np.ndarray:
+    """float32 rounded to TF32 (10 bits of mantissa), ties away from zero, as float64."""
+    bits = (np.ascontiguousarray(x).view(np.uint32) + np.uint32(0x1000)) & np.uint32(0xFFFFE000)
+    return bits.view(np.float32).astype(np.float64)
+
+
+# ------------------------------------------------------------------------------------------------------- convolution
+
+
+def convolution(name: str, xp: Any, precision: str) -> Answers:
+    """The three passes of one convolution in float32, in the precision asked for."""
+    x_shape, weight_shape, *options = CONVOLUTIONS[name]
+    g = Geometry.of(x_shape, weight_shape, *options)
+    x, weight, bias, dy = draw(*x_shape), draw(*weight_shape, seed=1), draw(g.O, seed=2), draw(*g.y_shape, seed=3)
+    round_ = to_tf32 if precision == "tf32" else lambda array: array.astype(np.float64)
+    before = cuda.get_precision()
+    cuda.set_precision(precision)
+    try:
+        dev_x, dev_weight, dev_bias, dev_dy = (xp.asarray(array) for array in (x, weight, bias, dy))
+        tolerance = 2e-6 * np.sqrt(g.C // g.G * g.KH * g.KW) + 1e-6
+        y = im2col.forward(round_(x), round_(weight), bias.astype(np.float64), g)
+        yield "y", cuda.forward(dev_x, dev_weight, dev_bias, g), y, tolerance
+        no_bias = y - bias[:, None, None].astype(np.float64)
+        yield "y, ReLU", cuda.forward(dev_x, dev_weight, None, g, relu=True), np.maximum(no_bias, 0), tolerance
+        dx = im2col.input_gradient(round_(dy), round_(weight), g)
+        yield "dx", cuda.input_gradient(dev_dy, dev_weight, g), dx, 2 * tolerance
+        dweight = im2col.weight_gradient(round_(x), round_(dy), g)
+        got = cuda.weight_gradient(dev_x, dev_dy, g)
+        yield "dweight", got, dweight, 2e-6 * np.sqrt(g.N * g.OH * g.OW) + 1e-6
+    finally:
+        cuda.set_precision(before)
+
+
+def packing(xp: Any) -> Answers:
+    """pack.cu alone, with fewer blocks than it has pictures to pack: each block turns several tiles, one after the other."""
+    N, G, R, P = 3, 2, 5, 37
+    source = draw(N, G, R, P)
+    packed = xp.empty((G, N, P, 8), np.float32)
+    launch.launch("pack.cu", "pack", (2, 1, 1), 256, (xp.asarray(source), packed, N, G, R, P, 8), TF32=1)
+    expected = np.zeros((G, N, P, 8))
+    expected[..., :R] = to_tf32(source).transpose(1, 0, 3, 2)
+    yield "packed", packed, expected, 0.0
+
+
+def by_columns(xp: Any) -> Answers:
+    """im2col, col2im and the convolution through them, float64."""
+    for name in ("stride and dilation", "two groups", "stride beyond the kernel"):
+        x_shape, weight_shape, *options = CONVOLUTIONS[name]
+        g = Geometry.of(x_shape, weight_shape, *options)
+        x, weight = draw(*x_shape, dtype=np.float64), draw(*weight_shape, dtype=np.float64)
+        bias, dy = draw(g.O, dtype=np.float64), draw(*g.y_shape, dtype=np.float64)
+        dev_x, dev_weight, dev_bias, dev_dy = (xp.asarray(array) for array in (x, weight, bias, dy))
+        yield f"{name}: columns", fallback.im2col(dev_x[0], g), im2col.im2col(x[0], g), 0.0
+        yield f"{name}: y", cuda.forward(dev_x, dev_weight, dev_bias, g), im2col.forward(x, weight, bias, g), 1e-12
+        yield f"{name}: dx", cuda.input_gradient(dev_dy, dev_weight, g), im2col.input_gradient(dy, weight, g), 1e-12
+        yield f"{name}: dweight", cuda.weight_gradient(dev_x, dev_dy, g), im2col.weight_gradient(x, dy, g), 1e-12
+
+
+# ------------------------------------------------------------------------------------------------------ everything else
+
+
+def pooling(xp: Any) -> Answers:
+    """Max-pooling: overlapping, padded, dilated, ceil mode, equal values, NaN, a window of minus infinity."""
+    for dtype, options in (
+        (np.float32, {"kernel_size": 2}),
+        (np.float32, {"kernel_size": (3, 2), "stride": (2, 1), "padding": 1, "dilation": (2, 1), "ceil_mode": True}),
+        (np.float64, {"kernel_size": 17, "stride": 3, "padding": 8, "dilation": 2}),  # 289 taps: switches of 4 bytes
+    ):
+        x = np.round(draw(2, 3, 33, 34, dtype=dtype) * 2)[..., : 33 if dtype == np.float64 else 9, :]  # many equal values
+        x = np.ascontiguousarray(x)
+        x[0, 0, 2, 3], x[1, 1, :6, :6] = np.nan, -np.inf
+        windows = Windows.of("max_pool2d", x.shape, *(options.get(key, default) for key, default in (
+            ("kernel_size", 1), ("stride", None), ("padding", 0), ("dilation", 1), ("ceil_mode", False))))  # fmt: skip
+        y, cache = F.max_pool2d(x, **options)
+        got_y, switches = cuda.max_pool(xp.asarray(x), windows)
+        yield f"{options}: y", got_y, y, 0.0
+        yield f"{options}: switches", switches, cache[0], 0.0
+        dy = draw(*y.shape, dtype=dtype)
+        dx = F.max_pool2d_backward(dy, cache)
+        yield f"{options}: dx", cuda.max_pool_backward(xp.asarray(dy), switches, windows), dx, 1e-6
+
+
+def batch_normalisation(xp: Any) -> Answers:
+    """Sums over channels longer than a block takes, and shorter; a mean far from 0; y and dx."""
+    for dtype, shape in ((np.float32, (2, 3, 35)), (np.float64, (3, 2, 6007))):
+        x, dy, weight = draw(*shape, dtype=dtype) + 100, draw(*shape, dtype=dtype, seed=1), draw(shape[1], dtype=dtype)
+        tolerance, M = (1e-4 if dtype == np.float32 else 1e-9), x.size // shape[1]
+        wide = x.astype(np.float64)
+        mean, var = wide.mean((0, 2)), wide.var((0, 2))
+        inv_std = 1 / np.sqrt(var)
+        x_hat = (wide - mean[:, None]) * inv_std[:, None]
+        dev = [xp.asarray(array.astype(dtype)) for array in (x, dy, weight, mean, inv_std)]
+        got_mean, got_var = cuda.channel_statistics(dev[0])
+        yield f"{shape}: mean", got_mean, mean, tolerance
+        yield f"{shape}: variance", got_var, var, tolerance
+        dbias, dweight = dy.sum((0, 2), dtype=np.float64), (dy * x_hat).sum((0, 2))
+        scale = weight * inv_std
+        dev_scale = xp.asarray(scale.astype(dtype))
+        given = (dev[1], dev[0], dev[3], dev[4], dev_scale)
+        got_dx, got_dweight, got_dbias = cuda.normalise_backward(*given, True, True)
+        yield f"{shape}: dbias", got_dbias, dbias, 10 * tolerance
+        yield f"{shape}: dbias alone", cuda.channel_sum(dev[1]), dbias, 10 * tolerance
+        yield f"{shape}: dweight", got_dweight, dweight, 10 * tolerance
+        y = (wide - mean[:, None]) * scale[:, None]
+        yield f"{shape}: y", cuda.normalise(dev[0], dev[3], dev_scale, dev[2]), y + weight[:, None], tolerance
+        yield f"{shape}: y, no shift", cuda.normalise(dev[0], dev[3], dev_scale, None), y, tolerance
+        dx = scale[:, None] * (dy - dbias[:, None] / M - x_hat * dweight[:, None] / M)
+        yield f"{shape}: dx", got_dx, dx, tolerance
+        yield f"{shape}: dx in evaluation", cuda.normalise_backward(*given, False, True)[0], scale[:, None] * dy, tolerance
+
+
+def loss(xp: Any) -> Answers:
+    """Softmax cross-entropy: void, class weights, smoothing, huge scores, labels of several types."""
+    for label_type, void, smoothing, scale in ((np.uint8, 255, 0.0, 1), (np.int64, None, 0.2, 1), (np.int32, -1, 0.1, 1000)):
+        scores = draw(2, 5, 33, dtype=np.float64) * scale
+        labels = np.random.default_rng(4).integers(0, 5, (2, 33)).astype(label_type)
+        if void is not None:
+            labels[0, :7] = void
+        weight, dlosses = np.abs(draw(5, dtype=np.float64)), draw(2, 33, dtype=np.float64)
+        losses, cache = F.cross_entropy(scores, labels, weight, void, "none", smoothing)
+        dscores = F.cross_entropy_backward(dlosses, cache)
+        dev_labels, dev_weight = xp.asarray(labels), xp.asarray(weight)
+        got, log_p, pixel_weight = cuda.pixel_losses(xp.asarray(scores), dev_labels, dev_weight, void, smoothing)
+        what = f"{np.dtype(label_type)} labels, smoothing {smoothing}"
+        yield f"{what}: losses", got, losses, 1e-12 * scale
+        yield f"{what}: log p", log_p, F.log_softmax(scores), 1e-12 * scale
+        counted = np.ones(labels.shape, bool) if void is None else labels != void
+        yield f"{what}: pixel weights", pixel_weight, weight[np.where(counted, labels, 0)] * counted, 0.0
+        rest = (dev_labels, dev_weight, pixel_weight, void, smoothing)
+        yield f"{what}: dscores", cuda.pixel_losses_backward(log_p, xp.asarray(dlosses), *rest), dscores, 1e-12
+        one = xp.asarray(np.float64(0.5))
+        halves = F.cross_entropy_backward(np.full_like(losses, 0.5), cache)
+        yield f"{what}: dscores of one dloss", cuda.pixel_losses_backward(log_p, one, *rest), halves, 1e-12
+    wrong = np.array([[0, 7, 1]], np.uint8)
+    got, *_ = cuda.pixel_losses(xp.zeros((1, 2, 3), np.float32), xp.asarray(wrong), xp.ones(2, np.float32), 255, 0.0)
+    yield "a label that is no class", got, np.array([[np.log(2), np.nan, np.log(2)]]), 1e-6
+
+
+def rectifier(xp: Any) -> Answers:
+    """ReLU's gradient, also at exactly 0."""
+    for dtype in (np.float32, np.float64):
+        y, dy = np.maximum(np.round(draw(3, 111, dtype=dtype)), 0), draw(3, 111, dtype=dtype, seed=1)
+        for inplace in (False, True):
+            got = cuda.relu_backward(xp.asarray(dy), xp.asarray(y), inplace)
+            yield f"{np.dtype(dtype)}, in place {inplace}: dx", got, dy * (y > 0), 0.0
+
+
+OTHERS: dict[str, Callable[[Any], Answers]] = {
+    "packing": packing, "by columns": by_columns, "pooling": pooling, "batch normalisation": batch_normalisation,
+    "loss": loss, "rectifier": rectifier,
+}  # fmt: skip
+
+
+def check(answers: Answers, slack: float = 1.0) -> None:
+    """Compares every answer; NaN is expected just where it is expected. Raises AssertionError naming the first wrong one.
+
+    `slack` widens the tolerances, for hardware whose tensor cores add up with fewer digits than float32 has.
+    """
+    for what, got, expected, tolerance in answers:
+        np.testing.assert_allclose(got.get(), expected, rtol=0, atol=tolerance * slack, err_msg=what)

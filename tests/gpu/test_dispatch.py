@@ -1,0 +1,53 @@
+"""On a GPU's arrays the functions of the mathematics run their CUDA kernels, and on NumPy's they do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_functional_on_strict_cupy import both
+
+from minifcn import kernels
+from minifcn.kernels.cuda import launch
+
+EXPECTED = {  # case: kernels that must be among those launched
+    "conv2d": {"pack", "conv_gather", "conv_dweight", "add_parts", "channel_parts"},
+    "conv_transpose2d": {"pack", "conv_gather", "conv_dweight", "add_parts"},
+    "max_pool2d": {"max_pool", "max_pool_backward"},
+    "relu": {"relu_backward"},
+    "batch_norm": {"channel_parts", "add_channel_parts", "normalise", "normalise_backward"},
+    "cross_entropy": {"pixel_losses", "pixel_losses_backward"},
+}
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """The names of the kernels launched by a test."""
+    names, original = set(), launch._function
+
+    def recorded(xp, device, file, kernel, constants, shared):
+        names.add(kernel)
+        return original(xp, device, file, kernel, constants, shared)
+
+    monkeypatch.setattr(launch, "_function", recorded)
+    return names
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_gpu_arrays_go_through_the_kernels(cupy, launched, name):
+    both(name, np.asarray, np.float32)
+    assert not launched
+    both(name, cupy.asarray, np.float32)
+    assert launched >= EXPECTED[name]
+
+
+def test_float64_goes_through_columns(cupy, launched):
+    both("conv2d", cupy.asarray, np.float64)
+    assert {"im2col", "col2im"} <= launched
+
+
+def test_the_rung_can_be_named_and_numpy_arrays_ignore_it(cupy, launched):
+    with kernels.using("cuda"):
+        both("conv2d", np.asarray, np.float32)
+        assert not launched
+        both("conv2d", cupy.asarray, np.float32)
+    assert "conv_gather" in launched

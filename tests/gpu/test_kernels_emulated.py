@@ -1,0 +1,140 @@
+"""The CUDA kernels, compiled by g++ and run on the CPU, against NumPy: under every schedule of threads and of copies.
+
+What these tests show is *emulated*: the arithmetic, the indices, the barriers. That NVRTC takes the text is test_nvrtc.py's to
+show; that a GPU runs it, test_on_gpu.py's.
+"""
+
+from __future__ import annotations
+
+import cuda_emulator
+import kernel_cases
+import numpy as np
+import pytest
+
+from minifcn.kernels import Geometry, cuda, im2col
+from minifcn.kernels.cuda import conv, launch
+
+pytestmark = pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
+
+TILES = {f"{tile.BM}x{tile.BN}": tile for tile in conv.TILES}
+
+
+@pytest.fixture
+def schedule(request, monkeypatch):
+    """How threads are ordered and when asynchronous copies arrive, for one test."""
+    name, eager = request.param
+    monkeypatch.setattr(cuda_emulator, "settings", cuda_emulator.Settings(name, eager, seed=1))
+
+
+every_schedule = pytest.mark.parametrize(
+    "schedule", [(name, eager) for name in cuda_emulator.SCHEDULES for eager in (False, True)], indirect=True,
+    ids=[f"{name}-{when}" for name in cuda_emulator.SCHEDULES for when in ("late", "eager")],
+)  # fmt: skip
+every_tile = pytest.mark.parametrize("tile", TILES)
+every_precision = pytest.mark.parametrize("precision", ["tf32", "float32"])
+
+
+@every_precision
+@every_tile
+@pytest.mark.parametrize("name", kernel_cases.CONVOLUTIONS)
+def test_convolution(cupy, monkeypatch, name, tile, precision):
+    monkeypatch.setattr(conv, "TILES", (TILES[tile],))
+    kernel_cases.check(kernel_cases.convolution(name, cupy, precision))
+
+
+@every_schedule
+@every_precision
+@every_tile
+def test_convolution_under_every_schedule(cupy, monkeypatch, schedule, tile, precision):
+    monkeypatch.setattr(conv, "TILES", (TILES[tile],))
+    kernel_cases.check(kernel_cases.convolution("many slabs", cupy, precision))
+
+
+@every_schedule
+@pytest.mark.parametrize("name", kernel_cases.OTHERS)
+def test_the_rest_under_every_schedule(cupy, schedule, name):
+    kernel_cases.check(kernel_cases.OTHERS[name](cupy))
+
+
+@every_precision
+def test_results_have_the_same_bits_under_every_schedule_and_tile(cupy, monkeypatch, precision):
+    bits = set()
+    for schedule in cuda_emulator.SCHEDULES:
+        monkeypatch.setattr(cuda_emulator, "settings", cuda_emulator.Settings(schedule))
+        for tile in conv.TILES:
+            monkeypatch.setattr(conv, "TILES", (tile,))
+            answers = kernel_cases.convolution("many pixels", cupy, precision)
+            bits.add(b"".join(got.get().tobytes() for what, got, *_ in answers if what != "dweight"))  # whose cut is by tile
+    assert len(bits) == 1
+
+
+def test_no_kernel_makes_the_host_wait(cupy, counts):
+    for name in kernel_cases.OTHERS:
+        list(kernel_cases.OTHERS[name](cupy))
+    list(kernel_cases.convolution("two groups", cupy, "tf32"))
+    assert counts["to_host"] == 0
+
+
+def test_nan_goes_through(cupy):
+    """A NaN in x is a NaN in y wherever the window sees it, ReLU or not, so a broken run cannot hide."""
+    x = kernel_cases.draw(1, 4, 5, 5)
+    x[0, 1, 2, 2] = np.nan
+    weight = cupy.asarray(kernel_cases.draw(3, 4, 3, 3))
+    y = cuda.forward(cupy.asarray(x), weight, None, Geometry.of(x.shape, weight.shape), relu=True).get()
+    assert np.isnan(y).all()
+
+
+# ------------------------------------------------------------------------------------------------------------- launching
+
+
+def test_launch_takes_views_of_inputs_and_refuses_views_of_outputs(cupy):
+    dy, y = kernel_cases.draw(4, 6), kernel_cases.draw(4, 6, seed=1)
+    dx = cuda.relu_backward(cupy.asarray(dy).T, cupy.asarray(y).T)
+    np.testing.assert_array_equal(dx.get(), (dy * (y > 0)).T)
+    out = cupy.empty((6, 4), np.float32).T
+    with pytest.raises(TypeError, match="must be contiguous"):
+        launch.launch("relu.cu", "relu_backward", (1,), 256, (cupy.asarray(dy), cupy.asarray(y), out, 24), REAL="float")
+
+
+def test_launch_refuses_what_a_gpu_would_misread(cupy):
+    x = cupy.asarray(kernel_cases.draw(4))
+    with pytest.raises(TypeError, match="dtype float32"):
+        launch.launch("relu.cu", "relu_backward", (1,), 256, (x, x, x, 4), REAL="double")
+    with pytest.raises(ValueError, match="takes 4 arguments"):
+        launch.launch("relu.cu", "relu_backward", (1,), 256, (x, x, x), REAL="float")
+    with pytest.raises(ValueError, match="smaller batch"):
+        launch.launch("relu.cu", "relu_backward", (1, 70000), 256, (x, x, x, 4), REAL="float")
+
+
+def test_the_emulator_holds_arguments_to_the_kernels_types(cupy):
+    """Past launch(): what CuPy would pass on without a look, the emulator refuses."""
+    code = launch.source("relu.cu")
+    kernel = cuda_emulator.Module(code, ("-DREAL=float",)).get_function("relu_backward")
+    x = np.zeros(4, np.float32)
+    wide, every_second = x.astype(np.float64), x[::2]
+    for arguments in ((x, x, x, 4.0), (x, x, x, np.int32(4)), (x, x, wide, np.int64(4)), (x, x, every_second, np.int64(2))):
+        with pytest.raises(TypeError):
+            kernel((1,), (256,), arguments)
+
+
+def test_precision_is_one_of_two():
+    with pytest.raises(ValueError, match="'tf32' and 'float32'"):
+        cuda.set_precision("float16")
+
+
+@pytest.mark.parametrize("pixels", [1, 511, 513, 12_345, 401_226])
+@pytest.mark.parametrize("tiles", [1, 5, 6272])
+def test_a_cut_covers_every_pixel_once(pixels, tiles):
+    splits, each = conv.cut(pixels, tiles)
+    assert each % conv.BK == 0
+    assert (splits - 1) * each < pixels <= splits * each
+
+
+def test_an_older_gpu_convolves_by_columns(cupy, monkeypatch):
+    """Before compute capability 8.0 there is no cp.async: im2col and cuBLAS take over, also in float32."""
+    monkeypatch.setattr(cupy.cuda.Device, "compute_capability", "75")
+    monkeypatch.setattr(conv, "forward", None)
+    x, weight = kernel_cases.draw(1, 4, 5, 5), kernel_cases.draw(3, 4, 3, 3)
+    g = Geometry.of(x.shape, weight.shape)
+    y = cuda.forward(cupy.asarray(x), cupy.asarray(weight), None, g)
+    np.testing.assert_allclose(y.get(), im2col.forward(x, weight, None, g), atol=1e-5)

@@ -1,0 +1,99 @@
+"""Every kernel through NVRTC, with CuPy's own flags, for an A100 (sm_80) and an H100 or H200 (sm_90); no GPU is needed.
+
+Shown here, *compiled*: the text is CUDA C that NVRTC takes, nothing is spilled to memory for want of registers, and the
+tensor-core and asynchronous-copy instructions that the files speak of are in the machine code.
+"""
+
+from __future__ import annotations
+
+import functools
+
+import nvrtc_compiler
+import pytest
+
+from minifcn.kernels.cuda import conv, launch
+
+pytestmark = pytest.mark.skipif(bool(nvrtc_compiler.missing()), reason=nvrtc_compiler.missing() or "all is here")
+
+ARCHITECTURES = ("sm_80", "sm_90")
+REGISTERS = 65536  # of a multiprocessor
+CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
+OTHER_FILES = {
+    "pack.cu": [{"TF32": 1}, {"TF32": 0}],
+    "im2col.cu": [{"REAL": "float"}, {"REAL": "double"}],
+    "max_pool.cu": [{"REAL": "float", "SWITCH": "unsigned char"}, {"REAL": "double", "SWITCH": "int"}],
+    "batch_norm.cu": [{"REAL": real, "SUM": which} for real in ("float", "double") for which in (0, 1, 2)],
+    "cross_entropy.cu": [{"REAL": "float", "LABEL": "unsigned char"}, {"REAL": "double", "LABEL": "long long"}],
+    "relu.cu": [{"REAL": "float"}, {"REAL": "double"}],
+}
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
+every_convolution = pytest.mark.parametrize("file", CONVOLUTION_FILES)
+every_tile = pytest.mark.parametrize("tile", conv.TILES, ids=lambda tile: f"{tile.BM}x{tile.BN}")
+
+
+@functools.cache
+def compiled(file: str, architecture: str, constants: tuple) -> nvrtc_compiler.Compiled:
+    options = tuple(f"-D{name}={value}" for name, value in constants)
+    return nvrtc_compiler.compile_cuda(launch.source(file), architecture, options)
+
+
+def convolution(file: str, architecture: str, tile: conv.Tile, tf32: int) -> nvrtc_compiler.Compiled:
+    return compiled(file, architecture, (("TF32", tf32), *tile.constants.items()))
+
+
+@every_architecture
+@every_convolution
+@every_tile
+@pytest.mark.parametrize("tf32", [1, 0])
+def test_convolutions_spill_nothing_and_fit(architecture, file, tile, tf32):
+    result = convolution(file, architecture, tile, tf32)
+    assert set(result.spilled_bytes.values()) == {0}, result.log
+    blocks = REGISTERS // (result.registers * tile.threads)
+    assert blocks >= (2 if tf32 else 1), f"{result.registers} registers: only {blocks} blocks at a time on a multiprocessor"
+
+
+@pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")
+@every_architecture
+@every_convolution
+def test_convolutions_use_the_instructions_that_they_claim(architecture, file):
+    tile = conv.TILES[0]
+    tensor = convolution(file, architecture, tile, 1).instructions()
+    a_slab = tile.BM // tile.WARPS_M // 16 * (tile.BN // tile.WARPS_N // 8) * conv.BK // 8  # products of 16 x 8 x 8 a warp
+    assert tensor["HMMA"] == a_slab, "not one tensor-core instruction for each product of a slab"
+    assert tensor["LDGSTS"] > 0, "no asynchronous copy"
+    plain = convolution(file, architecture, tile, 0).instructions()
+    assert plain["HMMA"] == 0
+    assert plain["FFMA"] >= 64, "no unrolled float32 multiply-adds"
+    for listing in (tensor, plain):
+        assert listing["LDL"] == listing["STL"] == 0, "registers are kept in memory"
+        assert not [name for name in listing if name in ("RED", "ATOM", "ATOMG")], "an atomic: the order of sums is not fixed"
+
+
+@every_architecture
+@pytest.mark.parametrize("file", OTHER_FILES)
+def test_other_kernels_compile_and_spill_nothing(architecture, file):
+    for constants in OTHER_FILES[file]:
+        result = compiled(file, architecture, tuple(constants.items()))
+        assert set(result.spilled_bytes) == set(launch.signatures(file))
+        assert set(result.spilled_bytes.values()) == {0}, result.log
+        assert "warning" not in result.log, result.log
+
+
+def test_every_kernel_file_is_compiled_here():
+    files = {path.name for path in launch.FOLDER.glob("*.cu")}
+    assert files == {*CONVOLUTION_FILES, *OTHER_FILES}
+
+
+def test_a_spill_would_be_seen():
+    """A kernel that keeps 300 numbers alive in 32 registers: the check above is not blind."""
+    code = """extern "C" __global__ void __launch_bounds__(1024, 2) greedy(const float* x, float* y, int n) {
+        float kept[300];
+        for (int i = 0; i < 300; ++i) kept[i] = x[i * n + threadIdx.x];
+        __syncthreads();
+        #pragma unroll
+        for (int i = 0; i < 300; ++i) y[i * n + threadIdx.x] = kept[i] * kept[299 - i];
+    }"""
+    result = nvrtc_compiler.compile_cuda(code, "sm_90")
+    assert result.spilled_bytes["greedy"] > 0
+    with pytest.raises(nvrtc_compiler.CompileError, match="nonsense"):
+        nvrtc_compiler.compile_cuda("nonsense", "sm_90")

@@ -1,0 +1,124 @@
+"""On a real GPU: the same cases as in the emulator, large shapes against PyTorch, and a training step. *Run on <device>.*
+
+Skipped, with the reason, where there is none. `run_on_gpu.py` runs this file and everything else that a GPU is needed for.
+"""
+
+from __future__ import annotations
+
+import kernel_cases
+import numpy as np
+import pytest
+import test_functional_on_strict_cupy as functional_cases
+import test_training_step_on_strict_cupy as training_case
+
+from minifcn.backend import to_host
+from minifcn.checks.doctor import judge_gpu, probe_gpu
+from minifcn.kernels import Geometry, cuda
+from minifcn.kernels.cuda import conv
+
+SLACK = 8.0  # a tensor core aligns its products before it adds them, and drops bits that float32 would keep
+LARGE = {  # VGG16's shapes on a 375 x 500 picture, and others: x, weight, stride, padding, dilation, groups
+    "conv1_1, padding 100": ((1, 3, 375, 500), (64, 3, 3, 3), 1, 100, 1, 1),
+    "conv2_2": ((2, 128, 287, 349), (128, 128, 3, 3), 1, 1, 1, 1),
+    "conv5_3": ((1, 512, 36, 44), (512, 512, 3, 3), 1, 1, 1, 1),
+    "fc6": ((1, 512, 18, 22), (1024, 512, 7, 7), 1, 0, 1, 1),
+    "score": ((1, 4096, 12, 16), (21, 4096, 1, 1), 1, 0, 1, 1),
+    "upscore8": ((1, 21, 568, 440), (21, 21, 16, 16), 8, 0, 1, 1),
+    "dilated": ((1, 256, 47, 63), (256, 256, 3, 3), 1, 12, 12, 1),
+    "depthwise": ((2, 96, 57, 61), (96, 1, 3, 3), 2, 1, 1, 96),
+}
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    """CuPy, where it has a GPU that works."""
+    facts = probe_gpu()
+    if facts.smoke != "":
+        pytest.skip("; ".join(f"{finding.name}: {finding.value}" for finding in judge_gpu(facts)))
+    import cupy
+
+    return cupy
+
+
+@pytest.fixture
+def float32():
+    """Convolutions in float32 for one test."""
+    before = cuda.get_precision()
+    cuda.set_precision("float32")
+    yield
+    cuda.set_precision(before)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float32"])
+@pytest.mark.parametrize("tile", conv.TILES, ids=lambda tile: f"{tile.BM}x{tile.BN}")
+@pytest.mark.parametrize("name", kernel_cases.CONVOLUTIONS)
+def test_small_convolutions(gpu, monkeypatch, name, tile, precision):
+    monkeypatch.setattr(conv, "TILES", (tile,))
+    kernel_cases.check(kernel_cases.convolution(name, gpu, precision), SLACK)
+
+
+@pytest.mark.parametrize("name", kernel_cases.OTHERS)
+def test_everything_else(gpu, name):
+    kernel_cases.check(kernel_cases.OTHERS[name](gpu), SLACK)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float32"])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_convolutions_against_pytorch(gpu, name, precision):
+    torch = pytest.importorskip("torch")
+    x_shape, weight_shape, stride, padding, dilation, groups = LARGE[name]
+    g = Geometry.of(x_shape, weight_shape, stride, padding, dilation, groups)
+    round_ = kernel_cases.to_tf32 if precision == "tf32" else (lambda array: array)
+    x, weight, dy = (kernel_cases.draw(*shape, seed=i) for i, shape in enumerate((x_shape, weight_shape, g.y_shape)))
+    place = "cuda" if torch.cuda.is_available() else "cpu"
+    tensors = [torch.from_numpy(round_(array).astype(np.float64)).to(place) for array in (x, weight, dy)]
+    expected = reference(torch, *tensors, stride, padding, dilation, groups)
+    before = cuda.get_precision()
+    cuda.set_precision(precision)
+    try:
+        dev_x, dev_weight, dev_dy = map(gpu.asarray, (x, weight, dy))
+        got = (cuda.forward(dev_x, dev_weight, None, g), cuda.input_gradient(dev_dy, dev_weight, g),
+               cuda.weight_gradient(dev_x, dev_dy, g))  # fmt: skip
+    finally:
+        cuda.set_precision(before)
+    for what, mine, theirs in zip(("y", "dx", "dweight"), got, expected, strict=True):
+        theirs = theirs.cpu().numpy()
+        scale = np.sqrt(np.mean(theirs**2))
+        np.testing.assert_allclose(mine.get() / scale, theirs / scale, rtol=0, atol=1e-4, err_msg=what)
+
+
+def reference(torch, x, weight, dy, stride, padding, dilation, groups):
+    """PyTorch's y, dx and dweight, in float64."""
+    x.requires_grad_(True)
+    weight.requires_grad_(True)
+    y = torch.nn.functional.conv2d(x, weight, None, stride, padding, dilation, groups)
+    return y.detach(), *torch.autograd.grad(y, (x, weight), dy)
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float32"])
+def test_results_have_the_same_bits_every_time(gpu, precision):
+    runs = set()
+    for _ in range(5):
+        answers = list(kernel_cases.convolution("many pixels", gpu, precision)) + list(kernel_cases.batch_normalisation(gpu))
+        runs.add(b"".join(got.get().tobytes() for _, got, *_ in answers))
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", functional_cases.CASES)
+def test_functional(gpu, float32, name, dtype):
+    expected = functional_cases.both(name, np.asarray, dtype)
+    got = functional_cases.both(name, gpu.asarray, dtype)
+    tolerance = 1e-4 if dtype == np.float32 else 1e-11
+    for mine, numpys in zip(got, expected, strict=True):
+        np.testing.assert_allclose(mine.get(), numpys, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("optimizer_name", training_case.OPTIMIZERS)
+def test_a_training_step_gives_numpys_numbers_and_moves_back(gpu, float32, optimizer_name):
+    host_net, host_losses, _ = training_case.train("cpu", optimizer_name)
+    net, losses, _ = training_case.train("cuda", optimizer_name)
+    np.testing.assert_allclose([to_host(loss) for loss in losses], host_losses, rtol=1e-4)
+    expected = host_net.state_dict()
+    for key, array in net.to("cpu").state_dict().items():
+        np.testing.assert_allclose(array, expected[key], rtol=1e-3, atol=1e-4, err_msg=key)

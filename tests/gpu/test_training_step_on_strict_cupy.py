@@ -1,0 +1,95 @@
+"""A whole training step on the strict stand-in: NumPy's numbers, and not one wait for the device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minifcn import layers as L
+from minifcn import models
+from minifcn.backend import to_device, to_host
+from minifcn.training import optimizers
+
+rng = np.random.default_rng(5)
+IMAGES = rng.standard_normal((2, 3, 12, 14)).astype(np.float32)
+LABELS = rng.integers(0, 5, (2, 12, 14)).astype(np.uint8)
+LABELS[1, :, :3] = 255  # void
+
+
+def small_fcn():
+    """Every kind of layer that an FCN has: down by two, up by two."""
+    draws = np.random.default_rng(0)
+    return L.Sequential(
+        L.Conv2d(3, 8, 3, padding=1, bias=False, rng=draws), L.BatchNorm2d(8), L.ReLU(), L.MaxPool2d(2),
+        L.Conv2d(8, 8, 1, rng=draws), L.ReLU(), L.Dropout(0.5), L.ConvTranspose2d(8, 5, 4, 2, 1, rng=draws),
+    )  # fmt: skip
+
+
+OPTIMIZERS = {
+    "SGD": lambda net: optimizers.SGD(net.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4),
+    "AdamW": lambda net: optimizers.AdamW(net.parameters(), lr=0.01),
+}
+
+
+def train(device, optimizer_name, steps=2):
+    """Trains for some steps; returns the net, the losses (left on the device) and the waits that the steps made."""
+    import strict_cupy
+
+    net = small_fcn().to(device)
+    optimizer, criterion = OPTIMIZERS[optimizer_name](net), L.CrossEntropyLoss()
+    images, labels = to_device(IMAGES, device), to_device(LABELS, device)
+    strict_cupy.counts.clear()
+    losses = []
+    for step in range(steps):
+        net.reseed((0, step))
+        optimizer.zero_grad()
+        losses.append(criterion(net(images), labels))
+        net.backward(criterion.backward())
+        optimizer.step()
+    return net, losses, strict_cupy.counts["to_host"]
+
+
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
+def test_a_step_makes_no_wait_and_gives_numpys_numbers(cupy, optimizer_name):
+    host_net, host_losses, _ = train("cpu", optimizer_name)
+    net, losses, waits = train("cuda", optimizer_name)
+    assert waits == 0, "a training step copied something to the host: it waits for the GPU"
+    assert all(isinstance(loss, cupy.ndarray) for loss in losses)
+    np.testing.assert_allclose([to_host(loss) for loss in losses], host_losses, rtol=1e-5)
+    expected = host_net.state_dict()
+    for key, array in net.to("cpu").state_dict().items():
+        np.testing.assert_allclose(array, expected[key], rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+def fcn8s_step(device):
+    """One step of FCN-8s itself, narrow; (loss, gradients, waits)."""
+    import strict_cupy
+
+    net = models.build("fcn8s", 5, width=1 / 32, seed=3).to(device)
+    draws = np.random.default_rng(2)
+    for key, parameter in net.named_parameters():
+        if key.startswith("score") or key.endswith("bias"):
+            # zero at the start: scores would hide from the loss what lies below, and biases would leave all of the padding
+            # exactly on ReLU's kink, where rounding alone decides
+            parameter.data[...] = to_device(draws.standard_normal(parameter.shape).astype(np.float32), device)
+    optimizer, criterion = optimizers.SGD(net.parameters(), lr=1e-4, momentum=0.9), L.CrossEntropyLoss()
+    images, labels = to_device(IMAGES[:1], device), to_device(LABELS[1:], device)
+    strict_cupy.counts.clear()
+    net.reseed(0)
+    loss = criterion(net(images), labels)
+    net.backward(criterion.backward())
+    optimizer.step()
+    waits = strict_cupy.counts["to_host"]
+    return loss, {key: to_host(p.grad) for key, p in net.named_parameters() if p.grad is not None}, waits
+
+
+@pytest.mark.slow
+def test_a_step_of_fcn8s_makes_no_wait_and_gives_numpys_gradients(cupy):
+    host_loss, expected, _ = fcn8s_step("cpu")
+    loss, gradients, waits = fcn8s_step("cuda")
+    assert waits == 0
+    np.testing.assert_allclose(to_host(loss), host_loss, rtol=1e-5)
+    assert gradients.keys() == expected.keys()
+    for key, gradient in gradients.items():
+        error = np.linalg.norm(gradient - expected[key]) / np.linalg.norm(expected[key])
+        assert error < 1e-3, f"{key}: off by {error:.1e} of its length"
