@@ -7,9 +7,10 @@ pixels (Winograd F(m x m, 3x3): k = (m+2)^2):
 
 for the call itself, reading or transforming the weights, unfolding or transforming the input, writing or transforming
 the output, and the matrix products. Fitted by least squares of the relative error to 205 shapes a function (N of 1 and
-4, 4 to 512 channels, 5 to 96 pixels a side; CPU time of one core of a Xeon with AVX-512, OpenBLAS 0.3.31): the model is
-off by 17 % (root mean square), and taking what it names instead of the truly fastest costs 1.4 % on average, where
-always taking `strips` costs 30 % and always F(4x4) 29 %.
+4, 4 to 512 channels, 5 to 96 pixels a side; CPU time of one core of a Xeon with AVX-512, OpenBLAS 0.3.31). The model is
+off by 15 % (root mean square), most of all where channels are so few that products of 36 x 36 matrices do not pay:
+Winograd is ruled out there. Taking what it names instead of the truly fastest costs 0.9 % on average, where always
+taking `strips` costs 37 % and always F(4x4) 23 %.
 """
 
 from __future__ import annotations
@@ -19,21 +20,22 @@ from minifcn.kernels.geometry import Geometry
 # what: {rung: (a, b, c, d, e)}
 _MEASURED = {
     "forward": {
-        "strips": (65_900, 0.335, 0.554, 0.000, 0.0136),
-        "F2": (108_500, 0.706, 1.091, 0.632, 0.0128),
-        "F4": (108_000, 0.504, 1.543, 1.101, 0.0080),
+        "strips": (45_000, 0.335, 0.485, 0.000, 0.0125),
+        "F2": (65_000, 0.581, 0.921, 0.533, 0.0110),
+        "F4": (65_100, 0.402, 1.332, 0.867, 0.0088),
     },
     "input_gradient": {
-        "strips": (76_700, 0.956, 0.031, 0.406, 0.0156),
-        "F2": (112_500, 0.576, 0.513, 1.166, 0.0130),
-        "F4": (115_100, 0.425, 0.813, 1.684, 0.0100),
+        "strips": (52_800, 0.933, 0.070, 0.300, 0.0145),
+        "F2": (67_400, 0.550, 0.472, 0.932, 0.0113),
+        "F4": (67_900, 0.414, 0.786, 1.326, 0.0098),
     },
     "weight_gradient": {
-        "strips": (71_100, 0.377, 0.858, 0.002, 0.0119),
-        "F2": (129_900, 0.601, 1.054, 0.745, 0.0161),
-        "F4": (131_200, 0.497, 1.443, 1.129, 0.0101),
+        "strips": (44_600, 0.371, 0.713, 0.000, 0.0109),
+        "F2": (63_000, 0.573, 0.833, 0.504, 0.0137),
+        "F4": (62_700, 0.435, 1.168, 0.748, 0.0110),
     },
 }
+_FEWEST = 12  # channels, on both sides, from which on Winograd may pay
 _TILE = {"strips": 1, "F2": 2, "F4": 4}  # m
 
 
@@ -47,5 +49,7 @@ def nanoseconds(what: str, rung: str, geometry: Geometry) -> float:
 
 def winograd_method(what: str, geometry: Geometry) -> str | None:
     """ "F2" or "F4", whichever is faster for a geometry that Winograd covers; None where `strips` is faster still."""
+    if min(geometry.C, geometry.O) < _FEWEST:
+        return None
     fastest = min(_TILE, key=lambda rung: nanoseconds(what, rung, geometry))
     return None if fastest == "strips" else fastest

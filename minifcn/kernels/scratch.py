@@ -1,14 +1,17 @@
 """Working memory that is reused, and bounded.
 
-Fresh memory costs a page fault for every 4 KB, often more than the work done in it, so each thread keeps one piece and
-carves its arrays out of it. No convolution of the default path needs more than `LIMIT` bytes of it, whatever the picture.
+Fresh memory costs a page fault for every 4 KB, often more than the work done in it. So each thread keeps one piece and
+uses it as a stack: a `workspace` takes arrays from its top, and gives them all back when its `with` block ends. Work
+inside of other work (a transform inside of a task, a task inside of a convolution) opens a workspace on top.
+
+No convolution of the default path takes more than `LIMIT` bytes in this way, whatever the picture.
 """
 
 from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -17,40 +20,61 @@ LIMIT = 64 << 20  # bytes of scratch that one convolution may use, all threads t
 SHARED = 20 << 20  # of these, for arrays that all tasks of one convolution read
 TASKS = LIMIT - SHARED  # and for those of the tasks that run at one time
 
-_ALIGNMENT = 64  # bytes: a cache line, and an AVX-512 register
+_LINE = 64  # bytes of a cache line, and of an AVX-512 register
 
 
-class _Arenas(threading.local):
-    """One thread's memory: one piece for the tasks that it runs, one for what it shares with other threads' tasks."""
+class _Stack(threading.local):
+    """One thread's working memory."""
 
     def __init__(self) -> None:
-        self.pieces: dict[bool, np.ndarray] = {}
+        self.piece = np.empty(0, np.uint8)
+        self.used = 0  # bytes taken by the workspaces that are open
+        self.most = 0  # and the most that ever were
+        self.depth = 0  # how many are open
 
 
-_arenas = _Arenas()
+_stack = _Stack()
 
 
-def scratch(dtype: Any, *shapes: Sequence[int], shared: bool = False) -> list[np.ndarray]:
-    """Uninitialised arrays of the given shapes, in memory that this thread keeps for its next call.
+class workspace:
+    """Uninitialised arrays of one dtype for the length of a `with` block.
 
-    They last until the same thread calls `scratch` again with the same `shared`: ask for all that a task needs at once.
-    `shared=True` is for the thread that starts a `parallel_for`, whose own tasks use the other piece.
+        with workspace(np.float32) as new:
+            columns = new(27, 50_176)
     """
-    itemsize = np.dtype(dtype).itemsize
-    sizes = [math.prod(shape) * itemsize for shape in shapes]
-    starts = [0]
-    for size in sizes:
-        starts.append(starts[-1] + -(-size // _ALIGNMENT) * _ALIGNMENT)
-    piece = _arenas.pieces.get(shared)
-    if piece is None or piece.nbytes < starts[-1] + _ALIGNMENT:
-        _arenas.pieces.pop(shared, None)  # freed before the larger one is made
-        del piece
-        piece = _arenas.pieces[shared] = np.empty(starts[-1] + _ALIGNMENT, np.uint8)
-    first = -piece.ctypes.data % _ALIGNMENT
-    return [
-        piece[first + start : first + start + size].view(dtype).reshape(shape)
-        for start, size, shape in zip(starts, sizes, shapes, strict=False)
-    ]
+
+    __slots__ = ("_bottom", "_dtype")
+
+    def __init__(self, dtype: Any) -> None:
+        self._dtype = np.dtype(dtype)
+
+    def __enter__(self) -> workspace:
+        self._bottom = _stack.used
+        _stack.depth += 1
+        return self
+
+    def __call__(self, *shape: int) -> np.ndarray:
+        """An array of this shape, which begins on a cache line."""
+        size = math.prod(shape) * self._dtype.itemsize
+        first = _stack.used
+        _stack.used = last = first + -(-size // _LINE) * _LINE
+        _stack.most = max(_stack.most, last)
+        if last > _stack.piece.nbytes:
+            return np.empty(shape, self._dtype)  # this once; there is room for it next time
+        return _stack.piece[first : first + size].view(self._dtype).reshape(shape)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        _stack.used = self._bottom
+        _stack.depth -= 1
+        if _stack.depth == 0 and _stack.most > _stack.piece.nbytes:
+            _stack.piece = np.empty(0, np.uint8)  # the old piece is freed before the new one is made
+            _stack.piece = _aligned(_stack.most)
+
+
+def _aligned(size: int) -> np.ndarray:
+    memory = np.empty(size + _LINE, np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first : first + size]
 
 
 def odd_lines(length: int) -> int:
@@ -59,10 +83,5 @@ def odd_lines(length: int) -> int:
     A walk down a column of a matrix whose rows are a power of two long meets the same few sets of the cache again and
     again. Rows of an odd number of lines spread it over all of them: a transposed copy takes half the time.
     """
-    lines = -(-length * 4 // _ALIGNMENT)
-    return (lines + 1 - lines % 2) * _ALIGNMENT // 4
-
-
-def scratch_bytes(dtype: Any, *shapes: Sequence[int]) -> int:
-    """What `scratch` would take for these shapes."""
-    return sum(math.prod(shape) * np.dtype(dtype).itemsize + _ALIGNMENT for shape in shapes) + _ALIGNMENT
+    lines = -(-length * 4 // _LINE)
+    return (lines + 1 - lines % 2) * _LINE // 4

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from minifcn.backend import get_xp
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.scratch import workspace
 
 
 def read(source: Any, top: int, left: int, out: Any) -> None:
@@ -136,24 +137,33 @@ def channel_blocks(geometry: Geometry, most: int) -> list[Channels]:
     ]
 
 
-def unfold(x: Any, channels: slice, strip: Strip, geometry: Geometry, patch: Any, columns: Any) -> None:
-    """Writes the windows of a strip into columns (C', KH, KW, N', OH', OW'): im2col of a part, in cache.
-
-    `patch` (C', N', h, w) is working memory for the padded pixels; it is not used where no padding is touched.
-    """
-    g = geometry
+def unfold(x: Any, channels: slice, strip: Strip, geometry: Geometry, columns: Any) -> None:
+    """Writes the windows of a strip into columns (C', KH, KW, N', OH', OW'): im2col of a part, in cache."""
+    g, (_, OH, OW) = geometry, strip.shape
     top, left = strip.rows.start * g.SH - g.PH, strip.columns.start * g.SW - g.PW
-    height, width = patch_size(strip, g)
+    height, width = span(OH, g.SH, g.KH, g.DH), span(OW, g.SW, g.KW, g.DW)
     source = x[strip.pictures, channels].transpose(1, 0, 2, 3)  # (C', N', H, W)
     if top >= 0 and left >= 0 and top + height <= g.H and left + width <= g.W:
-        patch = source[:, :, top : top + height, left : left + width]
-    else:
-        patch = patch[:, :, :height, :width]
+        columns[...] = windows(source[:, :, top : top + height, left : left + width], g, OH, OW)
+        return
+    with workspace(x.dtype) as new:
+        patch = new(*source.shape[:2], height, width)
         read(source, top, left, patch)
-    columns[...] = windows(patch, g, *strip.shape[1:])
+        columns[...] = windows(patch, g, OH, OW)
 
 
-def patch_size(strip: Strip, geometry: Geometry) -> tuple[int, int]:
-    """Height and width of the pixels that a strip's windows cover."""
-    g, (_, OH, OW) = geometry, strip.shape
-    return span(OH, g.SH, g.KH, g.DH), span(OW, g.SW, g.KW, g.DW)
+def unfold_bytes(channels: int, strip: Strip, geometry: Geometry, itemsize: int) -> int:
+    """Working memory for the columns of a strip, and for its padded pixels meanwhile."""
+    g, (N, OH, OW) = geometry, strip.shape
+    pixels = span(OH, g.SH, g.KH, g.DH) * span(OW, g.SW, g.KW, g.DW)
+    return channels * N * (g.KH * g.KW * OH * OW + pixels) * itemsize
+
+
+def as_matrix(array: Any, channels: slice, strip: Strip, new: workspace) -> Any:
+    """A strip of some channels of an array (N, C, H, W) as (C', N'·H'·W'): a view of one picture, a copy of several."""
+    part = array[strip.pictures, channels, strip.rows, strip.columns].transpose(1, 0, 2, 3)  # (C', N', H', W')
+    if part.shape[1] > 1:
+        copy = new(*part.shape)
+        copy[...] = part
+        part = copy
+    return part.reshape(part.shape[0], -1)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import Array, get_xp
+from minifcn.kernels import on_gpu
 from minifcn.training.gradients import over_flat_blocks
 
 
@@ -173,29 +174,30 @@ class SGD(Optimizer):
         return ("momentum_buffer",) if group["momentum"] else ()
 
     def _rule(self, group: dict[str, Any], step: int) -> Callable[..., None]:
-        lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
-        into_momentum = 1.0 if step == 1 else 1.0 - group["dampening"]
+        into = 1.0 if step == 1 else 1.0 - group["dampening"]
+        options = (group["lr"], group["momentum"], group["weight_decay"], into, group["nesterov"])
+        return lambda w, dw, v=None: _sgd(w, dw, v, *options)
 
-        def update(w: Array, dw: Array, v: Array | None = None) -> None:
-            xp = get_xp(w)
-            d, t = _temporaries(w)
-            if decay:
-                xp.multiply(w, decay, out=d)
-                d += dw  # dw + λ w
-            else:
-                d = dw
-            if momentum:
-                v *= momentum
-                v += d if into_momentum == 1 else xp.multiply(d, into_momentum, out=t)
-                if group["nesterov"]:
-                    xp.multiply(v, momentum, out=t)
-                    t += d
-                    d = t
-                else:
-                    d = v
-            w -= xp.multiply(d, lr, out=t)
 
-        return update
+@on_gpu("sgd")
+def _sgd(w: Array, dw: Array, v: Array | None, lr: float, momentum: float, decay: float, into: float, nesterov: bool) -> None:
+    """Updates w and, unless it is None, the momentum v, into which the gradient goes times `into`."""
+    d, t = _temporaries(w)
+    if decay:
+        np.multiply(w, decay, out=d)
+        d += dw  # dw + λ w
+    else:
+        d = dw
+    if v is not None:
+        v *= momentum
+        v += d if into == 1 else np.multiply(d, into, out=t)
+        if nesterov:
+            np.multiply(v, momentum, out=t)
+            t += d
+            d = t
+        else:
+            d = v
+    w -= np.multiply(d, lr, out=t)
 
 
 class Adam(Optimizer):
@@ -217,36 +219,39 @@ class Adam(Optimizer):
         return ("exp_avg", "exp_avg_sq")
 
     def _rule(self, group: dict[str, Any], step: int) -> Callable[..., None]:
-        lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
-        step_size = lr / (1 - beta1**step)  # both averages start at 0 and are too small by 1 − βᵗ
-        root_correction = (1 - beta2**step) ** 0.5
+        options = (group["lr"], group["betas"], group["eps"], group["weight_decay"], step, self.decoupled)
+        return lambda w, dw, m, v: _adam(w, dw, m, v, *options)
 
-        def update(w: Array, dw: Array, m: Array, v: Array) -> None:
-            xp = get_xp(w)
-            d, t = _temporaries(w)
-            if self.decoupled:
-                w *= 1 - lr * decay
-                d = dw
-            elif decay:
-                xp.multiply(w, decay, out=d)
-                d += dw  # dw + λ w
-            else:
-                d = dw
-            xp.subtract(d, m, out=t)
-            t *= 1 - beta1
-            m += t  # β₁ m + (1 − β₁) d
-            xp.multiply(d, d, out=t)
-            t *= 1 - beta2
-            v *= beta2
-            v += t  # β₂ v + (1 − β₂) d²
-            xp.sqrt(v, out=t)
-            t /= root_correction
-            t += group["eps"]
-            xp.divide(m, t, out=t)
-            t *= step_size
-            w -= t
 
-        return update
+@on_gpu("adam")
+def _adam(
+    w: Array, dw: Array, m: Array, v: Array, lr: float, betas: tuple[float, float], eps: float, decay: float,
+    step: int, decoupled: bool,
+) -> None:  # fmt: skip
+    """Updates w and both averages m and v; `decoupled`: the decay does not pass through them (AdamW)."""
+    beta1, beta2 = betas
+    d, t = _temporaries(w)
+    if decoupled:
+        w *= 1 - lr * decay
+        d = dw
+    elif decay:
+        np.multiply(w, decay, out=d)
+        d += dw  # dw + λ w
+    else:
+        d = dw
+    np.subtract(d, m, out=t)
+    t *= 1 - beta1
+    m += t  # β₁ m + (1 − β₁) d
+    np.multiply(d, d, out=t)
+    t *= 1 - beta2
+    v *= beta2
+    v += t  # β₂ v + (1 − β₂) d²
+    np.sqrt(v, out=t)
+    t /= (1 - beta2**step) ** 0.5
+    t += eps
+    np.divide(m, t, out=t)
+    t *= lr / (1 - beta1**step)  # both averages start at 0 and are too small by 1 − βᵗ
+    w -= t
 
 
 class AdamW(Adam):
@@ -267,8 +272,7 @@ class AdamW(Adam):
 
 def _temporaries(like: Array) -> tuple[Array, Array]:
     """Two uninitialised arrays of the shape and dtype of `like`."""
-    xp = get_xp(like)
-    return xp.empty(like.shape, like.dtype), xp.empty(like.shape, like.dtype)
+    return np.empty(like.shape, like.dtype), np.empty(like.shape, like.dtype)
 
 
 def _zeros_like(data: Array) -> Array:

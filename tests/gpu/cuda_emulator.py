@@ -55,15 +55,15 @@ class Module:
     def __init__(self, code: str, options: tuple[str, ...] = ()) -> None:
         if COMPILER is None:
             raise RuntimeError("g++ is not installed: the kernels cannot be emulated")
-        names = [name for name, _ in launch._KERNEL.findall(launch._COMMENT.sub("", code))]
-        self._library = ctypes.CDLL(str(_compiled(_as_cpp(code, names), options)))
+        self._library = ctypes.CDLL(str(_compiled(_as_cpp(code), options)))
 
     def get_function(self, name: str) -> Kernel:
         return Kernel(self._library, name)
 
 
-def _as_cpp(code: str, names: list[str]) -> str:
+def _as_cpp(code: str) -> str:
     """CUDA C as C++: ptx.cuh's functions are the header's, shared memory is the block's and starts as NaN."""
+    names = launch.parse(code)
     code = code.replace((launch.FOLDER / "ptx.cuh").read_text(encoding="utf-8"), "")
     code = _DYNAMIC.sub(r"\1* const \2 = (\1*)dynamic_shared;", code)
     code = _STATIC.sub(lambda match: f"{match[0]} poison({match[1]}, sizeof {match[1]});", code)

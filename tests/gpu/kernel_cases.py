@@ -17,6 +17,8 @@ from minifcn import functional as F
 from minifcn.functional.windows import Windows
 from minifcn.kernels import Geometry, cuda, im2col
 from minifcn.kernels.cuda import fallback, launch
+from minifcn.layers import Parameter
+from minifcn.training import optimizers
 
 Answers = Iterator[tuple[str, Any, np.ndarray, float]]
 
@@ -184,9 +186,41 @@ def rectifier(xp: Any) -> Answers:
             yield f"{np.dtype(dtype)}, in place {inplace}: dx", got, dy * (y > 0), 0.0
 
 
+def updates(xp: Any) -> Answers:
+    """Three steps of each optimizer, against the same optimizer on NumPy."""
+    for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-12)):
+        for rule, options in (
+            (optimizers.SGD, {"lr": 0.1, "weight_decay": 0.2}),
+            (optimizers.SGD, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.2}),
+            (optimizers.SGD, {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+            (optimizers.Adam, {"lr": 0.1, "weight_decay": 0.2}),
+            (optimizers.AdamW, {"lr": 0.1, "weight_decay": 0.2, "betas": (0.8, 0.95)}),
+        ):
+            parameter = Parameter(draw(7, 43, dtype=dtype))
+            w = xp.asarray(parameter.data)
+            optimizer, averages = rule([parameter], **options), [xp.zeros(w.shape, dtype), xp.zeros(w.shape, dtype)]
+            for step in range(1, 4):
+                parameter.grad = draw(7, 43, dtype=dtype, seed=step)
+                optimizer.step()
+                update(optimizer, step, w, xp.asarray(parameter.grad), averages)
+                yield f"{rule.__name__} {options} step {step}", w, parameter.data.copy(), tolerance
+
+
+def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> None:
+    """One step by the kernels, with an optimizer's options."""
+    group = optimizer.param_groups[0]
+    lr, decay = group["lr"], group["weight_decay"]
+    if isinstance(optimizer, optimizers.Adam):
+        cuda.adam(w, dw, *averages, lr, group["betas"], group["eps"], decay, step, optimizer.decoupled)
+        return
+    into = 1.0 if step == 1 else 1.0 - group["dampening"]
+    momentum = averages[0] if group["momentum"] else None
+    cuda.sgd(w, dw, momentum, lr, group["momentum"], decay, into, group["nesterov"])
+
+
 OTHERS: dict[str, Callable[[Any], Answers]] = {
     "packing": packing, "by columns": by_columns, "pooling": pooling, "batch normalisation": batch_normalisation,
-    "loss": loss, "rectifier": rectifier,
+    "loss": loss, "rectifier": rectifier, "updates": updates,
 }  # fmt: skip
 
 

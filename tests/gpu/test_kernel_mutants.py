@@ -132,6 +132,11 @@ MUTANTS = {
     "loss: a wrong label goes unnoticed": Mutant(LOSS, "? weight[label] : not_a_number()", "? weight[label] : REAL(0)", "loss"),
     # ---- ReLU
     "ReLU: gradient passes at zero": Mutant("relu.cu", "y[i] > REAL(0)", "y[i] >= REAL(0)", "rectifier"),
+    # ---- the optimizers' updates
+    "SGD: the gradient enters the momentum undamped": Mutant("update.cu", "+ into * d;", "+ d;", "updates"),
+    "SGD: Nesterov looks ahead by the old momentum": Mutant("update.cu", "d + momentum * velocity", "d + velocity", "updates"),
+    "Adam: decay in both places": Mutant("update.cu", "else d += decay", "d += decay", "updates"),
+    "Adam: eps inside of the root": Mutant("update.cu", "sqrt(square) / root + eps", "sqrt(square + eps) / root", "updates"),
 }  # fmt: skip
 
 

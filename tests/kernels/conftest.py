@@ -17,9 +17,7 @@ _truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
 def _arguments(geometry: Geometry) -> dict[str, tuple]:
     """Random x, weight, bias and dy of a geometry in float64, as the arguments of the three functions."""
     rng = np.random.default_rng(abs(hash(geometry)) % 2**32)
-    x, weight, dy = (
-        rng.standard_normal(shape) for shape in (geometry.x_shape, geometry.weight_shape, geometry.y_shape)
-    )
+    x, weight, dy = (rng.standard_normal(shape) for shape in (geometry.x_shape, geometry.weight_shape, geometry.y_shape))
     bias = rng.standard_normal(geometry.O)
     return {"forward": (x, weight, bias), "input_gradient": (dy, weight), "weight_gradient": (x, dy)}
 
@@ -32,8 +30,7 @@ def _difference(rung: str | None, geometry: Geometry, dtype: type = np.float64) 
     """
     if geometry not in _truth:
         _truth[geometry] = {
-            what: (arguments, getattr(loops, what)(*arguments, geometry))
-            for what, arguments in _arguments(geometry).items()
+            what: (arguments, getattr(loops, what)(*arguments, geometry)) for what, arguments in _arguments(geometry).items()
         }
     method = (getattr(winograd, rung),) if rung in ("F2", "F4") else ()
     module = kernels if rung is None else winograd if method else select.rung(rung)
@@ -65,7 +62,7 @@ def _cut_small(patch: pytest.MonkeyPatch, heavy: bool) -> None:
     for module, name, value in (
         (strips, "_COLUMNS", 600), (strips, "_PARTIAL", 3000), (strips, "_PIXELS", 12), (strips, "SHARED", 3000),
         (strips, "_HEAVY", 1 if heavy else 1 << 30), (phases, "_CHUNK", 400), (winograd, "_TASK", 1),
-        (winograd, "_OUTPUTS", 2), (winograd, "SHARED", 1), (winograd, "_LIGHT", 1 if heavy else 1 << 30),
+        (winograd, "SHARED", 1), (winograd, "_LIGHT", 1 if heavy else 1 << 30),
         (pointwise, "_SMALL", 12), (strips, "_LONG", 5),
     ):  # fmt: skip
         patch.setattr(module, name, value)

@@ -44,9 +44,14 @@ def test_a_precise_type_never_takes_an_approximate_rung(dtype):
         assert {choose(what, VGG, dtype) for what in FUNCTIONS} == {"strips"}
 
 
-def test_on_a_gpu_only_plain_rungs():
-    chosen = {choose(what, g, np.float32, on_gpu=True) for what in FUNCTIONS for g in (VGG, FC6, SCORE, DECONVOLUTION)}
-    assert chosen == {"im2col", "pointwise", "phases"}
+def test_on_a_gpu_cuda_or_a_rung_that_knows_cupy():
+    gpu = {"dtype": np.float32, "on_gpu": True}
+    assert {choose(what, g, **gpu) for what in FUNCTIONS for g in (VGG, FC6, SCORE, DECONVOLUTION)} == {"cuda"}
+    for name, expected in (("im2col", "im2col"), ("taps", "taps"), ("strips", "cuda"), ("winograd", "cuda"), ("loops", "cuda")):
+        with kernels.using(name):
+            assert choose("forward", VGG, **gpu) == expected
+    with kernels.using("cuda"):
+        assert choose("forward", VGG) == "winograd"
 
 
 def test_using_forces_and_gives_back():

@@ -50,9 +50,14 @@ def source(file: str) -> str:
 
 @functools.cache
 def signatures(file: str) -> dict[str, tuple[tuple[str, str, bool, bool], ...]]:
-    """Every kernel of a file with its parameters: (name, C type, is a pointer, is read only)."""
+    """Every kernel of a file with its parameters."""
+    return parse(source(file))
+
+
+def parse(code: str) -> dict[str, tuple[tuple[str, str, bool, bool], ...]]:
+    """Every kernel of a CUDA text with its parameters: (name, C type, is a pointer, is read only)."""
     kernels = {}
-    for name, parameters in _KERNEL.findall(_COMMENT.sub("", source(file))):
+    for name, parameters in _KERNEL.findall(_COMMENT.sub("", code)):
         kernels[name] = tuple(_parameter(one) for one in parameters.split(","))
     return kernels
 

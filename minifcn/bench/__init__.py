@@ -1,0 +1,21 @@
+"""How fast: ours against PyTorch in one process, in turn, on the same number of threads.
+
+    timing.py      runs two functions in turn; medians, ratios, spread
+    device.py      where arrays live, threads and precision, set for both sides
+    contest.py     one thing done by both: results compared first, then the clock
+    layers.py      the layers of VGG16 and of FCN-8s, one by one
+    network.py     FCN-8s: a whole training step, and inference
+    profile.py     where such a step goes, by kind of layer
+    memory.py      the peak of a fresh process that does three steps (three_steps.py)
+    ladder.py      the rungs of `minifcn.kernels`, each held to `loops` before it is timed
+    torch_twin.py  PyTorch's FCN-8s
+    machine.py, report.py, plot.py   what it ran on; tables and JSON; pictures
+
+Where PyTorch is not installed, ours is timed alone. Nothing below the command line imports this package.
+"""
+
+from minifcn.bench.contest import Contest, Result, run
+from minifcn.bench.device import Device
+from minifcn.bench.timing import Timing, compare
+
+__all__ = ["Contest", "Device", "Result", "Timing", "compare", "run"]

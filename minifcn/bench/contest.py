@@ -1,0 +1,86 @@
+"""One thing, done by us and by PyTorch: first the results are held against each other, then the clock runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import to_host
+from minifcn.bench.device import Device
+from minifcn.bench.timing import Timing, compare
+
+# The largest difference that rounding explains, relative to the largest magnitude. A fast wrong answer is not timed.
+TOLERANCE = {"float32": 1e-3, "tf32": 2e-2}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Two functions of no arguments that return the same numbers; `theirs` is None where PyTorch takes no part.
+
+    Attributes:
+        group: what it is compared with, the title of a table: "VGG16's convolutions, forward".
+        name: which one of the group.
+        macs: multiply-adds of one call, 0 where they are not what it costs.
+        random: the two draw from different generators, so their results cannot be compared.
+        warmups: calls before the clock runs.
+    """
+
+    group: str
+    name: str
+    ours: Callable[[], Any]
+    theirs: Callable[[], Any] | None
+    macs: int = 0
+    random: bool = False
+    warmups: int = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out. `difference` is the largest one between the two results, relative to the largest magnitude."""
+
+    group: str
+    name: str
+    timing: Timing
+    macs: int = 0
+    difference: float | None = None
+
+
+def run(contests: Iterable[Contest], device: Device, pairs: int) -> Iterator[Result]:
+    """Times one contest after the other.
+
+    Raises RuntimeError, naming the contest, when the two results differ by more than rounding.
+    """
+    for contest in contests:
+        off = difference(contest, TOLERANCE[device.precision])
+        timing = compare(contest.ours, contest.theirs, pairs, warmups=contest.warmups, wait=device.wait)
+        yield Result(contest.group, contest.name, timing, contest.macs, off)
+        del contest  # its arrays go before the next one's are made
+        device.release()
+
+
+def difference(contest: Contest, tolerance: float) -> float | None:
+    """How far apart the two results are; None where there is nothing to compare."""
+    if contest.theirs is None or contest.random:
+        return None
+    off = relative_difference(to_host(contest.ours()), to_numpy(contest.theirs()))
+    if not off <= tolerance:  # NaN too
+        raise RuntimeError(
+            f"{contest.group}, {contest.name}: ours and PyTorch's results differ by {off:.1e} of the largest magnitude, and "
+            f"rounding explains {tolerance:.0e}; a wrong result is not timed"
+        )
+    return off
+
+
+def relative_difference(mine: np.ndarray, yours: np.ndarray) -> float:
+    """The largest difference over the largest magnitude of `yours`; infinite when the shapes differ."""
+    if mine.shape != yours.shape:
+        return float("inf")
+    return float(np.abs(mine - yours).max() / (np.abs(yours).max() or 1))
+
+
+def to_numpy(tensor: Any) -> np.ndarray:
+    """A PyTorch tensor of any device as a NumPy array."""
+    return tensor.detach().cpu().numpy()

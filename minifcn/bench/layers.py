@@ -1,0 +1,189 @@
+"""The layers of VGG16 and of FCN-8s one by one: forward, dx and dweight each on its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from minifcn import functional as F
+from minifcn.bench.contest import Contest
+from minifcn.bench.device import Device
+from minifcn.kernels import Geometry
+from minifcn.layers import Parameter
+from minifcn.training import SGD
+
+CONVOLUTIONS, OTHERS = "VGG16's convolutions", "other layers"
+CLASSES = 21
+SGD_OPTIONS = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
+
+# VGG16's distinct 3x3 convolutions: name, input channels, output channels, and by how much the picture has shrunk there.
+_VGG16 = (
+    ("conv1_1", 3, 64, 1), ("conv1_2", 64, 64, 1), ("conv2_1", 64, 128, 2), ("conv2_2", 128, 128, 2),
+    ("conv3_1", 128, 256, 4), ("conv3_2", 256, 256, 4), ("conv4_1", 256, 512, 8), ("conv4_2", 512, 512, 8),
+    ("conv5_1", 512, 512, 16),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A function of :mod:`minifcn.functional`, the shapes of what it gets, and which gradients are timed.
+
+    Each entry of `gradients` is one contest: the inputs whose gradients it computes, all in one call.
+    """
+
+    group: str
+    name: str
+    function: str
+    shapes: dict[str, tuple[int, ...]]
+    gradients: tuple[tuple[str, ...], ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    macs: int = 0
+
+
+def subjects(size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Subject]:
+    """What is timed, for pictures of `size` = (H, W); `width` is a factor on the channel counts.
+
+    Raises ValueError for pictures smaller than 16 x 16, of which VGG16's last convolutions would see nothing.
+    """
+    (H, W), N = size, batch_size
+    if min(H, W) < 16:
+        raise ValueError(f"pictures of {H}x{W} are too small: VGG16 halves them four times, so give at least 16x16")
+
+    def channels(count: int) -> int:
+        return count if count == 3 else max(1, round(count * width))
+
+    for layer, C, O, shrunk in _VGG16:
+        C, O = channels(C), channels(O)
+        name = f"{layer} {C}->{O} @{H // shrunk}x{W // shrunk}"
+        yield _convolution(CONVOLUTIONS, name, (N, C, H // shrunk, W // shrunk), (O, C, 3, 3), padding=1)
+    coarsest = (H // 32 + 1, W // 32 + 1)  # fc7's map in FCN-8s with padding 100; the deconvolutions double it and add 2
+    coarse, fine = tuple(2 * n + 2 for n in coarsest), tuple(4 * n + 6 for n in coarsest)
+    wide, hidden, first = channels(512), channels(4096), channels(64)
+    yield _convolution(OTHERS, "fc6", (N, wide, *(n + 6 for n in coarsest)), (hidden, wide, 7, 7))
+    yield _convolution(OTHERS, "fc7", (N, hidden, *coarsest), (hidden, hidden, 1, 1))
+    yield _deconvolution("deconv k4 s2", (N, CLASSES, *coarse), 4, 2)
+    yield _deconvolution("deconv k16 s8", (N, CLASSES, *fine), 16, 8)
+    picture = {"x": (N, first, H, W)}
+    yield Subject(OTHERS, "max pool 2x2", "max_pool2d", picture, (("x",),), {"kernel_size": 2})
+    yield Subject(OTHERS, "ReLU", "relu", picture, (("x",),))
+    yield Subject(
+        OTHERS, "batch norm", "batch_norm", picture | {"weight": (first,), "bias": (first,)}, (("x", "weight", "bias"),),
+        {"running_mean": None, "running_var": None, "training": True},
+    )  # fmt: skip
+    yield Subject(OTHERS, "dropout", "dropout", {"x": (N, hidden, *coarsest)}, (("x",),))
+
+
+def contests(device: Device, size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Contest]:
+    """Every subject's forward and gradients, the loss, and an optimizer's update."""
+    rng = np.random.default_rng(0)
+    for subject in subjects(size, batch_size, width):
+        yield from passes(subject, device, rng)
+    yield cross_entropy((batch_size, CLASSES, *size), device, rng)
+    yield sgd((max(1, round(4096 * width)),) * 2, device, rng)
+
+
+def passes(subject: Subject, device: Device, rng: np.random.Generator) -> Iterator[Contest]:
+    """The contests of one subject: forward, then each of its gradients."""
+    std = math.prod(subject.shapes.get("weight", ())[1:]) ** -0.5  # of a convolution's weights: its results stay near 1
+    arrays = {name: _draw(shape, rng, std if name == "weight" else 1.0) for name, shape in subject.shapes.items()}
+    in_place = {"inplace": True} if subject.function == "relu" else {}  # as in the networks
+    ours, theirs = _both(arrays, device, copy=bool(in_place))
+    forward, backward = getattr(F, subject.function), getattr(F, f"{subject.function}_backward")
+    y, cache = forward(**ours, **subject.options)
+    dy, their_dy = (side.get("dy") for side in _both({"dy": _draw(y.shape, rng)}, device))
+    pytorch = None
+    if device.pytorch:
+        from minifcn.bench.torch_layers import Passes
+
+        pytorch = Passes(subject.function, theirs, their_dy, subject.options)
+
+    def contest(what: str, our_pass: Any, their_pass: Any) -> Contest:
+        ours_alone = None if pytorch is None else their_pass
+        random = subject.function == "dropout"
+        if subject.group == CONVOLUTIONS:  # many of them: a table for each pass
+            return Contest(f"{subject.group}, {what}", subject.name, our_pass, ours_alone, subject.macs, random)
+        return Contest(subject.group, f"{subject.name}, {what}", our_pass, ours_alone, subject.macs, random)
+
+    yield contest(
+        "forward",
+        lambda: forward(**ours, **subject.options, **in_place)[0],
+        lambda: pytorch.forward(**in_place),
+    )
+    for names in subject.gradients:
+        needs = {"needs": tuple(name in names for name in ("x", "weight", "bias"))} if len(arrays) > 1 else {}
+        yield contest(
+            f"d{names[0]}" if len(names) == 1 else "backward",
+            lambda needs=needs: _first(backward(dy, cache, **needs)),
+            lambda names=names: pytorch.gradient(names),
+        )
+
+
+def cross_entropy(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:
+    """Softmax cross-entropy, loss and gradient, of scores (N, C, H, W), a tenth of the pixels void."""
+    N, C, H, W = shape
+    labels = rng.integers(0, C, (N, H, W), dtype=np.uint8)
+    labels[rng.random(labels.shape) < 0.1] = 255
+    ours, theirs = _both({"scores": _draw(shape, rng), "labels": labels}, device)
+
+    def our_pass() -> Any:
+        return F.cross_entropy_backward(1.0, F.cross_entropy(**ours)[1])
+
+    their_pass = None
+    if device.pytorch:
+        from minifcn.bench import torch_layers
+
+        their_pass = torch_layers.cross_entropy(**theirs)
+    return Contest(OTHERS, "cross-entropy, both", our_pass, their_pass)
+
+
+def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:
+    """One update, with momentum and weight decay, of one parameter of fc7's size."""
+    ours, theirs = _both({"data": _draw(shape, rng), "grad": _draw(shape, rng)}, device, copy=True)
+    parameter = Parameter(ours["data"])
+    parameter.grad = ours["grad"]
+    optimizer = SGD([parameter], **SGD_OPTIONS)
+
+    def our_update() -> Any:
+        optimizer.step()
+        return parameter.data
+
+    their_update = None
+    if device.pytorch:
+        from minifcn.bench import torch_layers
+
+        their_update = torch_layers.sgd(**theirs, options=SGD_OPTIONS)
+    return Contest(OTHERS, "SGD update of fc7", our_update, their_update)
+
+
+def _convolution(group: str, name: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], **options: int) -> Subject:
+    shapes = {"x": x_shape, "weight": weight_shape, "bias": weight_shape[:1]}
+    macs = Geometry.of(x_shape, weight_shape, **options).macs
+    return Subject(group, name, "conv2d", shapes, (("x",), ("weight",)), options, macs)
+
+
+def _deconvolution(name: str, x_shape: tuple[int, ...], kernel: int, stride: int) -> Subject:
+    N, C, H, W = x_shape
+    shapes = {"x": x_shape, "weight": (C, C, kernel, kernel)}
+    macs = N * H * W * math.prod(shapes["weight"])  # each x meets each weight once
+    return Subject(OTHERS, name, "conv_transpose2d", shapes, (("x",), ("weight",)), {"stride": stride}, macs)
+
+
+def _draw(shape: tuple[int, ...], rng: np.random.Generator, std: float = 1.0) -> np.ndarray:
+    values = rng.standard_normal(shape, dtype=np.float32)
+    values *= np.float32(std)
+    return values
+
+
+def _both(arrays: dict[str, np.ndarray], device: Device, copy: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arrays for us and, where it takes part, for PyTorch; in the same memory on the CPU unless `copy`."""
+    ours = {name: device.ours(array) for name, array in arrays.items()}
+    return ours, {name: device.theirs(array, copy) for name, array in arrays.items()} if device.pytorch else {}
+
+
+def _first(gradients: Any) -> Any:
+    """The first gradient that was computed."""
+    return next(g for g in gradients if g is not None) if isinstance(gradients, tuple) else gradients

@@ -1,0 +1,149 @@
+"""What was measured, as tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minifcn.bench.contest import Result
+from minifcn.bench.ladder import Proof
+from minifcn.bench.memory import Peak
+from minifcn.bench.timing import geometric_mean
+from minifcn.training.safe_file import replacing
+
+FORMAT = "minifcn bench 1"
+
+
+class Table(NamedTuple):
+    """A title, the columns' names, and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def tables(results: Sequence[Result]) -> list[Table]:
+    """One table a group: times and ratios, row by row."""
+    columns = ("", "ours ms", "PyTorch ms", "ours / PyTorch", "least .. most")
+    return [Table(group, columns, [_row(result) for result in members]) for group, members in by_group(results).items()]
+
+
+def summary(results: Sequence[Result], about: str) -> Table:
+    """The geometric mean and the worst of the ratios of each group whose title begins with `about`, and of all of them."""
+    groups = {group: members for group, members in by_group(results).items() if group.startswith(about)}
+    groups["all"] = [result for members in groups.values() for result in members]
+    rows = []
+    for group, members in groups.items():
+        ratios = [result.timing.ratio for result in members if result.timing.ratio is not None]
+        rows.append((group.removeprefix(f"{about}, "), ratio(geometric_mean(ratios)), ratio(max(ratios, default=None))))
+    return Table(f"{about}: ours / PyTorch", ("", "geometric mean", "worst"), rows)
+
+
+def by_group(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """The results of each group, groups in the order in which they first appear."""
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(result.group, []).append(result)
+    return groups
+
+
+def _row(result: Result) -> tuple[str, ...]:
+    timing = result.timing
+    spread = f"{timing.spread[0]:.2f} .. {timing.spread[1]:.2f}" if timing.spread else "-"
+    return (result.name, milliseconds(timing.our_seconds), milliseconds(timing.pytorch_seconds), ratio(timing.ratio), spread)
+
+
+def memory_table(peaks: Sequence[Peak]) -> Table:
+    """One row a batch size: the peaks in MB, and how much of them came after the imports; on a GPU its memory too."""
+    measures = {"peak": "", "over_baseline": "over imports, ", "gpu": "GPU, "}
+    if not any(peak.gpu for peak in peaks):
+        del measures["gpu"]
+    rows = []
+    for batch_size in dict.fromkeys(peak.batch_size for peak in peaks):
+        sides = {peak.side: peak for peak in peaks if peak.batch_size == batch_size}
+        for measure, said in measures.items():
+            ours, theirs = (getattr(sides.get(side), measure, None) for side in ("ours", "pytorch"))
+            ours_to_theirs = ratio(ours / theirs if theirs else None)
+            rows.append((f"{said}batch {batch_size}", megabytes(ours), megabytes(theirs), ours_to_theirs))
+    title = "peak memory of a fresh process that does three training steps of FCN-8s"
+    return Table(title, ("", "ours MB", "PyTorch MB", "ours / PyTorch"), rows)
+
+
+def ladder_tables(results: Sequence[Result]) -> list[Table]:
+    """One table a ladder, one row a rung, one column a case: milliseconds; the last row is PyTorch's."""
+    made = []
+    for group, members in by_group(results).items():
+        cases = sorted({result.macs for result in members})
+        rows = []
+        for name in dict.fromkeys(result.name for result in members):
+            seconds = {result.macs: result.timing.our_seconds for result in members if result.name == name}
+            rows.append((name, *(milliseconds(seconds.get(case)) for case in cases)))
+        if members[0].timing.pytorch:
+            fastest = {case: min(r.timing.pytorch_seconds for r in members if r.macs == case) for case in cases}
+            rows.append(("PyTorch", *(milliseconds(fastest[case]) for case in cases)))
+        made.append(Table(f"{group}: ms, by multiply-adds", ("rung", *map(count, cases)), rows))
+    return made
+
+
+def proof_table(proofs: Sequence[Proof]) -> Table:
+    """One row a rung: the largest relative difference of each of its functions from `loops` in float64."""
+    functions = ("forward", "input_gradient", "weight_gradient")
+    rows = []
+    for name in dict.fromkeys(proof.rung for proof in proofs):
+        off = {proof.function: f"{proof.difference:.0e}" for proof in proofs if proof.rung == name}
+        rows.append((name, *(off.get(function, "-") for function in functions)))
+    return Table("float32 rungs against `loops` in float64: largest difference", ("rung", *functions), rows)
+
+
+def as_dict(result: Result) -> dict[str, Any]:
+    """A result with every sample, and what follows from them."""
+    timing = result.timing
+    return {
+        "group": result.group,
+        "name": result.name,
+        "ours_seconds": list(timing.ours),
+        "pytorch_seconds": list(timing.pytorch),
+        "ratio": timing.ratio,
+        "ratio_least": timing.spread[0] if timing.spread else None,
+        "ratio_most": timing.spread[1] if timing.spread else None,
+        "multiply_adds": result.macs or None,
+        "difference": result.difference,
+    }
+
+
+def write(path: Path, subject: str, machine: dict[str, Any], settings: dict[str, Any], **found: Sequence[Any]) -> None:
+    """Writes one subject's JSON: the format's name, the machine, the settings, and lists of what was found."""
+    lists = {name: [as_dict(one) if isinstance(one, Result) else asdict(one) for one in ones] for name, ones in found.items()}
+    content = {"format": FORMAT, "subject": subject, "machine": machine, "settings": settings, **lists}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write((json.dumps(content, indent=1) + "\n").encode())
+
+
+def milliseconds(seconds: float | None) -> str:
+    """0.01234 -> "12.3"; "-" for None."""
+    if seconds is None:
+        return "-"
+    value = 1e3 * seconds
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+def megabytes(size: int | None) -> str:
+    """Bytes -> MB of 2**20, with a comma; "-" for None."""
+    return "-" if size is None else f"{size / 2**20:,.0f}"
+
+
+def ratio(value: float | None) -> str:
+    """0.853 -> "0.85"; "-" for None."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def count(number: int) -> str:
+    """147456 -> "147 k"."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return str(number)

@@ -1,0 +1,148 @@
+"""What can be measured, by name: each subject measures, and returns tables to print, lists for JSON and a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from minifcn.bench import ladder as rungs
+from minifcn.bench import layers as catalogue
+from minifcn.bench import report
+from minifcn.bench.contest import Contest, Result, run
+from minifcn.bench.device import Device
+from minifcn.bench.memory import peaks
+from minifcn.bench.network import Networks
+from minifcn.bench.profile import profile as profile_step
+
+
+@dataclass
+class Session:
+    """What the subjects share. `batch_sizes` empty: each subject's own. `said` is called with each result as it comes."""
+
+    device: Device
+    size: tuple[int, int] = (224, 224)
+    batch_sizes: tuple[int, ...] = ()
+    pairs: int = 5
+    width: float = 1.0
+    said: Callable[[Result], None] = lambda result: None
+    _networks: Networks | None = None
+
+    def networks(self) -> Networks:
+        """Both FCN-8s, made once."""
+        if self._networks is None:
+            self._networks = Networks(self.device, self.width)
+        return self._networks
+
+    def forget_networks(self) -> None:
+        """Gives their memory back."""
+        self._networks = None
+        self.device.release()
+
+    def measure(self, contests: Iterable[Contest]) -> list[Result]:
+        """All results."""
+        results = []
+        for result in run(contests, self.device, self.pairs):
+            self.said(result)
+            results.append(result)
+        return results
+
+    def settings(self) -> dict[str, Any]:
+        """What was asked for, for JSON."""
+        return {
+            "device": self.device.name, "precision": self.device.precision, "threads": self.device.threads,
+            "size": list(self.size), "batch_sizes": list(self.batch_sizes), "pairs": self.pairs, "width": self.width,
+        }  # fmt: skip
+
+
+@dataclass
+class Findings:
+    """Sentences and tables to print, lists for JSON, and how to draw the picture (path, note), if there is one."""
+
+    tables: list[report.Table]
+    lists: dict[str, Sequence[Any]]
+    sentences: list[str] = field(default_factory=list)
+    draw: Callable[[Path, str], None] | None = None
+
+
+def layers(session: Session) -> Findings:
+    """VGG16's and FCN-8s's layers one by one, batch 4."""
+    results = []
+    for batch_size in session.batch_sizes or (4,):
+        results += session.measure(catalogue.contests(session.device, session.size, batch_size, session.width))
+    found = _timed(results)
+    if session.device.pytorch:
+        found.tables.append(report.summary(results, catalogue.CONVOLUTIONS))
+    return found
+
+
+def step(session: Session) -> Findings:
+    """A whole training step of FCN-8s; before it, losses and gradients of both networks are held against each other."""
+    networks, batch_sizes = session.networks(), session.batch_sizes or (1, 2)
+    agreements = [networks.agreement(session.size, n) for n in batch_sizes] if session.device.pytorch else []
+    sentences = [f"the networks agree; {agreement.check(session.device.precision)}" for agreement in agreements]
+    found = _timed(session.measure(networks.step_contests(session.size, batch_sizes)))
+    return Findings(found.tables, found.lists | {"agreements": agreements}, sentences, found.draw)
+
+
+def inference(session: Session) -> Findings:
+    """Scores of FCN-8s, in evaluation mode."""
+    return _timed(session.measure(session.networks().inference_contests(session.size, session.batch_sizes or (1, 2))))
+
+
+def profile(session: Session) -> Findings:
+    """Where a training step of FCN-8s goes."""
+    results = []
+    for batch_size in session.batch_sizes or (1, 2):
+        results += profile_step(session.networks(), session.size, batch_size, session.pairs)
+    return _timed(results)
+
+
+def memory(session: Session) -> Findings:
+    """The peak of a fresh process that does three training steps of FCN-8s."""
+    session.forget_networks()
+    found = peaks(session.device, session.size, session.batch_sizes or (1, 2), session.width)
+    return Findings([report.memory_table(found)], {"peaks": found})
+
+
+def ladder(session: Session) -> Findings:
+    """The rungs of :mod:`minifcn.kernels`, each held to `loops` first. Raises ValueError on a GPU: they are NumPy's."""
+    if session.device.name != "cpu":
+        raise ValueError("the ladder's rungs are NumPy's: give --device cpu")
+    proofs = rungs.prove()
+    results = []
+    for result in rungs.climb(session.device, session.pairs):
+        session.said(result)
+        results.append(result)
+    tables = [report.proof_table(proofs), *report.ladder_tables(results)]
+    return Findings(tables, {"proofs": proofs, "results": results}, draw=_drawing("draw_ladder", results))
+
+
+SUBJECTS: dict[str, Callable[[Session], Findings]] = {
+    "layers": layers, "step": step, "inference": inference, "profile": profile, "memory": memory, "ladder": ladder,
+}  # fmt: skip
+
+
+def subjects_of(name: str, device: str) -> list[str]:
+    """The subjects that a name stands for; "all" is every one that this device has. Raises ValueError for an unknown name."""
+    if name == "all":
+        return [one for one in SUBJECTS if not (one == "ladder" and device == "cuda")]
+    if name not in SUBJECTS:
+        raise ValueError(f"unknown subject {name!r}; possible are {', '.join(SUBJECTS)} and all")
+    return [name]
+
+
+def _timed(results: list[Result]) -> Findings:
+    """The findings of a subject that is a list of timings."""
+    drawing = _drawing("draw_ratios", results) if any(result.timing.pytorch for result in results) else None
+    return Findings(report.tables(results), {"results": results}, draw=drawing)
+
+
+def _drawing(name: str, results: list[Result]) -> Callable[[Path, str], None]:
+    def draw(path: Path, note: str) -> None:
+        from minifcn.bench import plot  # here: matplotlib takes its time
+
+        getattr(plot, name)(results, path, note)
+
+    return draw

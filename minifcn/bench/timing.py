@@ -1,0 +1,89 @@
+"""The stopwatch: two functions in turn, so that whatever else the machine does meets both alike."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+# After its last task a PyTorch (OpenMP) thread keeps its core busy for about 20 ms, waiting for the next one. Whoever is
+# timed in that time has a core less.
+SETTLE = 0.04  # seconds
+LEAST = 0.02  # seconds that one sample takes at least; what is faster is called several times
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each of several runs, in pairs; `pytorch` is empty where ours ran alone."""
+
+    ours: tuple[float, ...]
+    pytorch: tuple[float, ...] = ()
+
+    @property
+    def our_seconds(self) -> float:
+        return median(self.ours)
+
+    @property
+    def pytorch_seconds(self) -> float | None:
+        return median(self.pytorch) if self.pytorch else None
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Ours / PyTorch of each pair: below 1, ours is faster."""
+        return tuple(a / b for a, b in zip(self.ours, self.pytorch, strict=True)) if self.pytorch else ()
+
+    @property
+    def ratio(self) -> float | None:
+        """The median of the pairs' ratios (not the ratio of the medians: a pair shares one state of the machine)."""
+        return median(self.ratios) if self.pytorch else None
+
+    @property
+    def spread(self) -> tuple[float, float] | None:
+        """The least and the largest ratio."""
+        return (min(self.ratios), max(self.ratios)) if self.pytorch else None
+
+
+def compare(
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any] | None = None,
+    pairs: int = 5,
+    *,
+    warmups: int = 2,
+    wait: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
+    pause: Callable[[float], None] = time.sleep,
+) -> Timing:
+    """Times `pairs` pairs: ours, theirs; theirs, ours; ours, theirs ... after `warmups` calls of each.
+
+    `wait` returns when all that was started is done: on a GPU, calls return before their work is. A sample is the mean of
+    as many calls as take LEAST seconds, the same number for both.
+    """
+    functions = [ours] if theirs is None else [ours, theirs]
+
+    def sample(function: Callable[[], Any], calls: int) -> float:
+        wait()
+        start = clock()
+        for _ in range(calls):
+            function()
+        wait()
+        return (clock() - start) / calls
+
+    for _ in range(warmups):
+        fastest = min(sample(function, 1) for function in functions)
+    calls = math.ceil(LEAST / fastest) if fastest < LEAST else 1
+    samples: list[list[float]] = [[] for _ in functions]
+    for pair in range(pairs):
+        order = range(len(functions))
+        for index in order if pair % 2 == 0 else reversed(order):
+            pause(SETTLE)
+            samples[index].append(sample(functions[index], calls))
+    return Timing(*map(tuple, samples))
+
+
+def geometric_mean(ratios: Iterable[float | None]) -> float | None:
+    """The mean that treats twice as fast and twice as slow alike; None without any ratio."""
+    known = [ratio for ratio in ratios if ratio is not None]
+    return math.exp(sum(map(math.log, known)) / len(known)) if known else None

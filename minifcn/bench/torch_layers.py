@@ -1,0 +1,71 @@
+"""PyTorch's side of the layers' contests: the calls of a PyTorch user, gradients through autograd.
+
+Only :mod:`minifcn.bench` and its tests import this file, and only where PyTorch is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as T
+from torch import Tensor
+
+from minifcn.kernels import Geometry
+
+
+class Passes:
+    """Forward and gradients of one function of ``torch.nn.functional`` on fixed inputs, the first of which is "x"."""
+
+    def __init__(self, function: str, inputs: dict[str, Tensor], dy: Tensor, options: dict[str, Any]) -> None:
+        self.function, self.options = getattr(T, function), options
+        self.inputs = inputs
+        self.leaves = {name: tensor.detach().requires_grad_() for name, tensor in inputs.items()}
+        self.y, self.dy = self._call(self.leaves), dy
+
+    def forward(self, **options: Any) -> Tensor:
+        """y, without building a graph."""
+        with torch.no_grad():
+            return self._call(self.inputs, **options)
+
+    def gradient(self, names: tuple[str, ...]) -> Tensor:
+        """The gradients of the inputs named, of which the first is returned."""
+        return torch.autograd.grad(self.y, [self.leaves[name] for name in names], self.dy, retain_graph=True)[0]
+
+    def _call(self, inputs: dict[str, Tensor], **options: Any) -> Tensor:
+        x, *_ = inputs.values()  # its name is "input" there
+        others = {name: tensor for name, tensor in inputs.items() if tensor is not x}
+        return self.function(x, **others, **self.options, **options)
+
+
+def convolution(function: str, inputs: list[Tensor], geometry: Geometry) -> Callable[[], Tensor]:
+    """A rung's "forward" of (x, weight, bias), or "input_gradient" of (dy, weight) as a transposed convolution."""
+    g = geometry
+    options = {"stride": (g.SH, g.SW), "padding": (g.PH, g.PW), "groups": g.G, "dilation": (g.DH, g.DW)}
+    call = {"forward": T.conv2d, "input_gradient": T.conv_transpose2d}[function]
+
+    def run() -> Tensor:
+        with torch.no_grad():
+            return call(*inputs, **options)
+
+    return run
+
+
+def cross_entropy(scores: Tensor, labels: Tensor) -> Callable[[], Tensor]:
+    """Loss and gradient of the scores."""
+    scores, labels = scores.detach().requires_grad_(), labels.long()
+    return lambda: torch.autograd.grad(T.cross_entropy(scores, labels, ignore_index=255), scores)[0]
+
+
+def sgd(data: Tensor, grad: Tensor, options: dict[str, float]) -> Callable[[], Tensor]:
+    """One update, always by the same gradient; returns the parameter."""
+    parameter = torch.nn.Parameter(data)
+    parameter.grad = grad
+    optimizer = torch.optim.SGD([parameter], **options)
+
+    def update() -> Tensor:
+        optimizer.step()
+        return parameter
+
+    return update

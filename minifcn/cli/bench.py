@@ -1,0 +1,96 @@
+"""``minifcn bench``: how fast, and against PyTorch where it is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from minifcn.cli.summary import parse_size
+
+if TYPE_CHECKING:
+    from minifcn.bench import Result
+    from minifcn.bench.subjects import Findings
+
+
+def bench(
+    subject: Annotated[str, typer.Argument(help="layers, step, inference, profile, memory, ladder, or all.")] = "all",
+    size: Annotated[str, typer.Option(help="Height x width of the pictures.")] = "224x224",
+    batch_size: Annotated[str | None, typer.Option(help="One or several: 1,2. Left out: layers 4, others 1,2.")] = None,
+    pairs: Annotated[int, typer.Option(help="How often ours and PyTorch run in turn.")] = 5,
+    threads: Annotated[int | None, typer.Option(help="On both sides. Left out: all cores.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    precision: Annotated[str | None, typer.Option(help="On cuda: tf32 (left out) or float32, on both sides.")] = None,
+    width: Annotated[float, typer.Option(help="Factor on all channel counts.")] = 1.0,
+    out: Annotated[Path, typer.Option(help="The folder for JSON and plots.")] = Path("runs/bench"),
+) -> None:
+    """Time ours against PyTorch in this process, in turn, on the same threads; print tables, write JSON and plots.
+
+    layers: VGG16's and FCN-8s's one by one. step: a whole training step of FCN-8s. inference: its forward. profile: where
+    a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are held
+    against each other before the clock runs. Without PyTorch, ours is timed alone.
+
+    Example: minifcn bench step --size 224x224 --batch-size 1,2 --threads 2
+    """
+    from minifcn.bench import Device
+    from minifcn.bench.machine import described, disturbed, machine
+    from minifcn.bench.report import write
+    from minifcn.bench.subjects import SUBJECTS, Session, subjects_of
+    from minifcn.cli.screen import console
+
+    if pairs < 1:
+        raise ValueError(f"--pairs {pairs} must be at least 1")
+    if not width > 0:
+        raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
+    names = subjects_of(subject, device)
+    setting = Device.of(device, precision, threads)
+    session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, width, _say)
+    with setting.held():
+        found = machine(setting)
+        note = described(found, setting)
+        console.print(note, markup=False)
+        if warning := disturbed(found):
+            console.print(warning, markup=False)
+        if not setting.pytorch:
+            console.print(_why_alone(), markup=False)
+        for name in names:
+            findings = SUBJECTS[name](session)
+            _show(findings)
+            path = out / f"{name}.json"
+            write(path, name, found, session.settings(), **findings.lists)
+            if findings.draw:
+                findings.draw(path.with_suffix(".png"), note)
+    console.print(f"figures and plots are in {out}", markup=False)
+
+
+def parse_batch_sizes(text: str | None) -> tuple[int, ...]:
+    """ "1,2" -> (1, 2); None -> (), which stands for each subject's own."""
+    parts = [] if text is None else text.split(",")
+    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise ValueError(f"--batch-size {text!r}: write a number of pictures, or several with commas, such as 1,2")
+    return tuple(map(int, parts))
+
+
+def _why_alone() -> str:
+    from minifcn.bench.device import installed
+
+    reason = "finds no GPU here" if installed() else "is not installed (pip install 'minifcn[test]')"
+    return f"PyTorch {reason}, so ours is timed alone"
+
+
+def _say(result: Result) -> None:
+    """On a terminal, what was just measured, in one line that the next one replaces. No live display: it would take time."""
+    from minifcn.cli.screen import console
+
+    if console.is_terminal:
+        console.print(f"{result.group}: {result.name}"[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+
+
+def _show(findings: Findings) -> None:
+    from minifcn.cli.screen import console, table
+
+    for sentence in findings.sentences:
+        console.print(sentence, markup=False)
+    for one in findings.tables:
+        table(*one)

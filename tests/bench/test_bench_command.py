@@ -1,0 +1,214 @@
+"""``minifcn bench``: its tables, its JSON, its plots, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from PIL import Image
+
+from minifcn.bench import Result, Timing, ladder, layers, report
+from minifcn.bench.machine import described, disturbed, machine
+from minifcn.bench.memory import Peak
+from minifcn.cli.bench import bench, parse_batch_sizes
+
+TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (0.1, 0, 0))
+
+
+def read(path):
+    content = json.loads(path.read_text())
+    assert content["format"] == "minifcn bench 1"
+    assert set(content["settings"]) == {"device", "precision", "threads", "size", "batch_sizes", "pairs", "width"}
+    for key in ("date", "processor", "cores", "memory", "load", "numpy", "blas", "torch", "minifcn", "python", "platform"):
+        assert key in content["machine"], key
+    return content
+
+
+def check_result(result, pairs, pytorch=True):
+    assert set(result) == {
+        "group", "name", "ours_seconds", "pytorch_seconds", "ratio", "ratio_least", "ratio_most", "multiply_adds", "difference",
+    }  # fmt: skip
+    assert len(result["ours_seconds"]) == pairs
+    assert len(result["pytorch_seconds"]) == (pairs if pytorch else 0)
+    if pytorch:
+        assert result["ratio_least"] <= result["ratio"] <= result["ratio_most"]
+    else:
+        assert result["ratio"] is result["ratio_least"] is result["ratio_most"] is None
+
+
+def test_layers_write_json_and_a_plot(device, tmp_path, capsys, quiet, monkeypatch):
+    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
+    bench("layers", **TINY, out=tmp_path / "new")
+    content = read(tmp_path / "new/layers.json")
+    assert content["settings"]["size"] == [16, 32]
+    assert content["machine"]["torch"]
+    for result in content["results"]:
+        check_result(result, 1)
+    assert Image.open(tmp_path / "new/layers.png").width > 800
+    out = capsys.readouterr().out
+    assert "1 thread on both sides" in out
+    assert "geometric mean" in out
+    assert "other programs" not in out
+
+
+def test_step_says_that_both_agree(device, tmp_path, capsys):
+    bench("step", **TINY | {"pairs": 2, "batch_size": "1,2"}, out=tmp_path)
+    out = capsys.readouterr().out
+    assert out.count("the networks agree; batch") == 2
+    content = read(tmp_path / "step.json")
+    assert [result["name"] for result in content["results"]] == ["16x32, batch 1", "16x32, batch 2"]
+    for result in content["results"]:
+        check_result(result, 2)
+    for agreement in content["agreements"]:
+        assert set(agreement) == {"batch_size", "our_loss", "pytorch_loss", "gradient", "worst"}
+
+
+def test_inference_and_profile(device, tmp_path, capsys):
+    for subject in ("inference", "profile"):
+        bench(subject, **TINY, out=tmp_path)
+        assert read(tmp_path / f"{subject}.json")["subject"] == subject
+        assert (tmp_path / f"{subject}.png").is_file()
+    out = capsys.readouterr().out
+    assert "3x3 conv, backward" in out
+    assert "whole step" in out
+
+
+def test_ladder_writes_proofs_and_a_plot(device, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(ladder, "CONVOLUTIONS", ladder.CONVOLUTIONS[:2])
+    monkeypatch.setattr(ladder, "PATIENCE", 0.0)
+    bench("ladder", **TINY, out=tmp_path)
+    content = read(tmp_path / "ladder.json")
+    assert {"loops", "winograd", "phases"} <= {proof["rung"] for proof in content["proofs"]}
+    for result in content["results"]:
+        check_result(result, 1)
+        assert result["multiply_adds"] > 0
+    assert (tmp_path / "ladder.png").is_file()
+    assert "float32 rungs against `loops` in float64" in capsys.readouterr().out
+
+
+def test_memory_is_written(device, tmp_path, capsys, monkeypatch):
+    found = [Peak("ours", 1, 50 << 20, 250 << 20), Peak("pytorch", 1, 100 << 20, 500 << 20)]
+    monkeypatch.setattr("minifcn.bench.subjects.peaks", lambda *given: found)
+    bench("memory", **TINY, out=tmp_path)
+    assert read(tmp_path / "memory.json")["peaks"][1] == {
+        "side": "pytorch", "batch_size": 1, "baseline": 100 << 20, "peak": 500 << 20, "gpu": None,
+    }  # fmt: skip
+    out = capsys.readouterr().out
+    assert " 0.50 " in out
+    assert not (tmp_path / "memory.png").exists()
+
+
+def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys):
+    bench("layers", **TINY, out=tmp_path)
+    assert "PyTorch is not installed (pip install 'minifcn[test]'), so ours is timed alone" in capsys.readouterr().out
+    content = read(tmp_path / "layers.json")
+    assert content["machine"]["torch"] is None
+    for result in content["results"]:
+        check_result(result, 1, pytorch=False)
+    assert not (tmp_path / "layers.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"subject": "speed"}, "unknown subject 'speed'; possible are layers, step, inference, profile, memory, ladder"),
+        ({"pairs": 0}, "--pairs 0 must be at least 1"),
+        ({"width": 0.0}, "--width 0.0 must be positive"),
+        ({"width": float("nan")}, "--width nan must be positive"),
+        ({"threads": 0}, "threads=0 must be at least 1"),
+        ({"size": "big"}, "write height x width"),
+        ({"size": "8x8"}, "pictures of 8x8 are too small"),
+        ({"batch_size": "1,x"}, "--batch-size '1,x': write a number of pictures, or several with commas, such as 1,2"),
+        ({"batch_size": "0"}, "--batch-size '0'"),
+        ({"device": "tpu"}, "unknown device 'tpu'; possible are cpu and cuda"),
+        ({"precision": "tf32"}, "precision 'tf32' is not possible on 'cpu'; possible are float32"),
+        ({"precision": "half", "device": "cuda"}, "precision 'half' is not possible on 'cuda'; possible are tf32, float32"),
+    ],
+)
+def test_refusals_are_one_sentence(options, sentence, tmp_path, quick):
+    with pytest.raises(ValueError) as refused:
+        bench(**{"subject": "layers", **TINY, "out": tmp_path, **options})
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_gpu_cuda_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUPY_TF32", "0")
+    monkeypatch.setattr("minifcn.backend.import_cupy", lambda: (_ for _ in ()).throw(RuntimeError("device 'cuda' needs a GPU")))
+    with pytest.raises(RuntimeError, match="device 'cuda' needs a GPU"):
+        bench("step", **TINY, device="cuda", out=tmp_path)
+
+
+def test_batch_sizes():
+    assert parse_batch_sizes(None) == ()
+    assert parse_batch_sizes("4") == (4,)
+    assert parse_batch_sizes("1, 2") == (1, 2)
+
+
+def test_a_busy_machine_is_said(device, monkeypatch):
+    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (5.31, 0, 0))
+    assert disturbed(machine(device)).startswith("other programs are running (load 5.3 on ")
+    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (0.3, 0, 0))
+    assert disturbed(machine(device)) is None
+
+
+def test_the_machine_in_one_sentence(device):
+    said = described(machine(device), device)
+    for part in ("1 thread on both sides", "float32", "NumPy 2", "PyTorch 2", "minifcn 0", "core"):
+        assert part in said
+
+
+RESULTS = [
+    Result("conv, forward", "a", Timing((0.002, 0.002, 0.002), (0.004, 0.008, 0.001)), 1000),
+    Result("other", "b", Timing((1.5,), (1.0,))),
+    Result("conv, forward", "c", Timing((0.2,), (0.1,)), 1_500_000),
+]
+
+
+def test_tables_gather_groups_and_round():
+    first, second = report.tables(RESULTS)
+    assert (first.title, second.title) == ("conv, forward", "other")
+    assert first.rows[0] == ("a", "2", "4", "0.50", "0.25 .. 2.00")
+    assert first.rows[1] == ("c", "200", "100", "2.00", "2.00 .. 2.00")
+    assert second.rows == [("b", "1,500", "1,000", "1.50", "1.50 .. 1.50")]
+
+
+def test_the_summary_is_a_geometric_mean():
+    table = report.summary(RESULTS, "conv")
+    assert table.rows == [("forward", "1.00", "2.00"), ("all", "1.00", "2.00")]
+
+
+def test_the_ladders_table_has_a_column_a_case_and_pytorchs_best():
+    results = [
+        Result("g", "slow", Timing((0.5,), (0.03,)), 1000),
+        Result("g", "fast", Timing((0.01,), (0.02,)), 1000),
+        Result("g", "fast", Timing((0.04,), (0.05,)), 2_500_000),
+    ]
+    (table,) = report.ladder_tables(results)
+    assert table.columns == ("rung", "1 k", "2.5 M")
+    assert table.rows == [("slow", "500", "-"), ("fast", "10.0", "40.0"), ("PyTorch", "20.0", "50.0")]
+
+
+def test_the_memory_table_shows_the_whole_and_what_came_after_the_imports():
+    found = [Peak("ours", 2, 50 << 20, 250 << 20, 7 << 20), Peak("pytorch", 2, 100 << 20, 500 << 20, 14 << 20)]
+    table = report.memory_table(found)
+    assert table.rows == [
+        ("batch 2", "250", "500", "0.50"), ("over imports, batch 2", "200", "400", "0.50"), ("GPU, batch 2", "7", "14", "0.50"),
+    ]  # fmt: skip
+    assert report.memory_table(found[:1]).rows[0] == ("batch 2", "250", "-", "-")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "step.json"
+    report.write(path, "step", {}, {}, results=RESULTS)
+    before = path.read_text()
+    with pytest.raises(TypeError):
+        report.write(path, "step", {"a set": {1}}, {}, results=RESULTS)
+    assert path.read_text() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["step.json"]

@@ -1,0 +1,107 @@
+"""Every row: the two sides compute the same numbers, and one that does not is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minifcn import functional as F
+from minifcn.bench import Contest, layers, run
+from minifcn.bench.layers import CONVOLUTIONS, OTHERS
+
+SIZE, WIDTH = (16, 32), 1 / 64
+
+
+def test_every_layer_runs_and_agrees_with_pytorch(device):
+    results = list(run(layers.contests(device, SIZE, 2, WIDTH), device, 1))
+    places = [(result.group, result.name) for result in results]
+    assert len(set(places)) == len(places)
+    for what in ("forward", "dx", "dweight"):
+        names = [name.split()[0] for group, name in places if group == f"{CONVOLUTIONS}, {what}"]
+        assert names == ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1", "conv3_2", "conv4_1", "conv4_2", "conv5_1"]
+    others = {name for group, name in places if group == OTHERS}
+    for name in ("fc6", "fc7", "deconv k4 s2", "deconv k16 s8"):
+        assert {f"{name}, forward", f"{name}, dx", f"{name}, dweight"} <= others
+    for name in ("max pool 2x2", "ReLU", "dropout"):
+        assert {f"{name}, forward", f"{name}, dx"} <= others
+    assert {"batch norm, forward", "batch norm, backward", "cross-entropy, both", "SGD update of fc7"} <= others
+    for result in results:
+        assert (result.difference is None) == result.name.startswith("dropout")
+        assert result.difference is None or result.difference < 1e-4, result
+        assert len(result.timing.ours) == len(result.timing.pytorch) == 1
+        assert min(result.timing.ours + result.timing.pytorch) > 0
+
+
+def test_the_full_sizes_are_vggs():
+    found = {subject.name.split()[0]: subject for subject in layers.subjects((224, 224), 4)}
+    macs = 224 * 224 * 9 * 4
+    assert found["conv1_1"].shapes["weight"] == (64, 3, 3, 3)
+    assert found["conv1_2"].macs == macs * 64 * 64
+    assert found["conv4_2"].macs == macs * 512 * 512 // 64
+    assert found["conv5_1"].shapes["x"] == (4, 512, 14, 14)
+    assert found["fc6"].shapes == {"x": (4, 512, 14, 14), "weight": (4096, 512, 7, 7), "bias": (4096,)}
+    assert found["fc7"].shapes["x"] == (4, 4096, 8, 8)
+    names = [subject.name for subject in layers.subjects((224, 224), 4)]
+    assert len(names) == len(set(names))
+    sizes = {s.name: s.shapes["x"][2:] for s in layers.subjects((375, 500), 1)}
+    assert (sizes["fc6"], sizes["deconv k4 s2"], sizes["deconv k16 s8"]) == ((18, 22), (26, 34), (54, 70))  # NETWORKS' own
+
+
+def test_a_picture_too_small_for_vgg_is_refused():
+    with pytest.raises(ValueError, match=r"pictures of 16x15 are too small.*at least 16x16"):
+        list(layers.subjects((16, 15), 1))
+
+
+WRONG = {
+    "conv2d": ("conv1_1", lambda y: y * 1.01),
+    "conv2d_backward": ("conv1_1", lambda gradients: tuple(g if g is None else g * 1.01 for g in gradients)),
+    "max_pool2d_backward": ("max pool 2x2, dx", lambda dx: dx[:, :, ::-1]),
+    "relu_backward": ("ReLU, dx", lambda dx: dx + (dx == 0)),
+    "cross_entropy_backward": ("cross-entropy, both", lambda dscores: dscores * 1.01),
+}
+
+
+@pytest.mark.parametrize("function", WRONG)
+def test_a_wrong_layer_is_not_timed(function, device, monkeypatch):
+    name, spoil = WRONG[function]
+    right = getattr(F, function)
+
+    def wrong(*args, **options):
+        result = right(*args, **options)
+        return (spoil(result[0]), result[1]) if function == "conv2d" else spoil(result)
+
+    monkeypatch.setattr(F, function, wrong)
+    with pytest.raises(RuntimeError, match=rf"{name}.*a wrong result is not timed"):
+        list(run(layers.contests(device, SIZE, 1, WIDTH), device, 1))
+
+
+@pytest.mark.parametrize("theirs", [[1.0, np.nan], [[1.0, 2.0]], [1.0, 2.01]])
+def test_nan_another_shape_and_a_difference_are_refused(theirs, device):
+    torch = pytest.importorskip("torch")
+    contest = Contest("a group", "a name", lambda: np.array([1.0, 2.0]), lambda: torch.tensor(theirs, dtype=torch.float64))
+    with pytest.raises(RuntimeError, match="a group, a name: ours and PyTorch's results differ by"):
+        list(run([contest], device, 1))
+
+
+def test_without_pytorch_ours_runs_alone(alone):
+    results = list(run(layers.contests(alone, SIZE, 1, WIDTH), alone, 2))
+    assert len(results) > 40
+    assert all(len(r.timing.ours) == 2 and not r.timing.pytorch and r.difference is None for r in results)
+
+
+def test_both_sides_use_the_same_number_of_threads(monkeypatch):
+    torch = pytest.importorskip("torch")
+    from threadpoolctl import threadpool_info
+
+    from minifcn import kernels
+    from minifcn.bench import Device
+
+    def threads():
+        blas = {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"}
+        return kernels.get_num_threads(), torch.get_num_threads(), *blas
+
+    before = threads()
+    for count in (1, 3):
+        with Device.of("cpu", threads=count).held():
+            assert set(threads()) == {count}
+    assert threads() == before

@@ -1,0 +1,74 @@
+"""The peak of a fresh process: what it holds, and nothing of who started it."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from minifcn.bench import Device, memory, three_steps
+from minifcn.bench.memory import Peak
+
+MB = 2**20
+
+
+def test_a_fresh_process_is_measured_not_the_one_that_starts_it(alone):
+    """A child begins with its parent's `ru_maxrss`; 400 MB held here must not show there."""
+    ballast = np.ones(400 * MB // 8)
+    (peak,) = memory.peaks(alone, (16, 16), (1,), 1 / 64)
+    assert ballast[-1] == 1
+    assert (peak.side, peak.batch_size, peak.gpu) == ("ours", 1, None)
+    assert 10 * MB < peak.baseline < peak.peak < 200 * MB
+    assert peak.over_baseline == peak.peak - peak.baseline
+
+
+def test_both_sides_are_started_alike(device, monkeypatch):
+    started = []
+    monkeypatch.setattr(memory, "three_steps", lambda *given: started.append(given) or Peak(given[0], given[3], 1, 2))
+    assert [peak.side for peak in memory.peaks(device, (20, 30), (1, 2), 0.5)] == ["ours", "pytorch"] * 2
+    assert started[0] == ("ours", device, (20, 30), 1, 0.5)
+    assert started[3] == ("pytorch", device, (20, 30), 2, 0.5)
+
+
+@pytest.mark.parametrize("side", ["ours", "pytorch"])
+def test_three_steps_are_done(side, device, capsys, monkeypatch):
+    steps = []
+    right = three_steps.run
+    monkeypatch.setattr(three_steps, "run", lambda step: (steps.append(step), right(step)))
+    arguments = [side, "--size", "16", "20", "--batch-size", "2", "--width", str(1 / 64), "--threads", "1"]
+    three_steps.main(arguments)
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"baseline", "peak"}
+    (step,) = steps
+    assert tuple(step.images.shape) == (2, 3, 16, 20)
+    state = step.optimizer.state if side == "ours" else step.optimizer.state_dict()["state"]
+    assert len(state) > 20
+    assert ("torch" in type(step.net).__mro__[1].__module__) == (side == "pytorch")
+
+
+def test_a_process_that_fails_is_one_sentence():
+    impossible = Device("cuda", "float32", 1, pytorch=False)
+    with pytest.raises(RuntimeError, match=r"three steps of ours at batch 1 failed: .*device 'cuda' needs"):
+        memory.three_steps("ours", impossible, (16, 16), 1, 1 / 64)
+
+
+@pytest.fixture
+def without_proc(monkeypatch):
+    def missing(self):
+        raise FileNotFoundError(self)
+
+    monkeypatch.setattr(three_steps.Path, "read_text", missing)
+
+
+def test_elsewhere_it_is_what_the_system_calls_maxrss(without_proc):
+    resource = pytest.importorskip("resource")
+    unit = 1 if sys.platform == "darwin" else 1024
+    assert three_steps.peak_memory() == resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def test_a_system_that_does_not_tell_is_named(without_proc, monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    with pytest.raises(RuntimeError, match="does not tell a process its peak memory; Linux and macOS do"):
+        three_steps.peak_memory()
