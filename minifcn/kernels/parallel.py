@@ -192,7 +192,7 @@ def _start_afresh_after_fork() -> None:
     """A forked child inherits the pool's object but none of its threads, and locks in whatever state they were."""
     global _pool
     _pool = _Pool(_pool.size)
-    _one_blas_thread.lock = threading.Lock()
+    _one_blas_thread.lock, _one_blas_thread.depth = threading.Lock(), 0
     _here.inside = False
 
 
@@ -254,15 +254,16 @@ def over_blocks(
 def matmul(a: Any, b: Any, out: Any = None) -> Any:
     """a @ b of two matrices, (M, K) and (K, P), on all threads; the bits do not depend on their number.
 
-    The longer side of the result is cut into up to 16 parts. When the inner side is the long one it is cut instead,
-    and the partial products are added in order.
+    The longer side of the result is cut into as many parts as the work is worth, 16 at most. Where the inner side is
+    much the longest it is cut instead, and the partial products are added in order.
     """
     if not isinstance(a, np.ndarray):
         return get_xp(a).matmul(a, b, out=out)
     (M, K), P = a.shape, b.shape[1]
     y = np.empty((M, P), np.result_type(a, b)) if out is None else out
-    if 16 * max(M, P) < K and K > 4096:
-        inner = _parts(K, 2048)
+    count = max(1, min(16, M * K * P >> 22))  # parts of 4 million multiply-adds: some 50 us of a core
+    if K > 4096 and 16 * max(M, P) < K:
+        inner = _parts(K, max(2, count))
         partial: list[Any] = [None] * len(inner)
 
         def add(index: int) -> None:
@@ -271,13 +272,13 @@ def matmul(a: Any, b: Any, out: Any = None) -> Any:
         parallel_for(add, len(inner))
         y[...] = sum(partial[1:], partial[0])
         return y
-    rows, columns = (_parts(M, 128), [slice(None)]) if M > P else ([slice(None)], _parts(P, 128))
-    places = list(itertools.product(rows, columns))
+    whole = [slice(None)]
+    places = list(itertools.product(_parts(M, count), whole) if M > P else itertools.product(whole, _parts(P, count)))
     parallel_for(lambda index: np.matmul(a[places[index][0]], b[:, places[index][1]], out=y[places[index]]), len(places))
     return y
 
 
-def _parts(length: int, least: int) -> list[slice]:
-    """Up to 16 slices of at least `least` that together cover 0..length."""
-    step = max(least, -(-length // (16 * 64)) * 64)
+def _parts(length: int, count: int) -> list[slice]:
+    """0..length in at most `count` slices of equal length, a multiple of 64."""
+    step = max(64, -(-length // (count * 64)) * 64)
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]

@@ -39,8 +39,9 @@ _stack = _Stack()
 class workspace:
     """Uninitialised arrays of one dtype for the length of a `with` block.
 
-        with workspace(np.float32) as new:
-            columns = new(27, 50_176)
+    >>> with workspace(np.float32) as new:
+    ...     new(27, 196).shape
+    (27, 196)
     """
 
     __slots__ = ("_bottom", "_dtype")

@@ -169,9 +169,7 @@ def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, 
     return y
 
 
-def _convolve_by_tiles(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray
-) -> None:
+def _convolve_by_tiles(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Few weights: they are transformed once, and each task takes a strip of tiles all the way from x to y."""
     places = _tile_strips(g, f, _tiles_a_task(g, f, g.tasks))
     with workspace(np.float32) as new:
@@ -189,9 +187,7 @@ def _convolve_by_tiles(
         parallel_for(task, len(places), 8 * f.n**2 * places[0].pixels * (g.C + g.O))
 
 
-def _convolve_by_outputs(
-    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray
-) -> None:
+def _convolve_by_outputs(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Many weights: as many tiles as fit are transformed once, and each task takes them to some output channels."""
     for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
         outputs = even_parts(g.O, _outputs_a_task(strip))

@@ -11,6 +11,7 @@ so that the log of a killed and resumed run is that of one that was never stoppe
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -24,6 +25,10 @@ from typing import Any
 import numpy as np
 
 from minifcn.training.safe_file import write_text
+
+fcntl: Any = None
+with contextlib.suppress(ImportError):  # Windows has none: there the folder is not held
+    import fcntl
 
 COLUMNS = (
     "iteration", "epoch", "lr", "loss", "gradient_norm", "images_per_second", "seconds",
@@ -44,6 +49,7 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.json"
+        self._held: Any = None  # the open lock file
 
     def create(self) -> RunFolder:
         """Makes the folder for a new run.
@@ -65,6 +71,29 @@ class RunFolder:
             what = "holds no last.safetensors" if self.path.is_dir() else "does not exist"
             raise FileNotFoundError(f"the run folder {self.path} {what}; there is no run to resume")
         return self
+
+    def lock(self) -> None:
+        """Holds the folder for this process, until `unlock` or the process's end, however that comes.
+
+        Raises ValueError where another process holds it: two that write one log and one checkpoint would ruin both.
+        """
+        if self._held is not None or fcntl is None:
+            return
+        held = (self.path / ".lock").open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+            raise ValueError(
+                f"another process is training in {self.path}: wait for it, stop it, or take another folder"
+            ) from None
+        self._held = held
+
+    def unlock(self) -> None:
+        """Lets go of the folder."""
+        if self._held is not None:
+            self._held.close()  # and with the file goes the lock
+            self._held = None
 
     def check_space(self, needed: int) -> None:
         """Raises OSError unless `needed` bytes are free on the folder's disk."""

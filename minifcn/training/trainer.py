@@ -105,9 +105,10 @@ class Trainer:
         Raises Diverged where loss or gradient is no longer a number, OSError where the folder can no longer be written:
         in both cases the last checkpoint is whole. After Ctrl-C it saves and returns, see `Result.interrupted`.
         """
-        self._begin()
-        self.progress.begin(self.state.iteration, self.settings.iterations)
+        self.folder.lock()
         try:
+            self._begin()
+            self.progress.begin(self.state.iteration, self.settings.iterations)
             with interruptible() as interrupted, contextlib.closing(self._batches()) as batches:
                 while True:
                     if self._validation_due():
@@ -123,6 +124,7 @@ class Trainer:
             return self._result(interrupted())
         finally:
             self.progress.end()
+            self.folder.unlock()
 
     def step(self, batches: list[Any]) -> tuple[Array, Array]:
         """One optimizer step on one or more batches, whose gradients are added up.
@@ -300,6 +302,7 @@ class Trainer:
 
         Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is another run's.
         """
+        self.folder.open().lock()
         self.state = load_run(self.folder, self.net, self.optimizer, self.identity)
         self.saved = self.state.iteration
 

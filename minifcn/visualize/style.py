@@ -129,4 +129,4 @@ def tint(colour: str, strength: float) -> tuple[float, ...]:
 def ink_on(colour: str | tuple[float, ...] | np.ndarray) -> str:
     """INK or PAPER, whichever reads better on a ground of this colour (by its relative luminance)."""
     linear = np.array(to_rgb(colour)) ** 2.2
-    return INK if linear @ [0.2126, 0.7152, 0.0722] > 0.25 else PAPER
+    return INK if linear @ [0.2126, 0.7152, 0.0722] > 0.2 else PAPER  # 0.2: where both have a contrast of 4.2

@@ -26,7 +26,7 @@ def test_every_rung_is_proved():
 @pytest.mark.parametrize("module", [taps, strips, winograd])
 def test_a_wrong_rung_stops_everything(module, function, monkeypatch):
     right = getattr(module, function)
-    monkeypatch.setattr(module, function, lambda *args: 1.01 * right(*args))
+    monkeypatch.setattr(module, function, lambda *args: right(*args) * (1.01 if args[-1].KH == 3 else 1))  # in one case only
     with pytest.raises(RuntimeError, match=rf"rung '{module.__name__.split('.')[-1]}': {function} differs .* nothing is timed"):
         ladder.prove()
 

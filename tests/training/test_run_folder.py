@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,22 @@ def test_config_that_is_damaged_or_missing(folder, tmp_path):
         folder.read_config()
     with pytest.raises(FileNotFoundError, match=r"is .*nowhere a run folder"):
         RunFolder(tmp_path / "nowhere").read_config()
+
+
+def test_two_processes_cannot_train_in_one_folder(tmp_path):
+    """The second is refused while the first lives, and let in once the first was killed, which nothing had to clean up."""
+    folder = RunFolder(tmp_path / "run").create()
+    code = (
+        "import sys; from minifcn.training import RunFolder\n"
+        "folder = RunFolder(sys.argv[1]); folder.lock(); print('held', flush=True); sys.stdin.read()"
+    )
+    arguments = [sys.executable, "-c", code, str(folder.path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match="another process is training in"):
+            folder.lock()
+        other.kill()
+        other.wait()
+        folder.lock()
+        folder.lock()  # held already
+        folder.unlock()

@@ -1,0 +1,11 @@
+"""The course: lessons that run as scripts, pages that are made from them, exercises with a checker that explains.
+
+    catalogue   which lessons there are, and where
+    script      percent format -> cells
+    runner      runs cells, keeps what they print and show
+    page        Markdown page and pictures of a lesson;   stale: do they still match?
+    exercises   what readers are asked, and the mistakes people make
+    answer      runs a reader's file in a process of its own;   judge: says what is wrong with it
+
+To add a lesson: write lessons/NN_name.py, add its exercises as exercises/lesson_NN.py, run `minifcn lesson render NN`.
+"""

@@ -1,0 +1,78 @@
+"""The exercises: one module a lesson, each with a tuple ``EXERCISES``.
+
+An exercise is the library's own answer, arrays to try it on, and the mistakes that people make:
+
+    def flipped(right, x, weight, bias):
+        \"\"\"Equal after flipping the kernel: you computed a convolution, the library computes a correlation.\"\"\"
+        return right(x, weight[:, :, ::-1, ::-1], bias)
+
+A mistake is a function that is given the right answer and the arguments, and spoils it; its docstring is what the reader is
+told. Mistakes therefore combine: when no single one explains an answer, pairs are tried.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from minifcn.course.catalogue import Lesson
+
+Answer = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function that the reader writes.
+
+    `answer` is the library's, with the reader's name and parameters; its docstring is the task. `cases` are tuples of
+    arguments, the simplest first. `mistakes` are functions (right, *arguments) -> wrong result.
+    """
+
+    answer: Answer
+    cases: Sequence[tuple]
+    mistakes: Sequence[Callable[..., Any]]
+
+    @property
+    def name(self) -> str:
+        return self.answer.__name__
+
+    @property
+    def parameters(self) -> list[str]:
+        return list(inspect.signature(self.answer).parameters)
+
+    @property
+    def signature(self) -> str:
+        """As the reader writes it: ``conv2d(x, weight, bias, stride, padding)``."""
+        return f"{self.name}({', '.join(self.parameters)})"
+
+    @property
+    def task(self) -> str:
+        """What is asked, in words."""
+        return inspect.getdoc(self.answer) or ""
+
+    def describe(self, case: tuple) -> str:
+        """A case in words: shapes of arrays, values of numbers."""
+        return ", ".join(f"{name} {_shown(value)}" for name, value in zip(self.parameters, case, strict=True))
+
+
+def exercises(lesson: Lesson) -> tuple[Exercise, ...]:
+    """The exercises of a lesson. Raises ValueError where it has none."""
+    try:
+        return importlib.import_module(f"minifcn.course.exercises.lesson_{lesson.number:02}").EXERCISES
+    except ModuleNotFoundError:
+        raise ValueError(f"lesson {lesson.number:02} ({lesson.title}) has no exercises yet") from None
+
+
+def spoil(mistake: Callable[..., Any], right: Answer) -> Answer:
+    """The answer of somebody who makes this mistake and no other than those already in `right`."""
+    return partial(mistake, right)
+
+
+def _shown(value: Any) -> str:
+    return f"of shape {value.shape}" if isinstance(value, np.ndarray) and value.ndim else f"= {value}"

@@ -1,0 +1,186 @@
+"""Exercises of lesson 01: counting pixels, and the mean IU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minifcn.course.exercises import Exercise
+from minifcn.training.metrics import ConfusionMatrix
+
+VOID = 255
+
+# ------------------------------------------------------------------------------------------------------ class_counts
+
+
+def class_counts(labels, num_classes):
+    """How many pixels of labels (H, W) have each class: an array of shape (num_classes,). Void (255) is not counted."""
+    matrix = ConfusionMatrix(num_classes)
+    matrix.update(labels, np.where(labels == VOID, 0, labels))
+    return matrix.counts.sum(axis=1)
+
+
+def void_is_background(right, labels, num_classes):
+    """Class 0 has too many: the void pixels (255) are in it. Leave them out before counting."""
+    return right(np.where(labels == VOID, 0, labels), num_classes)
+
+
+def void_is_last(right, labels, num_classes):
+    """The last class has too many: the void pixels (255) are in it. Leave them out before counting."""
+    return right(np.where(labels == VOID, num_classes - 1, labels), num_classes)
+
+
+def void_has_a_place(right, labels, num_classes):
+    """There are 256 numbers, one for each possible label; return the first num_classes of them, which leaves void out."""
+    return np.bincount(labels.ravel(), minlength=256)
+
+
+def shares(right, labels, num_classes):
+    """These are shares of the labelled pixels; return how many pixels there are, without dividing."""
+    return right(labels, num_classes) / max(1, (labels != VOID).sum())
+
+
+def shares_of_all(right, labels, num_classes):
+    """These are shares of all pixels; return how many pixels there are, without dividing."""
+    return right(labels, num_classes) / labels.size
+
+
+def background_left_out(right, labels, num_classes):
+    """Class 0, the background, is missing: it is a class like the others here."""
+    return np.where(np.arange(num_classes) == 0, 0, right(labels, num_classes))
+
+
+def classes_from_one(right, labels, num_classes):
+    """Classes are counted from 1 on; the labels begin with 0, and the last one is num_classes − 1."""
+    return np.array([(labels == c).sum() for c in range(1, num_classes + 1)])
+
+
+def only_present(right, labels, num_classes):
+    """Classes that do not occur are missing: give every class its place, with 0 where there is no pixel of it."""
+    return np.array([(labels == c).sum() for c in np.unique(labels) if c != VOID])
+
+
+def _labels(rng: np.random.Generator, shape: tuple[int, ...], classes: list[int], void: float) -> np.ndarray:
+    labels = rng.choice(classes, shape).astype(np.uint8)
+    labels[rng.random(shape) < void] = VOID
+    return labels
+
+
+def _count_cases() -> list[tuple]:
+    rng = np.random.default_rng(10)
+    return [
+        (_labels(rng, (4, 5), [0, 1, 2], 0.0), 3),
+        (_labels(rng, (6, 5), [0, 1, 2], 0.2), 3),
+        (_labels(rng, (7, 9), [0, 2, 3], 0.2), 5),
+        (_labels(rng, (8, 8), [0, 15, 20], 0.1), 21),
+        (np.full((3, 4), VOID, np.uint8), 4),
+    ]
+
+
+CLASS_COUNTS = Exercise(
+    class_counts,
+    _count_cases(),
+    (
+        void_is_background, void_is_last, void_has_a_place, shares, shares_of_all, background_left_out, classes_from_one,
+        only_present,
+    ),
+)  # fmt: skip
+
+# ----------------------------------------------------------------------------------------------------------- mean_iu
+
+
+def mean_iu(labels, predictions, num_classes):
+    """The mean IU of two arrays (H, W): void labels do not count, classes in neither array are left out of the mean."""
+    return _matrix(labels, predictions, num_classes).mean_iu()
+
+
+def _matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> ConfusionMatrix:
+    matrix = ConfusionMatrix(num_classes)
+    matrix.update(labels, predictions)
+    return matrix
+
+
+def void_counts_as_wrong(right, labels, predictions, num_classes):
+    """Void pixels count as wrong predictions: leave every pixel whose label is 255 out of both arrays first."""
+    matrix = _matrix(np.where(labels == VOID, num_classes, labels), predictions, num_classes + 1)
+    return np.nanmean(matrix.per_class_iu()[:num_classes])
+
+
+def void_counts_as_background(right, labels, predictions, num_classes):
+    """Void pixels count as background: leave every pixel whose label is 255 out of both arrays first."""
+    return right(np.where(labels == VOID, 0, labels), predictions, num_classes)
+
+
+def absent_is_zero(right, labels, predictions, num_classes):
+    """Classes that are in neither array count as 0; leave them out of the mean: nothing can be right or wrong about them."""
+    return np.nan_to_num(_matrix(labels, predictions, num_classes).per_class_iu()).mean()
+
+
+def absent_is_one(right, labels, predictions, num_classes):
+    """Classes that are in neither array count as 1; leave them out of the mean: nothing can be right or wrong about them."""
+    return np.nan_to_num(_matrix(labels, predictions, num_classes).per_class_iu(), nan=1.0).mean()
+
+
+def absent_is_nan(right, labels, predictions, num_classes):
+    """Your answer is NaN as soon as a class is in neither array (0 / 0): leave such classes out of the mean."""
+    return _matrix(labels, predictions, num_classes).per_class_iu().mean()
+
+
+def truth_only(right, labels, predictions, num_classes):
+    """You divide by the pixels of the truth: that is the mean *accuracy*. The union also has the pixels predicted wrongly."""
+    return _matrix(labels, predictions, num_classes).mean_accuracy()
+
+
+def counted_twice(right, labels, predictions, num_classes):
+    """The intersection is in your union twice: truth + prediction counts shared pixels two times, so subtract them once."""
+    counts = _matrix(labels, predictions, num_classes).counts
+    both = counts.sum(axis=0) + counts.sum(axis=1)
+    return np.nanmean(np.divide(np.diag(counts), both, out=np.full(len(counts), np.nan), where=both > 0))
+
+
+def dice(right, labels, predictions, num_classes):
+    """This is the Dice score, 2 · intersection / (truth + prediction); IU is intersection / union."""
+    return 2 * counted_twice(right, labels, predictions, num_classes)
+
+
+def pixel_accuracy(right, labels, predictions, num_classes):
+    """This is the pixel accuracy, the share of pixels that are right; the mean IU looks at each class by itself."""
+    return _matrix(labels, predictions, num_classes).pixel_accuracy()
+
+
+def weighted_by_pixels(right, labels, predictions, num_classes):
+    """Each class is weighted by its pixels; in the mean IU every class counts the same, however small."""
+    return _matrix(labels, predictions, num_classes).frequency_weighted_iu()
+
+
+def without_background(right, labels, predictions, num_classes):
+    """The background is missing from the mean: class 0 counts like the others."""
+    return np.nanmean(_matrix(labels, predictions, num_classes).per_class_iu()[1:])
+
+
+def _iu_cases() -> list[tuple]:
+    rng = np.random.default_rng(11)
+    cases = []
+    for shape, classes, void, num_classes in (
+        ((6, 6), [0, 1], 0.0, 2),
+        ((6, 7), [0, 1, 2], 0.0, 3),
+        ((8, 7), [0, 1, 2], 0.25, 3),
+        ((9, 8), [0, 1, 3], 0.2, 6),
+        ((9, 9), [0, 2, 3, 4], 0.1, 8),
+    ):
+        labels = _labels(rng, shape, classes, void)
+        predictions = np.where(rng.random(shape) < 0.6, labels, _labels(rng, shape, [*classes, classes[-1]], 0.0))
+        predictions[labels == VOID] = rng.choice(classes, (labels == VOID).sum())
+        cases.append((labels, predictions.astype(np.uint8), num_classes))
+    return cases
+
+
+MEAN_IU = Exercise(
+    mean_iu,
+    _iu_cases(),
+    (
+        void_counts_as_wrong, void_counts_as_background, absent_is_zero, absent_is_one, absent_is_nan, truth_only,
+        counted_twice, dice, pixel_accuracy, weighted_by_pixels, without_background,
+    ),
+)  # fmt: skip
+
+EXERCISES = (CLASS_COUNTS, MEAN_IU)

@@ -1,0 +1,224 @@
+"""Answers as readers write them, with loops, and the slips of the pen that make each wrong.
+
+`ANSWERS` maps an exercise to a right source; `SLIPS` lists, for each, (what is replaced, by what, words of the diagnosis).
+"""
+
+from __future__ import annotations
+
+ANSWERS = {
+    "class_counts": """
+import numpy as np
+def class_counts(labels, num_classes):
+    kept = labels[labels != 255]
+    counts = np.zeros(num_classes)
+    for c in range(num_classes):
+        counts[c] = (kept == c).sum()
+    return counts
+""",
+    "mean_iu": """
+import numpy as np
+def mean_iu(labels, predictions, num_classes):
+    counted = labels != 255
+    labels, predictions = labels[counted], predictions[counted]
+    ious = []
+    for c in range(num_classes):
+        both = ((labels == c) & (predictions == c)).sum()
+        union = (labels == c).sum() + (predictions == c).sum() - both
+        if union > 0:
+            ious.append(both / union)
+    return np.mean(ious)
+""",
+    "output_size": """
+def output_size(H, K, S, P):
+    return (H + 2 * P - K) // S + 1
+""",
+    "conv2d": """
+import numpy as np
+def conv2d(x, weight, bias, stride, padding):
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    N, C, H, W = x.shape
+    O, _, KH, KW = weight.shape
+    y = np.zeros((N, O, (H - KH) // stride + 1, (W - KW) // stride + 1))
+    for n, o, oh, ow in np.ndindex(y.shape):
+        for c in range(C):
+            for kh in range(KH):
+                for kw in range(KW):
+                    y[n, o, oh, ow] += x[n, c, oh * stride + kh, ow * stride + kw] * weight[o, c, kh, kw]
+        y[n, o, oh, ow] += bias[o]
+    return y
+""",
+    "bias_gradient": """
+def bias_gradient(dy):
+    return dy.sum(axis=(0, 2, 3))
+""",
+    "weight_gradient": """
+import numpy as np
+def weight_gradient(x, dy, KH, KW, stride, padding):
+    x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    N, O, OH, OW = dy.shape
+    dweight = np.zeros((O, x.shape[1], KH, KW))
+    for o, c, kh, kw in np.ndindex(dweight.shape):
+        for n in range(N):
+            for oh in range(OH):
+                for ow in range(OW):
+                    dweight[o, c, kh, kw] += dy[n, o, oh, ow] * x[n, c, oh * stride + kh, ow * stride + kw]
+    return dweight
+""",
+    "input_gradient": """
+import numpy as np
+def input_gradient(dy, weight, H, W, stride, padding):
+    N, O, OH, OW = dy.shape
+    _, C, KH, KW = weight.shape
+    dx = np.zeros((N, C, H + 2 * padding, W + 2 * padding))
+    for n, oh, ow in np.ndindex(N, OH, OW):
+        share = np.zeros((C, KH, KW))
+        for o in range(O):
+            share += dy[n, o, oh, ow] * weight[o]
+        dx[n, :, oh * stride : oh * stride + KH, ow * stride : ow * stride + KW] += share
+    return dx[:, :, padding : padding + H, padding : padding + W]
+""",
+    "insert_zeros": """
+import numpy as np
+def insert_zeros(x, stride):
+    N, C, H, W = x.shape
+    y = np.zeros((N, C, (H - 1) * stride + 1, (W - 1) * stride + 1))
+    y[:, :, ::stride, ::stride] = x
+    return y
+""",
+    "conv_transpose2d": """
+import numpy as np
+def conv_transpose2d(x, weight, stride, padding, output_padding):
+    N, C, H, W = x.shape
+    _, O, KH, KW = weight.shape
+    OH, OW = (H - 1) * stride + KH, (W - 1) * stride + KW
+    y = np.zeros((N, O, OH + output_padding, OW + output_padding))
+    for n, h, w in np.ndindex(N, H, W):
+        stamp = np.zeros((O, KH, KW))
+        for c in range(C):
+            stamp += x[n, c, h, w] * weight[c]
+        y[n, :, h * stride : h * stride + KH, w * stride : w * stride + KW] += stamp
+    return y[:, :, padding : OH + output_padding - padding, padding : OW + output_padding - padding]
+""",
+    "bilinear_kernel": """
+import numpy as np
+def bilinear_kernel(size):
+    f = (size + 1) // 2
+    c = f - 1 if size % 2 else f - 0.5
+    ramp = 1 - np.abs(np.arange(size) - c) / f
+    return np.outer(ramp, ramp)
+""",
+}
+
+SLIPS = {
+    "class_counts": [
+        ("kept = labels[labels != 255]", "kept = np.where(labels == 255, 0, labels)", "void pixels (255) are in it"),
+        ("kept = labels[labels != 255]", "kept = labels.clip(0, num_classes - 1)", "The last class has too many"),
+        ("return counts", "return counts / labels.size", "shares of all pixels"),
+        ("return counts", "return counts / max(1, kept.size)", "shares of the labelled pixels"),
+        ("for c in range(num_classes)", "for c in range(1, num_classes)", "Class 0, the background, is missing"),
+        ("(kept == c)", "(kept == c + 1)", "Classes are counted from 1 on"),
+        ("return counts", "return np.unique(kept, return_counts=True)[1]", "Classes that do not occur are missing"),
+        ("return counts", "return np.bincount(labels.ravel(), minlength=256)", "256 numbers"),
+    ],
+    "mean_iu": [
+        ("counted = labels != 255", "counted = labels > -1", "Void pixels count as wrong"),
+        ("counted = labels != 255", "labels = np.where(labels == 255, 0, labels); counted = labels > -1",
+         "count as background"),
+        ("        if union > 0:\n            ious", "        if True:\n            ious", "0 / 0"),
+        ("ious.append(both / union)", "ious.append(both / union)\n        else:\n            ious.append(0)", "count as 0"),
+        ("ious.append(both / union)", "ious.append(both / union)\n        else:\n            ious.append(1)", "count as 1"),
+        (" - both\n", "\n", "intersection is in your union twice"),
+        ("ious.append(both / union)", "ious.append(2 * both / (union + both))", "Dice score"),
+        ("return np.mean(ious)", "return (labels == predictions).mean()", "pixel accuracy"),
+        ("range(num_classes)", "range(1, num_classes)", "background is missing from the mean"),
+    ],
+    "output_size": [
+        (" + 1", "", "one position more than there are steps"),
+        ("2 * P", "P", "Padding is added on both sides"),
+        (" + 2 * P", "", "left the padding out"),
+        (" // S", " // 1", "left the stride out"),
+        ("(H + 2 * P - K) // S", "-(-(H + 2 * P - K) // S)", "round up"),
+        ("//", "/", "must be a whole number"),
+        ("- K) // S + 1", "- K + 1) // S", "divided by S with the rest"),
+        (" - K) // S + 1", ") // S", "left the kernel out"),
+    ],
+    "conv2d": [
+        ("weight[o, c, kh, kw]", "weight[o, c, KH - 1 - kh, KW - 1 - kw]", "after flipping the kernel"),
+        ("        y[n, o, oh, ow] += bias[o]\n", "", "add bias[o]"),
+        ("        for c in range(C):\n", "        for c in range(C):\n            y[n, o, oh, ow] += bias[o]\n", None),
+        ("range(C)", "range(1)", "Only input channel 0"),
+        ("range(C)", "range(C - 1, C)", "Only the last input channel"),
+        ("(padding, padding), (padding, padding)))", "(padding, padding), (padding, padding)), 'edge')",
+         "repeat the edge pixels"),
+        ("(padding, padding), (padding, padding)", "(0, 2 * padding), (0, 2 * padding)", "bottom and the right"),
+        ("x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))", "", "no padding in it"),
+        ("oh * stride + kh, ow * stride + kw", "oh + kh, ow + kw", "windows lie one pixel apart"),
+        ("def conv2d(x, weight, bias, stride, padding):\n", "def conv2d(x, weight, bias, stride, padding):\n    stride = 1\n",
+         "you take every position"),
+        ("return y", "b = bias[:, None, None]; return (y - b) / (KH * KW) + b", "averaged over"),
+    ],
+    "bias_gradient": [
+        ("sum(axis=(0, 2, 3))", "mean(axis=(0, 2, 3))", "average dy"),
+        ("sum(axis=(0, 2, 3))", "sum(axis=(2, 3)).mean(axis=0)", "average over the batch"),
+        ("axis=(0, 2, 3)", "axis=(2, 3)", "batch is still there"),
+        ("axis=(0, 2, 3)", "", "All channels are in one number"),
+        ("axis=(0, 2, 3)", "axis=(0, 2)", "One axis of pixels"),
+        ("dy.sum(axis=(0, 2, 3))", "dy[0].sum(axis=(1, 2))", "Only the first picture"),
+    ],
+    "weight_gradient": [
+        ("return dweight", "return dweight / N", "average over the batch"),
+        ("range(N)", "range(N - 1, N)", "Only the last picture"),
+        ("range(N)", "range(1)", "Only the first picture"),
+        ("return dweight", "return dweight[:, :, ::-1, ::-1]", "flipping dweight"),
+        ("return dweight", "return dweight.swapaxes(0, 1)", "exchanging its first two axes"),
+        ("oh * stride + kh, ow * stride + kw", "oh + kh, ow + kw", "left the stride out"),
+        ("return dweight", "return dweight / (OH * OW)", "average over the places"),
+    ],
+    "input_gradient": [
+        ("weight[o]", "weight[o, :, ::-1, ::-1]", "after flipping the kernel"),
+        ("+ KW] += share", "+ KW] = share", "overwrite each other"),
+        ("return dx[:, :, padding : padding + H, padding : padding + W]", "return dx", "padding is still around dx"),
+        ("padding : padding + H, padding : padding + W]", ":H, :W]", "bottom and the right only"),
+        ("range(O)", "range(1)", "Only filter 0"),
+        ("range(O)", "range(O - 1, O)", "Only the last filter"),
+        ("share += dy[n, o, oh, ow] * weight[o]", "share += dy[n, o, oh, ow] * weight[o] / O", "average over the filters"),
+        ("oh * stride : oh * stride + KH, ow * stride : ow * stride + KW", "oh : oh + KH, ow : ow + KW", "left the stride out"),
+    ],
+    "insert_zeros": [
+        ("(H - 1) * stride + 1, (W - 1) * stride + 1", "H * stride, W * stride", "zeros after the last row"),
+        ("    y[:, :, ::stride, ::stride] = x\n    return y",
+         "    y[:, :, ::stride, ::stride] = x\n    s = stride - 1\n    return np.pad(y, ((0, 0), (0, 0), (s, 0), (s, 0)))",
+         "zeros before the first"),
+        ("    N, C, H, W = x.shape\n", "    N, C, H, W = x.shape\n    stride = stride + 1\n", "One zero too many"),
+        ("    N, C, H, W = x.shape\n", "    N, C, H, W = x.shape\n    stride = 2 if stride > 1 else 1\n", "always one zero"),
+        ("    return y", "    return x.repeat(stride, 2).repeat(stride, 3)", "copies of the pixels"),
+        ("    return y", "    return y[:, :, :, ::stride]", "none between columns"),
+        ("    return y", "    return y[:, :, ::stride]", "none between rows"),
+    ],
+    "conv_transpose2d": [
+        ("weight[c]", "weight[c, :, ::-1, ::-1]", "after flipping the kernel"),
+        ("+ KW] += stamp", "+ KW] = stamp", "overwrite each other"),
+        ("return y[:, :, padding : OH + output_padding - padding, padding : OW + output_padding - padding]", "return y",
+         "Padding is left out"),
+        ("padding : OH + output_padding - padding, padding : OW + output_padding - padding", "padding:, padding:",
+         "top and left only"),
+        ("OH + output_padding - padding, padding : OW + output_padding - padding", "OH - padding, padding : OW - padding",
+         "output_padding is left out"),
+        ("weight[c]\n", "weight[c]\n            break\n", "Only input channel 0"),
+        ("h * stride : h * stride + KH, w * stride : w * stride + KW", "h : h + KH, w : w + KW", None),
+        ("_, O, KH, KW = weight.shape", "weight = weight.swapaxes(0, 1); _, O, KH, KW = weight.shape",
+         "read as (O, C, KH, KW)"),
+        ("    return y[:, :, padding : OH + output_padding - padding, padding : OW + output_padding - padding]",
+         "    p = ((0, 0), (0, 0), (0, output_padding), (0, output_padding))\n"
+         "    return np.pad(y[:, :, padding : OH - padding, padding : OW - padding], p)", "output_padding are zeros"),
+    ],
+    "bilinear_kernel": [
+        ("c = f - 1 if size % 2 else f - 0.5", "c = f - 1", "Half a pixel off"),
+        ("return np.outer(ramp, ramp)", "k = np.outer(ramp, ramp); return k / k.sum()", "divide by the sum"),
+        ("return np.outer(ramp, ramp)", "return ramp", "one dimension"),
+        ("return np.outer(ramp, ramp)", "return (ramp[:, None] + ramp) / 2", "added or averaged"),
+        ("/ f", "/ c", "The tent ends with 0"),
+        ("return np.outer(ramp, ramp)", "return np.ones((size, size))", "All numbers are the same"),
+        ("/ f", "/ (size / 2)", "divide by size / 2"),
+    ],
+}  # fmt: skip

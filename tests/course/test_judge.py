@@ -1,0 +1,144 @@
+"""The checker and what it is given: files that are empty, broken, endless, silent, or right."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import planted_answers as answers
+import pytest
+
+from minifcn.course.catalogue import LESSONS, lesson
+from minifcn.course.judge import check
+
+
+def look(tmp_path: Path, source: str, number: int = 2, **options):
+    file = tmp_path / "mine.py"
+    file.write_text(source, encoding="utf-8")
+    return check(lesson(number), file, **options)
+
+
+def said(tmp_path: Path, source: str, exercise: str = "conv2d", **options) -> str:
+    report = look(tmp_path, source, **options)
+    assert not report.passed
+    return next(verdict.said for verdict in report.verdicts if verdict.exercise.name == exercise)
+
+
+HEAD = "def conv2d(x, weight, bias, stride, padding):\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "names"),
+    [
+        (1, ["class_counts", "mean_iu"]),
+        (2, ["output_size", "conv2d"]),
+        (4, ["bias_gradient", "weight_gradient", "input_gradient"]),
+        (10, ["insert_zeros", "conv_transpose2d", "bilinear_kernel"]),
+    ],
+)
+def test_right_answers_pass_through_the_whole_checker(tmp_path, number, names):
+    report = look(tmp_path, "".join(answers.ANSWERS[name] for name in names), number)
+    assert report.passed
+    assert [verdict.exercise.name for verdict in report.verdicts] == names
+    assert all(verdict.said.startswith("right, in all ") for verdict in report.verdicts)
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 10])
+def test_the_librarys_own_answers_pass_through_the_whole_checker(tmp_path, number):
+    report = look(tmp_path, f"from minifcn.course.exercises.lesson_{number:02} import *\n", number)
+    assert report.passed
+
+
+@pytest.mark.parametrize("number", [1, 2, 4, 10])
+def test_an_empty_file_is_told_what_to_write(tmp_path, number):
+    report = look(tmp_path, "", number)
+    assert not report.passed
+    for verdict in report.verdicts:
+        assert verdict.said == f"mine.py has no function of this name yet: write `def {verdict.exercise.signature}:`."
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (HEAD + "    pass\n", "returned None: is the `return` at its end missing?"),
+        (HEAD + "    return 'done'\n", "returned a str that is no array of numbers"),
+        (HEAD + "    return [[1], [1, 2]]\n", "returned a list that is no array of numbers"),
+        (
+            HEAD + "    return y\n",
+            "raised NameError: name 'y' is not defined, in line 2: return y (with x of shape (1, 1, 5, 5)",
+        ),
+        (HEAD + "    import sys\n    sys.exit(3)\n", "raised SystemExit: 3, in line 3"),
+        (HEAD + "    x *= 2\n    return x\n", "changes its argument x in place"),
+        ("def conv2d(x, weight):\n    return x\n", "cannot be called as conv2d(x, weight, bias, stride, padding): too many"),
+        ("conv2d = 3\n", "is a int, not a function"),
+        (HEAD + "    return x\n", "Your result has shape (1, 1, 5, 5) where"),
+        (HEAD + "return x\n", "mine.py cannot be loaded: line 2 is no Python"),
+        ("import nonsense\n", "mine.py cannot be loaded: ModuleNotFoundError: No module named 'nonsense', in line 1"),
+        ("raise SystemExit\n", "mine.py cannot be loaded: SystemExit"),
+    ],
+)
+def test_what_is_no_answer_gets_a_sentence(tmp_path, source, words):
+    assert words in said(tmp_path, source)
+
+
+def test_an_endless_loop_is_stopped_and_named(tmp_path):
+    source = answers.ANSWERS["output_size"] + HEAD + "    while True:\n        pass\n"
+    report = look(tmp_path, source, timeout=2)
+    assert [verdict.passed for verdict in report.verdicts] == [True, False]  # what came before it counts
+    assert "was still running after 2 seconds (is there a loop that never ends?), with x of shape" in report.verdicts[1].said
+
+
+def test_an_endless_loop_while_loading_is_stopped(tmp_path):
+    assert "was still running after 2 seconds" in said(tmp_path, "while True:\n    pass\n", timeout=2)
+
+
+def test_exercises_after_one_that_hangs_are_not_called_wrong(tmp_path):
+    source = "def output_size(H, K, S, P):\n    while True:\n        pass\n" + answers.ANSWERS["conv2d"]
+    assert "was not looked at" in said(tmp_path, source, timeout=2)
+
+
+def test_a_crash_of_the_whole_process_is_survived(tmp_path):
+    words = said(tmp_path, HEAD + "    import os\n    os._exit(7)\n")
+    assert "ended the whole process, with status 7, with x of shape" in words
+
+
+def test_what_came_out_before_it_broke_says_why(tmp_path):
+    old, new, words = next(slip for slip in answers.SLIPS["conv_transpose2d"] if "swapaxes" in slip[1])
+    text = said(tmp_path, answers.ANSWERS["conv_transpose2d"].replace(old, new), "conv_transpose2d", number=10)
+    assert text.startswith("raised ")
+    assert "Before that: " in text
+    assert words in text
+
+
+def test_what_the_file_prints_is_kept_and_does_no_harm(tmp_path):
+    source = "print('loading')\n" + answers.ANSWERS["conv2d"].replace(
+        "    return y", "    print('called', stride)\n    return y"
+    )
+    report = look(tmp_path, source + answers.ANSWERS["output_size"])
+    assert report.passed
+    assert report.printed.splitlines()[:2] == ["loading", "called 1"]
+
+
+def test_the_file_may_have_neighbours_but_they_replace_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "helpers.py").write_text("from math import floor\n")
+    (tmp_path / "random.py").write_text("raise RuntimeError('I am not the standard library')\n")
+    source = (
+        "from helpers import floor\nimport random\ndef output_size(H, K, S, P):\n    return floor((H + 2 * P - K) / S) + 1\n"
+    )
+    assert look(tmp_path, source + answers.ANSWERS["conv2d"]).passed
+
+
+def test_a_file_of_any_name_will_do(tmp_path):
+    file = tmp_path / "my answers, second try.txt"
+    file.write_text(answers.ANSWERS["conv2d"] + answers.ANSWERS["output_size"])
+    assert check(lesson(2), file).passed
+
+
+def test_what_cannot_be_checked_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*nothing\.py"):
+        check(lesson(2), tmp_path / "nothing.py")
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(ValueError, match=r"lesson 18 .* has no exercises yet"):
+        check(LESSONS[17], tmp_path / "mine.py")
+    assert "mine" not in sys.modules  # the reader's file never runs in this process

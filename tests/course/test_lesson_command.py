@@ -1,0 +1,109 @@
+"""`minifcn lesson ...` as a user types it."""
+
+from __future__ import annotations
+
+import tempfile
+import webbrowser
+from pathlib import Path
+
+import planted_answers as answers
+import pytest
+from typer.testing import CliRunner
+
+from minifcn.cli.lesson import app
+from minifcn.course.catalogue import LESSONS
+
+
+def call(*arguments: str):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def test_list_shows_all_lessons_and_where_to_start():
+    result = call("list")
+    assert result.exit_code == 0
+    assert all(one.title in result.output for one in LESSONS)
+    assert "The clinic (coming)" in result.output
+    assert "minifcn lesson open 1" in result.output
+
+
+def test_run_shows_parts_output_and_pictures_and_counts_the_claims(lesson_in, tmp_path):
+    lesson_in()
+    result = call("run", 3, "--pictures", tmp_path / "pictures")
+    assert result.exit_code == 0
+    assert "1/1  03 A lesson" in result.output
+    assert "total: 2" in result.output
+    assert "Six numbers." in result.output
+    assert "All 2 claims of lesson 03 hold" in result.output
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["03_moving.gif", "03_table.png"]
+
+
+def test_run_stops_at_a_claim_that_does_not_hold(lesson_in):
+    lesson_in("# %%\nassert 1 + 1 == 3\n")
+    result = call("run", 3)
+    assert "line 2: this claim does not hold: assert 1 + 1 == 3" in str(result.exception)
+
+
+def test_render_writes_and_check_notices(lesson_in, tmp_path):
+    lesson_in()
+    assert call("render", 3, "--check", "--out", tmp_path).exit_code == 1
+    assert call("render", 3, "--out", tmp_path).exit_code == 0
+    assert call("render", 3, "--check", "--out", tmp_path).exit_code == 0
+    page = tmp_path / "03_loops_to_matrices.md"
+    page.write_text(page.read_text().replace("total: 2", "total: 3"))
+    stale = page.read_text()
+    result = call("render", 3, "--check", "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "no longer matches" in result.output
+    assert "total: 3" in result.output
+    assert page.read_text() == stale  # --check writes nothing
+
+
+def test_open_makes_a_page_for_the_browser(lesson_in, tmp_path, monkeypatch):
+    one = lesson_in()
+    assert isinstance(call("open", 3).exception, FileNotFoundError)  # not rendered yet
+    call("render", 3, "--out", tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    result = call("open", 3)
+    assert result.exit_code == 0
+    assert str(one.script) in result.output
+    html = Path(opened[0].removeprefix("file://")).read_text(encoding="utf-8")
+    assert "<h1>03 A lesson</h1>" in html
+    assert f'src="{(tmp_path / "img" / "03_table.png").as_uri()}"' in html
+
+
+def test_open_without_a_browser_says_where_the_page_is(lesson_in, tmp_path, monkeypatch):
+    lesson_in()
+    call("render", 3, "--out", tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(webbrowser, "open", lambda address: False)
+    result = call("open", 3)
+    assert result.exit_code == 0
+    assert "There is no browser here" in result.output
+
+
+@pytest.mark.parametrize("editor", ["", "true --wait"])
+def test_open_script_uses_the_editor_or_says_how_to_set_it(lesson_in, monkeypatch, editor):
+    lesson_in()
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", editor)
+    result = call("open", 3, "--script")
+    assert result.exit_code == 0
+    assert ("Set $VISUAL or $EDITOR" in result.output) == (not editor)
+
+
+def test_check_says_what_is_right_and_what_is_not_yet(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("print('hello')\n" + answers.ANSWERS["output_size"])
+    result = call("check", 2, file)
+    assert result.exit_code == 1
+    assert "mine.py printed:\nhello" in result.output
+    assert "right   output_size\n        right, in all 8 cases." in result.output
+    assert "not yet conv2d\n        mine.py has no function of this name yet" in result.output
+    file.write_text(answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"])
+    assert call("check", 2, file).exit_code == 0
+
+
+def test_check_of_a_file_that_is_not_there(tmp_path):
+    assert "there is no file" in str(call("check", 2, tmp_path / "nothing.py").exception)
