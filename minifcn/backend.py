@@ -51,7 +51,7 @@ def import_cupy() -> ModuleType:
 
 
 def check_device(device: str) -> str:
-    """``device`` itself. Raises ValueError unless it is ``"cpu"`` or ``"cuda"``, RuntimeError for a ``"cuda"`` that is not there."""
+    """``device`` itself. Raises ValueError for any but "cpu" and "cuda", RuntimeError for a "cuda" that is not there."""
     if device not in DEVICES:
         raise ValueError(f"unknown device {device!r}; possible are {' and '.join(DEVICES)}")
     if device == "cuda":

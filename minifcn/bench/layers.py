@@ -16,7 +16,7 @@ from minifcn.kernels import Geometry
 from minifcn.layers import Parameter
 from minifcn.training import SGD
 
-CONVOLUTIONS, OTHERS = "VGG16's convolutions", "other layers"
+CONVOLUTIONS, OTHERS, UPDATE = "VGG16's convolutions", "other layers", "update"
 CLASSES = 21
 SGD_OPTIONS = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
 
@@ -103,10 +103,10 @@ def passes(subject: Subject, device: Device, rng: np.random.Generator) -> Iterat
 
     def contest(what: str, our_pass: Any, their_pass: Any) -> Contest:
         ours_alone = None if pytorch is None else their_pass
-        random = subject.function == "dropout"
+        group, name = f"{subject.group}, batch {len(dy)}", f"{subject.name}, {what}"
         if subject.group == CONVOLUTIONS:  # many of them: a table for each pass
-            return Contest(f"{subject.group}, {what}", subject.name, our_pass, ours_alone, subject.macs, random)
-        return Contest(subject.group, f"{subject.name}, {what}", our_pass, ours_alone, subject.macs, random)
+            group, name = f"{subject.group}, {what}, batch {len(dy)}", subject.name
+        return Contest(group, name, our_pass, ours_alone, subject.macs, random=subject.function == "dropout")
 
     yield contest(
         "forward",
@@ -137,7 +137,7 @@ def cross_entropy(shape: tuple[int, ...], device: Device, rng: np.random.Generat
         from minifcn.bench import torch_layers
 
         their_pass = torch_layers.cross_entropy(**theirs)
-    return Contest(OTHERS, "cross-entropy, both", our_pass, their_pass)
+    return Contest(f"{OTHERS}, batch {N}", "cross-entropy, both", our_pass, their_pass)
 
 
 def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:
@@ -156,7 +156,7 @@ def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Con
         from minifcn.bench import torch_layers
 
         their_update = torch_layers.sgd(**theirs, options=SGD_OPTIONS)
-    return Contest(OTHERS, "SGD update of fc7", our_update, their_update)
+    return Contest(UPDATE, f"SGD, {parameter.size / 1e6:.1f} M weights", our_update, their_update)
 
 
 def _convolution(group: str, name: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], **options: int) -> Subject:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +18,7 @@ from minifcn.training.environment import environment
 
 
 def machine(device: Device) -> dict[str, Any]:
-    """Date, processor, cores, bytes of memory, load of the minute before, versions, git commit; a GPU's name, too.
+    """Date, processor, cores, bytes of memory, cores busy with other things, versions, git commit; a GPU's name.
 
     ``torch`` is None where it takes no part.
     """
@@ -27,7 +29,7 @@ def machine(device: Device) -> dict[str, Any]:
         "processor": processor(),
         "cores": cores,
         "memory": memory()[0],
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "busy_cores": busy_cores(),
         "blas": blas(),
         "torch": version("torch") if device.pytorch else None,
     }
@@ -55,12 +57,29 @@ def described(found: dict[str, Any], device: Device) -> str:
 
 def disturbed(found: dict[str, Any]) -> str | None:
     """A warning where other programs use this machine."""
-    if not found["load"] or found["load"] < 0.7:
+    if (found["busy_cores"] or 0) < 0.2:
         return None
     return (
-        f"other programs are running (load {found['load']:.1f} on {found['cores']} cores): do not trust these ratios; on busy "
-        "cores PyTorch's threads, which wait for each other, lose more than ours"
+        f"other programs keep {found['busy_cores']:.1f} of this machine's cores busy: do not trust these ratios; threads that "
+        "wait for each other, as PyTorch's do, lose more by it than ours"
     )
+
+
+def busy_cores(pause: Callable[[float], None] = time.sleep) -> float | None:
+    """How many cores others keep busy while this process sleeps for a moment; None where the system does not tell."""
+    try:
+        before = _core_ticks()
+        pause(0.5)
+        busy, idle = (b - a for a, b in zip(before, _core_ticks(), strict=True))
+    except (OSError, ValueError):
+        return None
+    return round((os.cpu_count() or 1) * busy / max(1, busy + idle), 2)
+
+
+def _core_ticks() -> tuple[int, int]:
+    """Ticks that all cores together have been busy, and idle, since the machine started (Linux)."""
+    _, user, nice, system, idle, waiting, *interrupts = Path("/proc/stat").read_text().splitlines()[0].split()[:9]
+    return sum(map(int, (user, nice, system, *interrupts))), int(idle) + int(waiting)
 
 
 def processor() -> str:

@@ -26,9 +26,9 @@ class Table(NamedTuple):
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """One table a group: times and ratios, row by row."""
-    columns = ("", "ours ms", "PyTorch ms", "ours / PyTorch", "least .. most")
-    return [Table(group, columns, [_row(result) for result in members]) for group, members in by_group(results).items()]
+    """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch."""
+    columns = ("", "ours ms", "PyTorch ms", "ratio", "least .. most")
+    return [Table(group, columns, list(map(_row, members))) for group, members in by_group(results).items()]
 
 
 def summary(results: Sequence[Result], about: str) -> Table:
@@ -39,7 +39,7 @@ def summary(results: Sequence[Result], about: str) -> Table:
     for group, members in groups.items():
         ratios = [result.timing.ratio for result in members if result.timing.ratio is not None]
         rows.append((group.removeprefix(f"{about}, "), ratio(geometric_mean(ratios)), ratio(max(ratios, default=None))))
-    return Table(f"{about}: ours / PyTorch", ("", "geometric mean", "worst"), rows)
+    return Table(f"{about}, ours / PyTorch", ("", "geometric mean", "worst"), rows)
 
 
 def by_group(results: Sequence[Result]) -> dict[str, list[Result]]:
@@ -69,7 +69,7 @@ def memory_table(peaks: Sequence[Peak]) -> Table:
             ours_to_theirs = ratio(ours / theirs if theirs else None)
             rows.append((f"{said}batch {batch_size}", megabytes(ours), megabytes(theirs), ours_to_theirs))
     title = "peak memory of a fresh process that does three training steps of FCN-8s"
-    return Table(title, ("", "ours MB", "PyTorch MB", "ours / PyTorch"), rows)
+    return Table(title, ("", "ours MB", "PyTorch MB", "ratio"), rows)
 
 
 def ladder_tables(results: Sequence[Result]) -> list[Table]:

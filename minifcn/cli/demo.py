@@ -24,7 +24,7 @@ def demo(
     _clear(out)
     plan = make_plan(
         "scratch", data="shapes", root=str(out / "shapes"), model="fcn8s", width=0.125, epochs=6.0, batch_size=4, lr=1e-3,
-        learn_upsampling=True, samples=3, seed=seed, device=device,
+        learn_upsampling=True, samples=4, seed=seed, device=device,
     )  # fmt: skip
     result = run(plan, out / "run")
     print(result.message)

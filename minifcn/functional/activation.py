@@ -20,7 +20,7 @@ def relu(x: Array, inplace: bool = False) -> tuple[Array, Array]:
     check_floating("relu", x=x)
     xp = get_xp(x)
     y = x if inplace else xp.empty_like(x)
-    kernels.over_blocks(lambda at: xp.maximum(x[at], 0, out=y[at]), x, axes=range(x.ndim))
+    kernels.over_blocks(lambda at: xp.maximum(x[at], 0, out=y[at]), x, axes=range(x.ndim), size=1 << 18)
     return y, y
 
 

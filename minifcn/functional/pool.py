@@ -74,7 +74,8 @@ def _max_pool_backward(dy: Array, switches: Array, windows: Windows) -> Array:
 
     def planes(at: tuple[slice, slice]) -> None:
         for tap, outputs, inputs in windows.taps():
-            share = dy[at][outputs] * (switches[at][outputs] == tap)
+            share = (switches[at][outputs] == tap).astype(dy.dtype)  # 1 where this tap won
+            share *= dy[at][outputs]
             if windows.overlap:
                 dx[at][inputs] += share
             else:

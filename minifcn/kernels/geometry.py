@@ -124,6 +124,8 @@ class Geometry:
 
 def pair(value: Pair, name: str, least: int) -> tuple[int, int]:
     """One integer, or two, as (vertical, horizontal); refuses anything below `least`."""
+    if type(value) is int and value >= least:
+        return value, value  # nearly every call, and all the checks below cost as much as a small product
     both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     both *= 2 if len(both) == 1 else 1
     if len(both) != 2 or not all(isinstance(one, Integral) and not isinstance(one, bool) for one in both):

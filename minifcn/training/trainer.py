@@ -32,6 +32,7 @@ from minifcn.training.run_folder import RunFolder
 from minifcn.training.run_state import RunState, identity, load_run, save_run
 from minifcn.training.schedules import parse_schedule
 from minifcn.training.settings import LossScale, Settings
+from minifcn.training.upload import Uploaded, upload_ahead
 from minifcn.training.validation import Evaluation, evaluate
 
 _DRAW_EVERY = 20.0  # seconds at least between two drawings of the curves, each of which takes half a one
@@ -109,7 +110,11 @@ class Trainer:
         try:
             self._begin()
             self.progress.begin(self.state.iteration, self.settings.iterations)
-            with interruptible() as interrupted, contextlib.closing(self._batches()) as batches:
+            with (
+                interruptible() as interrupted,
+                contextlib.closing(self._batches()) as batches,
+                contextlib.closing(upload_ahead(batches, self.device, self.dtype)) as steps,
+            ):
                 while True:
                     if self._validation_due():
                         self._validate(interrupted)
@@ -117,7 +122,7 @@ class Trainer:
                         self._save()
                     if interrupted() or self.state.iteration >= self.settings.iterations:
                         break
-                    self._timed_step(batches)
+                    self._timed_step(steps)
             if self.saved != self.state.iteration:
                 self._save()
             self._draw()
@@ -165,14 +170,16 @@ class Trainer:
                 yield list(itertools.islice(batches, self.settings.accumulate))
 
     def _on_device(self, batch: Any) -> tuple[Array, Array]:
-        """images (N, 3, H, W) in the network's dtype and labels (N, H, W), where the network is."""
+        """images (N, 3, H, W) in the network's dtype and labels (N, H, W), where the network is; sent now if not before."""
+        if isinstance(batch, Uploaded):
+            return batch.inputs
         images = to_device(batch.images, self.device).astype(self.dtype, copy=False)
         return images, to_device(batch.labels, self.device)
 
-    def _timed_step(self, stream: Iterator[list[Any]]) -> None:
+    def _timed_step(self, steps: Iterator[list[Any]]) -> None:
         """A step, the loading of its batches, and its row in the log where one is due."""
         start, logged = time.perf_counter(), self._log_due()
-        batches = next(stream)
+        batches = next(steps)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for, and explained
             loss, norm = self.step(batches)
         self.state.losses.append(loss)

@@ -11,10 +11,11 @@ from minifcn.bench import Device, profile, timing
 
 @pytest.fixture
 def quick(monkeypatch) -> None:
-    """One call a sample, and no pause before it."""
+    """One call a sample, no pause before it, and no look at what else the machine does."""
     monkeypatch.setattr(timing, "SETTLE", 0.0)
     monkeypatch.setattr(timing, "LEAST", 0.0)
     monkeypatch.setattr(profile, "SETTLE", 0.0)
+    monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 0.0)
 
 
 @pytest.fixture

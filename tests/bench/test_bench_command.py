@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from minifcn import functional as F
 from minifcn.bench import Result, Timing, ladder, layers, report
-from minifcn.bench.machine import described, disturbed, machine
+from minifcn.bench.machine import busy_cores, described, disturbed, machine
 from minifcn.bench.memory import Peak
+from minifcn.bench.subjects import subjects_of
 from minifcn.cli.bench import bench, parse_batch_sizes
 
 TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
-
-
-@pytest.fixture
-def quiet(monkeypatch):
-    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (0.1, 0, 0))
 
 
 def read(path):
     content = json.loads(path.read_text())
     assert content["format"] == "minifcn bench 1"
     assert set(content["settings"]) == {"device", "precision", "threads", "size", "batch_sizes", "pairs", "width"}
-    for key in ("date", "processor", "cores", "memory", "load", "numpy", "blas", "torch", "minifcn", "python", "platform"):
+    for key in (
+        "date",
+        "processor",
+        "cores",
+        "memory",
+        "busy_cores",
+        "numpy",
+        "blas",
+        "torch",
+        "minifcn",
+        "python",
+        "platform",
+    ):
         assert key in content["machine"], key
     return content
 
@@ -41,7 +51,7 @@ def check_result(result, pairs, pytorch=True):
         assert result["ratio"] is result["ratio_least"] is result["ratio_most"] is None
 
 
-def test_layers_write_json_and_a_plot(device, tmp_path, capsys, quiet, monkeypatch):
+def test_layers_write_json_and_a_plot(device, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
     bench("layers", **TINY, out=tmp_path / "new")
     content = read(tmp_path / "new/layers.json")
@@ -66,6 +76,21 @@ def test_step_says_that_both_agree(device, tmp_path, capsys):
         check_result(result, 2)
     for agreement in content["agreements"]:
         assert set(agreement) == {"batch_size", "our_loss", "pytorch_loss", "gradient", "worst"}
+
+
+def test_networks_that_disagree_leave_no_figures(device, tmp_path, monkeypatch):
+    right = F.max_pool2d_backward
+    monkeypatch.setattr(F, "max_pool2d_backward", lambda dy, cache: 1.1 * right(dy, cache))
+    with pytest.raises(RuntimeError, match="do not agree, so they are not timed"):
+        bench("step", **TINY, out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_all_is_everything_that_the_device_has():
+    everything = ["layers", "step", "inference", "profile", "memory", "ladder"]
+    assert subjects_of("all", "cpu") == everything
+    assert subjects_of("all", "cuda") == everything[:-1]
+    assert subjects_of("step", "cuda") == ["step"]
 
 
 def test_inference_and_profile(device, tmp_path, capsys):
@@ -152,10 +177,26 @@ def test_batch_sizes():
 
 
 def test_a_busy_machine_is_said(device, monkeypatch):
-    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (5.31, 0, 0))
-    assert disturbed(machine(device)).startswith("other programs are running (load 5.3 on ")
-    monkeypatch.setattr("minifcn.bench.machine.os.getloadavg", lambda: (0.3, 0, 0))
-    assert disturbed(machine(device)) is None
+    monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 1.53)
+    assert disturbed(machine(device)).startswith("other programs keep 1.5 of this machine's cores busy")
+    for idle in (0.1, None):
+        monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda idle=idle: idle)
+        assert disturbed(machine(device)) is None
+
+
+def test_busy_cores_are_read_while_this_process_sleeps(monkeypatch):
+    """Between the two looks, 80 ticks of the cores were idle or waiting for a disk, and 20 busy."""
+    lines = iter(["cpu  100 0 50 1000 5 1 2 3 0 0", "cpu  110 1 55 1070 15 2 3 5 9 9"])
+    monkeypatch.setattr(Path, "read_text", lambda self: next(lines) + "\ncpu0 1 2 3")
+    monkeypatch.setattr("minifcn.bench.machine.os.cpu_count", lambda: 8)
+    assert busy_cores(lambda seconds: None) == pytest.approx(8 * 20 / 100)
+    monkeypatch.undo()
+
+    def missing(self):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", missing)
+    assert busy_cores(lambda seconds: None) is None
 
 
 def test_the_machine_in_one_sentence(device):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -30,6 +31,36 @@ def test_both_sides_are_started_alike(device, monkeypatch):
     assert [peak.side for peak in memory.peaks(device, (20, 30), (1, 2), 0.5)] == ["ours", "pytorch"] * 2
     assert started[0] == ("ours", device, (20, 30), 1, 0.5)
     assert started[3] == ("pytorch", device, (20, 30), 2, 0.5)
+
+
+def test_the_process_gets_what_was_asked_for(alone, monkeypatch):
+    commands = []
+
+    def started(command, **_):
+        commands.append(" ".join(command[3:]))
+        return subprocess.CompletedProcess(command, 0, 'a warning\n{"baseline": 3, "peak": 7}\n', "")
+
+    monkeypatch.setattr(memory.subprocess, "run", started)
+    assert memory.three_steps("ours", alone, (20, 30), 2, 0.5) == Peak("ours", 2, 3, 7)
+    assert commands == ["ours --size 20 30 --batch-size 2 --width 0.5 --threads 1 --device cpu --precision float32"]
+
+
+def test_there_are_three_steps():
+    calls = []
+    three_steps.run(lambda: calls.append("a step"))
+    assert len(calls) == 3
+
+
+def test_what_was_given_back_still_counts():
+    code = """
+import numpy as np
+from minifcn.bench.three_steps import peak_memory
+before = peak_memory()
+np.ones(25_000_000)
+print(peak_memory() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 190e6 < int(done.stdout) < 230e6
 
 
 @pytest.mark.parametrize("side", ["ours", "pytorch"])

@@ -7,22 +7,28 @@ Then `minifcn.backend` takes it for CuPy, and the same layers, on the same lines
 - refuses implicit conversion to NumPy, NumPy arrays mixed with its own, and the names and keywords that CuPy lacks;
 - gives 0-d arrays where NumPy gives scalars, and memory full of NaN where CuPy gives memory full of anything;
 - counts in `counts` the copies to the host (each makes the CPU wait for the GPU) and to the device;
+- lets a stream's copies happen as late as events and waits allow, and hands out freed memory again at once, as CuPy's pools
+  do: where a wait is missing, wrong numbers arrive;
 - runs `RawModule` kernels through g++ (`cuda_emulator`): the CUDA that a GPU would run, on the CPU.
 
-What it cannot show: a wrong answer of CuPy itself, time, and races between streams.
+What it cannot show: a wrong answer of CuPy itself, time, and kernels that run late (they run at once; a test that wants to
+see a late read enqueues one, `Stream.launch_host_func` of a `memory_of`).
 """
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import types
-from collections import Counter
+import weakref
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from cupy_surface import MISSING, MISSING_KEYWORDS
 
-counts: Counter[str] = Counter()  # "to_host", "to_device"
+counts: Counter[str] = Counter()  # "to_host", "to_device", "arrived" (which may be late), "from_pageable", "event_waits"
 
 _TAKE_HOST_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 _LOOK_AT_VALUES = {  # functions whose result's size, or whose branch, depends on values: they wait for the device
@@ -47,15 +53,15 @@ class ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`.")
 
     def get(self) -> np.ndarray:
-        counts["to_host"] += 1
+        _wait_for_result()
         return self._host.copy()
 
     def item(self, *args: Any) -> Any:
-        counts["to_host"] += 1
+        _wait_for_result()
         return self._host.item(*args)
 
     def tolist(self) -> Any:
-        counts["to_host"] += 1
+        _wait_for_result()
         return self._host.tolist()
 
     def __float__(self) -> float:
@@ -76,6 +82,25 @@ class ndarray:
 
     def __repr__(self) -> str:
         return f"strict_cupy.ndarray({self._host!r})"
+
+    def set(self, arr: np.ndarray, stream: Any = None) -> None:
+        if not isinstance(arr, np.ndarray):
+            raise TypeError("Only numpy.ndarray can be set to cupy.ndarray")
+        if (arr.dtype, arr.shape) != (self._host.dtype, self._host.shape):
+            raise ValueError(f"{arr.dtype} {arr.shape} cannot be set to {self._host.dtype} {self._host.shape}")
+        if not (self._host.flags.c_contiguous and arr.flags.c_contiguous):
+            raise RuntimeError("Cannot set to non-contiguous array")
+        counts["to_device"] += 1
+        if not _is_pinned(arr):  # the driver copies it into pinned memory of its own, while the host waits
+            counts["from_pageable"] += 1
+            arr = arr.copy()
+        to, source, nbytes = _Place(self._host), _Place(arr), arr.nbytes
+
+        def copy() -> None:
+            ctypes.memmove(to.address, source.address, nbytes)
+            counts["arrived"] += 1
+
+        (stream or _current())._enqueue(copy)
 
     # ---- NumPy's functions called on it: np.exp(x) works as on CuPy
 
@@ -100,6 +125,8 @@ class ndarray:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> ndarray:
+        if any(isinstance(one, (ndarray, np.ndarray, list)) for one in _as_tuple(index)):
+            _current().catch_up()
         if any(isinstance(one, ndarray) and one._host.dtype == bool for one in _as_tuple(index)):
             counts["to_host"] += 1  # how many are true decides the shape
         return wrap(self._host[_host_index(index)])
@@ -107,6 +134,7 @@ class ndarray:
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, np.ndarray):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
+        _current().catch_up()
         index = _host_index(index)
         _refuse_duplicates(self._host.shape, index)
         self._host[index] = unwrap(value, "__setitem__")
@@ -158,13 +186,30 @@ def call(name: str, function: Any, args: tuple, kwargs: dict) -> Any:
         counts["to_host"] += 1
     elif name == "sliding_window_view":
         counts["to_host"] += np.size(args[1] if len(args) > 1 else kwargs["window_shape"])  # CuPy loops over the axes
+    if _is_work(name, function):
+        _current().catch_up()
     given = [unwrap(argument, name) for argument in args]
     result = function(*given, **{key: unwrap(value, name) for key, value in kwargs.items()})
-    if name in ("empty", "empty_like"):
+    if name == "empty" and _current() is not _Stream.null:
+        result = _current().pool.array(result.shape, result.dtype)
+    elif name in ("empty", "empty_like"):
         _poison(result)
     if isinstance(result, np.ndarray) and name in ("asarray", "ascontiguousarray") and isinstance(args[0], np.ndarray):
         result = result.copy()  # the device's own memory, whatever NumPy would have shared
     return kwargs["out"] if isinstance(kwargs.get("out"), ndarray) else wrap(result)
+
+
+def _is_work(name: str, function: Any) -> bool:
+    """Whether cupy.NAME launches anything: an allocation or a view does not."""
+    if name == "reshape":  # of memory that is not contiguous, it copies
+        array = getattr(function, "__self__", None)
+        return array is None or not array.flags.c_contiguous
+    return name not in ("empty", "view")
+
+
+def _wait_for_result() -> None:
+    counts["to_host"] += 1
+    _current().catch_up()
 
 
 def _poison(array: np.ndarray) -> None:
@@ -319,28 +364,131 @@ class _Device:
 
     def synchronize(self) -> None:
         counts["to_host"] += 1
+        for stream in list(_streams):
+            stream.catch_up()
 
 
 class _Stream:
-    """All streams are one here; a wait for one counts."""
+    """A queue of copies and waits, each done only when somebody needs what it gives, or waits for it.
+
+    Kernels and everything else of NumPy's run at once, when the current stream has caught up with all that they may rely
+    on. A stream that is not `non_blocking` takes turns with the null stream: its work is done at once, too.
+    """
+
+    null: _Stream
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
-        pass
+        self.pool = _Pool()
+        self._takes_turns = not (null or non_blocking)
+        self._queue: deque[Callable[[], Any]] = deque()
+        self._enqueued = self._finished = 0
+        _streams.add(self)
 
     def __enter__(self) -> _Stream:
+        _entered.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        _entered.pop()
 
     def synchronize(self) -> None:
         counts["to_host"] += 1
+        self.catch_up()
 
     def record(self, event: Any = None) -> Any:
+        event = event or _Event()
+        event.record(self)
         return event
 
-    def wait_event(self, event: Any) -> None:
-        pass
+    def wait_event(self, event: _Event) -> None:
+        self._enqueue(event._reached)  # as it was recorded last by now
+
+    def launch_host_func(self, callback: Callable[[Any], Any], arg: Any) -> None:
+        self._enqueue(lambda: callback(arg))
+
+    def _enqueue(self, work: Callable[[], Any]) -> None:
+        self._queue.append(work)
+        self._enqueued += 1
+        if self._takes_turns:
+            _Stream.null.catch_up()
+            self.catch_up()
+
+    def catch_up(self, position: int | None = None) -> None:
+        """Does what was enqueued, up to a position."""
+        while self._finished < (self._enqueued if position is None else position):
+            self._finished += 1
+            self._queue.popleft()()
+
+
+class _Event:
+    """A position in the queue of the stream that it was recorded on last."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
+        self._reached: Callable[[], None] = lambda: None  # never recorded: nobody waits
+
+    def record(self, stream: _Stream | None = None) -> None:
+        stream = stream or _current()
+        self._reached = functools.partial(stream.catch_up, stream._enqueued)
+
+    def synchronize(self) -> None:
+        counts["event_waits"] += 1
+        self._reached()
+
+
+class _Pool:
+    """Memory that goes to the next who asks as soon as Python forgets it, whoever on the device may still be using it."""
+
+    def __init__(self, pinned: bool = False) -> None:
+        self._pinned = pinned
+        self._free: defaultdict[int, list[bytearray]] = defaultdict(list)
+
+    def take(self, nbytes: int) -> Any:
+        """Memory of at least that many bytes, rounded up; dirty."""
+        size = max(512, 1 << (nbytes - 1).bit_length())
+        block = self._free[size].pop() if self._free[size] else bytearray(b"\xff" * size)
+        memory = (ctypes.c_char * size).from_buffer(block)
+        memory.block, memory.pinned = block, self._pinned
+        weakref.finalize(memory, self._free[size].append, block)
+        return memory
+
+    def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        size = int(np.prod(shape))
+        return np.frombuffer(self.take(size * dtype.itemsize), dtype, size).reshape(shape)
+
+
+_streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
+_Stream.null = _Stream(null=True)
+_entered = [_Stream.null]
+_pinned_pool = _Pool(pinned=True)
+
+
+def _current() -> _Stream:
+    return _entered[-1]
+
+
+class _Place:
+    """An address, as the hardware has it: a pool's memory is not kept from being handed out again, only mapped."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.address = array.ctypes.data
+        self._mapped = getattr(_owner(array), "block", array)
+
+
+def _owner(array: Any) -> Any:
+    """What a pool gave out for the array; None where it lies in NumPy's own memory."""
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return array
+
+
+def _is_pinned(array: np.ndarray) -> bool:
+    return getattr(_owner(array), "pinned", False)
+
+
+def memory_of(array: ndarray) -> Callable[[], np.ndarray]:
+    """A function that reads what then lies where the array lies now, as a kernel does that was launched with it."""
+    place, shape, dtype, nbytes = _Place(array._host), array._host.shape, array._host.dtype, array._host.nbytes
+    return lambda: np.frombuffer(ctypes.string_at(place.address, nbytes), dtype).reshape(shape)
 
 
 def _raw_module(code: str, options: tuple[str, ...] = (), **_: Any) -> Any:
@@ -369,6 +517,7 @@ class _RawKernel:
             raise RuntimeError("CUDA_ERROR_INVALID_VALUE: more shared memory than max_dynamic_shared_size_bytes")
         if any(isinstance(argument, np.ndarray) for argument in args):
             raise TypeError("Unsupported type <class 'numpy.ndarray'> passed to a RawKernel")
+        _current().catch_up()
         self._kernel(grid, block, tuple(unwrap(argument, "RawKernel") for argument in args), shared_mem)
 
 
@@ -378,7 +527,10 @@ def _asnumpy(array: Any) -> np.ndarray:
 
 def _make() -> types.ModuleType:
     module = _Module(np)
-    cuda = types.SimpleNamespace(is_available=lambda: True, Device=_Device, Stream=_Stream, get_current_stream=_Stream)
+    cuda = types.SimpleNamespace(
+        is_available=lambda: True, Device=_Device, Stream=_Stream, Event=_Event, get_current_stream=_current,
+        alloc_pinned_memory=_pinned_pool.take,
+    )  # fmt: skip
     vars(module).update(ndarray=ndarray, asnumpy=_asnumpy, cuda=cuda, RawModule=_raw_module)
     return module
 

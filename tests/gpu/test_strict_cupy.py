@@ -106,6 +106,99 @@ def test_operators_and_functions_give_numpys_numbers(cupy):
     np.testing.assert_array_equal(x.get(), a + b)
 
 
+# --------------------------------------------------------------------------------------------------------- streams
+
+
+def pinned(cupy, host):
+    """The numbers in pinned memory."""
+    memory = np.frombuffer(cupy.cuda.alloc_pinned_memory(host.nbytes), host.dtype, host.size).reshape(host.shape)
+    memory[...] = host
+    return memory
+
+
+def test_a_copy_on_another_stream_is_late(cupy, counts):
+    host, x = f(2, 3), cupy.zeros((2, 3), np.float32)
+    source, stream = pinned(cupy, host), cupy.cuda.Stream(non_blocking=True)
+    x.set(source, stream=stream)
+    assert (x.get() == 0).all()
+    source[...] = 7
+    stream.synchronize()
+    assert (x.get() == 7).all(), "the copy read its source when it was made"
+    assert (counts["to_device"], counts["arrived"], counts["from_pageable"]) == (1, 1, 0)
+
+
+def test_a_copy_from_pageable_memory_has_read_it(cupy, counts):
+    host, x, stream = f(2, 3), cupy.zeros((2, 3), np.float32), cupy.cuda.Stream(non_blocking=True)
+    x.set(host, stream=stream)
+    before = host.copy()
+    host[...] = 7
+    cupy.cuda.Device().synchronize()
+    np.testing.assert_array_equal(x.get(), before)
+    assert counts["from_pageable"] == 1
+
+
+@pytest.mark.parametrize("waiting", ["host", "stream", "nobody"])
+def test_an_event_is_reached_when_it_is_waited_for(cupy, waiting):
+    host, x = f(2, 3), cupy.zeros((2, 3), np.float32)
+    first, second, event = cupy.cuda.Stream(non_blocking=True), cupy.cuda.get_current_stream(), cupy.cuda.Event()
+    event.synchronize()  # never recorded: nobody waits
+    source, later = pinned(cupy, host), pinned(cupy, host + 1)
+    x.set(source, stream=first)
+    event.record(first)
+    x.set(later, stream=first)  # behind the event
+    if waiting == "host":
+        event.synchronize()
+    elif waiting == "stream":
+        second.wait_event(event)
+        event.record(second)  # what is waited for is the event as it was then
+    np.testing.assert_array_equal(x.get(), 0 if waiting == "nobody" else host)
+    first.synchronize()
+
+
+def test_pinned_memory_given_up_too_early_is_somebody_elses(cupy):
+    host, x, stream = f(2, 3), cupy.zeros((2, 3), np.float32), cupy.cuda.Stream(non_blocking=True)
+    x.set(pinned(cupy, host), stream=stream)
+    _other = pinned(cupy, host + 1)
+    stream.synchronize()
+    np.testing.assert_array_equal(x.get(), host + 1)
+
+
+def test_a_stream_that_takes_turns_copies_at_once(cupy):
+    host, x = f(2, 3), cupy.zeros((2, 3), np.float32)
+    x.set(pinned(cupy, host), stream=cupy.cuda.Stream())
+    np.testing.assert_array_equal(x.get(), host)
+
+
+def test_work_catches_up_with_its_own_stream(cupy):
+    x, y = cupy.zeros((2, 3), np.float32), cupy.zeros((2, 3), np.float32)
+    null = cupy.cuda.get_current_stream()
+    for use in (lambda: y + x, lambda: x.__setitem__(0, 5), lambda: np.sqrt(x), lambda: float(x[0, 0]), lambda: x[[0]]):
+        done = []
+        null.launch_host_func(done.append, 1)
+        _views = x.view(np.uint8), x.reshape(-1), x[1:], cupy.empty(3)
+        assert not done
+        use()
+        assert done
+
+
+def test_a_streams_memory_goes_to_the_next_who_asks(cupy):
+    import strict_cupy
+
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        x = cupy.empty(4, np.float32)
+        assert np.isnan(x.get()).all()
+        x[...] = 1
+        view, kernel = x[1:], strict_cupy.memory_of(x)
+        del x
+        other = cupy.empty(4, np.float32)
+        other[...] = 2
+        assert (kernel() == 1).all()  # a view keeps the memory
+        del view
+        cupy.empty(4, np.float32)[...] = 3
+    assert (kernel() == 3).all()
+
+
 needs_cupy = pytest.mark.skipif(importlib.util.find_spec("cupy") is None, reason="CuPy is not installed (it needs no GPU)")
 
 
@@ -136,3 +229,22 @@ def test_keywords_that_cupy_lacks_are_those_of_the_installed_cupy():
         if not any(parameter.kind == parameter.VAR_KEYWORD for parameter in cupys.values()):
             lacking = set(numpys) - set(cupys) - {"args", "kwargs", "kw"}
             assert lacking <= MISSING_KEYWORDS.get(name, set()), name
+
+
+@needs_cupy
+def test_streams_events_and_pinned_memory_are_named_as_cupys():
+    import cupy
+    import strict_cupy
+
+    for name in ("Stream", "Event"):
+        ours, theirs = getattr(strict_cupy.cupy.cuda, name), getattr(cupy.cuda, name)
+        for method in (method for method in vars(ours) if method[0] != "_" and callable(getattr(ours, method))):
+            if hasattr(theirs, method):
+                wanted = set(inspect.signature(getattr(ours, method)).parameters)
+                assert wanted <= set(inspect.signature(getattr(theirs, method)).parameters), method
+            else:
+                assert method == "catch_up", f"cupy.cuda.{name} has no {method!r}"
+        assert set(inspect.signature(ours).parameters) <= set(inspect.signature(theirs).parameters)
+    assert callable(cupy.cuda.alloc_pinned_memory)
+    assert callable(cupy.cuda.get_current_stream)
+    assert "stream" in cupy.ndarray.set.__doc__.splitlines()[0]

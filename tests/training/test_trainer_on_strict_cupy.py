@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +30,21 @@ def counts(monkeypatch):
     cuda.set_precision("tf32")
 
 
-def made(tiny, folder, device: str, iterations: int = 6, **options):
-    net = tiny.tiny_net().to(device)
+def made(tiny, folder, device: str, iterations: int = 6, dtype: str = "float32", **options):
+    net = tiny.tiny_net().to(dtype).to(device)
     return tiny.tiny_trainer(folder, iterations, net=net, clip_norm=0.2, class_weights=(1.0, 2.0, 0.5), **options)
+
+
+def damaged(tiny):
+    """A data set whose sixth picture cannot be read."""
+
+    class Damaged(tiny.TinySet):
+        def __getitem__(self, index):
+            if index == 5:
+                raise OSError("truncated")
+            return super().__getitem__(index)
+
+    return Damaged()
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
@@ -38,24 +52,25 @@ def test_runs_and_resumes_as_on_the_cpu(optimizer, tiny, tmp_path, counts):
     on_cpu = made(tiny, tmp_path / "cpu", "cpu", 12, optimizer=optimizer)
     on_cpu.folder.create()
     on_cpu.run()
-    waits = []
+    waits, counted = [], ("to_host", "arrived", "from_pageable")
     for iterations in (6, 12):
         on_gpu = made(tiny, tmp_path / "gpu", "cuda", iterations, optimizer=optimizer)
         if iterations == 12:
             on_gpu.resume()
         else:
             on_gpu.folder.create()
-        step = on_gpu.step
+        step = on_gpu._timed_step
 
-        def counted(batches, step=step):
+        def watched(steps, step=step):
             counts.clear()
-            result = step(batches)
-            waits.append(counts["to_host"])
-            return result
+            step(steps)
+            waits.append(tuple(counts[what] for what in counted))
 
-        on_gpu.step = counted
+        on_gpu._timed_step = watched
         on_gpu.run()
-    assert [wait > 0 for wait in waits] == [iteration % 3 == 0 for iteration in range(1, 13)]
+    for iteration, (copies_back, arrived, from_pageable) in enumerate(waits, 1):
+        assert (copies_back > 0) == (iteration % 3 == 0), iteration
+        assert (arrived, from_pageable) == (1, 0), iteration  # one copy for all of a step's input
     losses = [[row["loss"] for row in run.folder.read_log() if row["event"] == "train"] for run in (on_cpu, on_gpu)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     for key, array in on_gpu.net.to("cpu").state_dict().items():
@@ -78,3 +93,62 @@ def test_divergence_is_found_where_a_row_is_logged(tiny, tmp_path, counts):
     run.folder.create()
     with pytest.raises(Diverged, match=r"at iteration 3 .*holds iteration 0"):
         run.run()
+
+
+def test_accumulated_batches_in_float64(tiny, tmp_path, counts):
+    """Several batches a step, of which some are larger than all before, converted on the way."""
+    runs = []
+    for device in ("cpu", "cuda"):
+        runs.append(made(tiny, tmp_path / device, device, 8, "float64", accumulate=3, log_every=1, validate=False))
+        runs[-1].folder.create()
+        runs[-1].run()
+    on_cpu, on_gpu = ([row["loss"] for row in run.folder.read_log()] for run in runs)
+    assert on_gpu == pytest.approx(on_cpu, rel=1e-10)
+
+
+def test_a_damaged_picture_stops_the_run_where_it_does_on_the_cpu(tiny, tmp_path, counts):
+    """With the same sentence, all steps before it done, and no thread of the loader left."""
+
+    ends = []
+    for device in ("cpu", "cuda"):
+        run = made(tiny, tmp_path / device, device, dataset=damaged(tiny), validate=False)
+        run.folder.create()
+        with pytest.raises(OSError, match="picture tiny_0_5: truncated") as error:
+            run.run()
+        ends.append((run.state.iteration, str(error.value)))
+        assert not [thread for thread in threading.enumerate() if thread.name.startswith("minifcn-loader")]
+    assert ends[0] == ends[1]
+    assert ends[0][0] > 0
+
+
+def test_a_run_that_ends_before_a_damaged_picture_does_not_notice_it(tiny, tmp_path, counts):
+    """Though it was read ahead."""
+
+    run = made(tiny, tmp_path / "until", "cuda", dataset=damaged(tiny), validate=False)
+    run.folder.create()
+    with pytest.raises(OSError, match="truncated"):
+        run.run()
+    whole = made(tiny, tmp_path / "whole", "cuda", run.state.iteration, dataset=damaged(tiny), validate=False)
+    whole.folder.create()
+    assert whole.run().iteration == run.state.iteration
+
+
+def test_ctrl_c_after_a_step_and_resumed_is_the_run_in_one_go(tiny, tmp_path, counts):
+    """What was read ahead when it stopped is read again."""
+
+    class Press(tiny.Progress):
+        def step(self, iteration):
+            if iteration == 4:
+                signal.raise_signal(signal.SIGINT)
+
+    straight = made(tiny, tmp_path / "straight", "cuda", validate=False)
+    stopped = made(tiny, tmp_path / "stopped", "cuda", validate=False, progress=Press())
+    for run in (straight, stopped):
+        run.folder.create()
+        result = run.run()
+    assert (result.interrupted, result.iteration) == (True, 4)
+    resumed = made(tiny, tmp_path / "stopped", "cuda", validate=False)
+    resumed.resume()
+    assert resumed.run().iteration == 6
+    for key, array in straight.net.state_dict().items():
+        np.testing.assert_array_equal(to_host(resumed.net.state_dict()[key]), to_host(array), err_msg=key)
