@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a job in the background is born deaf to Ctrl-C, and so its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "minifcn", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]

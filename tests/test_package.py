@@ -16,7 +16,7 @@ HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "
 
 # Each floor may import from those to its right only; data, visualize and checks stand beside.
 FLOORS = ("cli", "training", "models", "layers", "functional", "kernels", "backend")
-BESIDE = ("data", "visualize", "checks", "course")
+BESIDE = ("data", "visualize", "checks", "course", "bench")
 
 
 def run_python(code: str) -> str:

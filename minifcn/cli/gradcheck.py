@@ -64,13 +64,21 @@ def _check_ours(name: str | None, cases: int, seed: int) -> bool:
 
 def _check_file(target: str, cases: int, seed: int) -> bool:
     """The reports of a function or a layer in somebody's file."""
+    path, _, name = target.rpartition(":")
+    module = _load(path, name)
+    try:
+        return _check_module(module, name, target, cases, seed)
+    finally:
+        del sys.modules[module.__name__]
+
+
+def _check_module(module: Any, name: str, target: str, cases: int, seed: int) -> bool:
+    """The reports of ``name`` in a loaded module."""
     import numpy as np
 
     from minifcn import checks
     from minifcn.checks import cases as catalogue
 
-    path, _, name = target.rpartition(":")
-    module = _load(path, name)
     subject = getattr(module, name)
     if isinstance(subject, type):
         subject = subject()
@@ -105,10 +113,10 @@ def _load(path: str, name: str) -> Any:
         raise ValueError("write FILE.py:NAME, for instance mine.py:conv2d")
     if not file.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
+    spec = importlib.util.spec_from_file_location(f"checked_{file.stem}", file)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module  # gradcheck looks NAME_backward up in the function's own module
     spec.loader.exec_module(module)
     if not hasattr(module, name):
         raise ValueError(f"{path} defines no {name!r}; it has {', '.join(n for n in vars(module) if not n.startswith('_'))}")
+    sys.modules[module.__name__] = module  # gradcheck looks NAME_backward up in the function's own module
     return module

@@ -5,6 +5,8 @@ What PyTorch covers and this package does not is listed with its reason; everyth
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from minifcn.checks.cases import Case
 from minifcn.checks.parity import compare
 
 torch = pytest.importorskip("torch")
-op_db = pytest.importorskip("torch.testing._internal.common_methods_invocations").op_db
+with mock.patch.object(torch.backends, "disable_global_flags"):  # else no later test could set cuDNN's options
+    op_db = pytest.importorskip("torch.testing._internal.common_methods_invocations").op_db
 
 ONE_PICTURE = "a single picture without a batch axis, or not two spatial axes: images are (N, C, H, W) here"
 EMPTY = "an empty batch: refused here, with a sentence"
