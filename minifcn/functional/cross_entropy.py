@@ -16,6 +16,8 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating
 
+_BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
+
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -24,17 +26,22 @@ def log_softmax(scores: Array) -> Array:
 
     The largest score is subtracted first: the result is the same, and exp can no longer overflow.
     """
-    xp = get_xp(scores)
     flat = scores.reshape(*scores.shape[:2], -1)  # (N, C, L), L pixels
-    log_p = xp.empty_like(flat)
+    log_p = get_xp(scores).empty_like(flat)
 
     def block(at: tuple[slice, slice, slice]) -> None:
-        shifted = flat[at] - flat[at].max(axis=1, keepdims=True)  # (n, C, l)
-        shifted -= xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))  # (n, 1, l)
-        log_p[at] = shifted
+        log_p[at] = _log_softmax(flat[at])
 
-    kernels.over_blocks(block, flat, axes=(0, 2))
+    kernels.over_blocks(block, flat, axes=(0, 2), size=_BLOCK)
     return log_p.reshape(scores.shape)
+
+
+def _log_softmax(scores: Array) -> Array:
+    """The same for scores (n, C, l) that fit into a cache."""
+    xp = get_xp(scores)
+    log_p = scores - scores.max(axis=1, keepdims=True)  # (n, C, l)
+    log_p -= xp.log(xp.exp(log_p).sum(axis=1, keepdims=True))  # (n, 1, l)
+    return log_p
 
 
 def softmax(scores: Array) -> Array:
@@ -80,12 +87,20 @@ def _pixel_losses(
     scores: Array, labels: Array, class_weight: Array, ignore_index: int | None, smoothing: float
 ) -> tuple[Array, Array, Array]:
     """scores (N, C, L), labels (N, L), class_weight (C,) -> losses (N, L), log p (N, C, L), pixel weights (N, L)."""
-    log_p = log_softmax(scores)  # (N, C, L)
-    counted, safe = _targets(labels, ignore_index)
-    pixel_weight = class_weight[safe] * counted  # (N, L)
-    losses = -(1 - smoothing) * pixel_weight * np.take_along_axis(log_p, safe[:, None], axis=1)[:, 0]  # (N, L)
-    if smoothing:
-        losses -= smoothing / scores.shape[1] * counted * np.einsum("c,ncl->nl", class_weight, log_p)
+    log_p = np.empty_like(scores)
+    losses, pixel_weight = np.empty(labels.shape, scores.dtype), np.empty(labels.shape, scores.dtype)
+
+    def block(at: tuple[slice, slice, slice]) -> None:
+        here = (at[0], at[2])  # the block's pixels, (n, l)
+        log_q = log_p[at] = _log_softmax(scores[at])  # (n, C, l)
+        counted, safe = _targets(labels[here], ignore_index)
+        pixel_weight[here] = class_weight[safe] * counted
+        own = np.take_along_axis(log_q, safe[:, None], axis=1)[:, 0]  # (n, l): of the pixel's own class
+        losses[here] = -(1 - smoothing) * pixel_weight[here] * own
+        if smoothing:
+            losses[here] -= smoothing / scores.shape[1] * counted * np.einsum("c,ncl->nl", class_weight, log_q)
+
+    kernels.over_blocks(block, scores, axes=(0, 2), size=_BLOCK)
     return losses, log_p, pixel_weight
 
 
@@ -95,23 +110,24 @@ def _pixel_losses_backward(
     ignore_index: int | None, smoothing: float,
 ) -> Array:  # fmt: skip
     """dlosses, (N, L) or one number, and what :func:`_pixel_losses` took and gave -> dscores (N, C, L)."""
-    counted, safe = _targets(labels, ignore_index)
     mix = smoothing / log_p.shape[1]  # every class's share of the target
-    target = (1 - smoothing) * pixel_weight  # (N, L): the weight on the pixel's own class
-    total = target  # (N, L): the weight on all classes together
-    if smoothing:
-        total = total + mix * class_weight.sum() * counted
-    total = (total * dlosses)[:, None]  # (N, 1, L)
+    dlosses = np.broadcast_to(dlosses, labels.shape)  # (N, L)
     dscores = np.empty_like(log_p)  # (N, C, L)
 
     def block(at: tuple[slice, slice, slice]) -> None:
-        np.multiply(np.exp(log_p[at]), total[at], out=dscores[at])
+        here = (at[0], at[2])  # the block's pixels, (n, l)
+        counted, safe = _targets(labels[here], ignore_index)
+        target = (1 - smoothing) * pixel_weight[here]  # (n, l): the weight on the pixel's own class
+        total = target + mix * class_weight.sum() * counted if smoothing else target  # and on all classes together
+        d = np.exp(log_p[at])
+        d *= (total * dlosses[here])[:, None]  # (n, 1, l)
+        if smoothing:
+            d -= mix * class_weight[:, None] * (counted * dlosses[here])[:, None]
+        rows, pixels = np.ogrid[: len(safe), : safe.shape[1]]
+        d[rows, safe, pixels] -= target * dlosses[here]  # one entry a pixel, so nothing is subtracted twice
+        dscores[at] = d
 
-    kernels.over_blocks(block, log_p, axes=(0, 2))
-    if smoothing:
-        dscores -= mix * class_weight[:, None] * (counted * dlosses)[:, None]
-    rows, pixels = np.ogrid[: safe.shape[0], : safe.shape[1]]
-    dscores[rows, safe, pixels] -= target * dlosses  # one entry a pixel, so nothing is added twice
+    kernels.over_blocks(block, log_p, axes=(0, 2), size=_BLOCK)
     return dscores
 
 
