@@ -88,6 +88,7 @@ def step(session: Session) -> Findings:
 
 def inference(session: Session) -> Findings:
     """Scores of FCN-8s, in evaluation mode."""
+    session.forget_networks()  # steps with dropout, each side's own, may have moved the two apart
     return _timed(session.measure(session.networks().inference_contests(session.size, session.batch_sizes or (1, 2))))
 
 

@@ -9,7 +9,7 @@
 Cost: the multiply-adds of `loops`, at the speed of BLAS. Memory: C*KH*KW*OH*OW numbers a picture, KH*KW/(SH*SW) times
 the input: 0.9 GB for VGG's second layer on one 375x500 picture. The rung `strips` is the answer to that.
 
-NumPy and CuPy. Run it: `minifcn bench --ladder`, or `with kernels.using("im2col"): ...`.
+NumPy and CuPy. Run it: `minifcn bench ladder`, or `with kernels.using("im2col"): ...`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Rung `loops`: the definition. Seven nested loops, one multiply-add in the middle. Every other rung is held to it.
 
-Cost: N*O*OH*OW * C/G*KH*KW multiply-adds, and as many turns of a Python loop: about ten million a second, so only for
+Cost: N*O*OH*OW * C/G*KH*KW multiply-adds, and as many turns of a Python loop: about two million a second, so only for
 tiny arrays. It needs no memory but its result.
 
-Run it: `minifcn bench --ladder`, or `with kernels.using("loops"): ...`.
+Run it: `minifcn bench ladder`, or `with kernels.using("loops"): ...`.
 """
 
 from __future__ import annotations

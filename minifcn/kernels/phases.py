@@ -94,7 +94,8 @@ def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
     def task(index: int) -> None:
         chunk = chunks[index]
         N, U, V = chunk.shape
-        block = xp.empty((N, g.C, U, g.SH, V, g.SW), dy.dtype)
+        whole = len(chunks) == 1 and (U * g.SH, V * g.SW) == (g.H, g.W)  # nothing to cut off: made where it belongs
+        block = (dx if whole else xp.empty((N, g.C, U * g.SH, V * g.SW), dy.dtype)).reshape(N, g.C, U, g.SH, V, g.SW)
         if g.KH < g.SH or g.KW < g.SW:
             block[...] = 0  # some phases have no tap at all
         for (vertical, horizontal), kernel in zip(groups, kernels, strict=True):
@@ -102,6 +103,8 @@ def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
             made = made.reshape(N, g.C, vertical.count, horizontal.count, U, V)
             for j in range(horizontal.count):  # (N', C, U, RH, V) from (N', C, RH, U, V)
                 block[:, :, :, vertical.first : vertical.last, :, horizontal.first + j] = made[:, :, :, j].swapaxes(2, 3)
+        if whole:
+            return
         block = block.reshape(N, g.C, U * g.SH, V * g.SW)
         (to_rows, from_rows), (to_columns, from_columns) = rows.place(chunk.rows), columns.place(chunk.columns)
         dx[chunk.pictures, :, to_rows, to_columns] = block[:, :, from_rows, from_columns]

@@ -5,7 +5,7 @@
 Cost: N*O*C*H*W multiply-adds, and no memory beyond the result; small pictures of a batch are laid side by side first,
 so that the weights are read once and not once a picture.
 
-NumPy and CuPy. Run it: `minifcn bench --ladder`, or `with kernels.using("pointwise"): ...`.
+NumPy and CuPy. Run it: `minifcn bench ladder`, or `with kernels.using("pointwise"): ...`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ never seen by main memory, which moves only x, weight and y; scratch is a few MB
 input. Where a layer has more weights than pixels (VGG's fc6: 103 million, 64 pixels) the columns of all pixels are made
 once and the *weights* are cut into strips.
 
-NumPy only. Run it: `minifcn bench --ladder`, or `with kernels.using("strips"): ...`.
+NumPy only. Run it: `minifcn bench ladder`, or `with kernels.using("strips"): ...`.
 """
 
 from __future__ import annotations
@@ -59,8 +59,7 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry
     g = geometry
     y = np.empty(g.y_shape, x.dtype)
     matrix = weight.reshape(g.G, g.O // g.G, -1)  # (G, O/G, C/G·KH·KW)
-    bias = np.zeros(g.O, x.dtype) if bias is None else bias
-    bias = bias.reshape(g.G, g.O // g.G, 1)  # (G, O/G, 1)
+    bias = None if bias is None else bias.reshape(g.G, g.O // g.G, 1)  # (G, O/G, 1)
     if matrix.nbytes >= _HEAVY and (g.N * g.OH * g.OW <= _PIXELS or matrix.nbytes >= 4 * _HEAVY):
         _forward_by_weights(x, matrix, bias, g, y)
     else:
@@ -68,7 +67,7 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry
     return y
 
 
-def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray, g: Geometry, y: np.ndarray) -> None:
+def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, g: Geometry, y: np.ndarray) -> None:
     """Each task makes the columns of one strip of pixels and multiplies them by all weights."""
     K = matrix.shape[2] * x.itemsize  # bytes of a column
     blocks = channel_blocks(g, max(g.C // g.G, _COLUMNS // (K * g.OW) * (g.C // g.G)))  # whole groups, more if small
@@ -82,14 +81,14 @@ def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray, g: G
             unfold(x, block.inputs, strip, g, columns)
             columns = columns.reshape(length(block.groups), -1, strip.pixels)  # (G', C/G·KH·KW, N'·OH'·OW')
             place = y[strip.pictures, block.outputs, strip.rows, strip.columns]  # (N', G'·O/G, OH', OW')
-            _multiply(matrix[block.groups], columns, bias[block.groups], place)
+            _multiply(matrix[block.groups], columns, None if bias is None else bias[block.groups], place)
 
     strip, block = places[0]
     product = length(block.outputs) * strip.pixels * x.itemsize
     parallel_for(task, len(places), unfold_bytes(length(block.inputs), strip, g, x.itemsize) + product)
 
 
-def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray, g: Geometry, y: np.ndarray) -> None:
+def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, g: Geometry, y: np.ndarray) -> None:
     """The columns of as many pixels as fit are made once, on all threads; then each task multiplies some weights."""
     O, K = matrix.shape[1:]
     inputs = channel_blocks(g, -(-g.C // g.G // g.tasks))
@@ -106,13 +105,13 @@ def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray, g: 
                 ours = slice(group, group + 1)
                 flat = columns.reshape(g.G, K, strip.pixels)[ours]  # (1, C/G·KH·KW, N'·OH'·OW')
                 place = y[strip.pictures, group * O + part.start : group * O + part.stop, strip.rows, strip.columns]
-                _multiply(matrix[ours, part], flat, bias[ours, part], place)
+                _multiply(matrix[ours, part], flat, None if bias is None else bias[ours, part], place)
 
             parallel_for(make, len(inputs))
             parallel_for(multiply, len(outputs))
 
 
-def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray, place: np.ndarray) -> None:
+def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray | None, place: np.ndarray) -> None:
     """place (N', G'·O', OH', OW') = matrix (G', O', K) @ columns (G', K, N'·OH'·OW') + bias (G', O', 1).
 
     For one picture the product is made where it belongs; for several elsewhere, and then put in order.
@@ -121,12 +120,14 @@ def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray, place: 
     if pictures == 1:
         view = place.reshape(groups, channels // groups, OH * OW)  # full rows of a picture, or a part of one row
         np.matmul(matrix, columns, out=view)
-        view += bias
+        if bias is not None:
+            view += bias
         return
     with workspace(place.dtype) as new:
         product = new(groups, channels // groups, pictures * OH * OW)
         np.matmul(matrix, columns, out=product)
-        product += bias
+        if bias is not None:
+            product += bias
         place[...] = product.reshape(channels, pictures, OH, OW).transpose(1, 0, 2, 3)
 
 

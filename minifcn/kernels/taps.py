@@ -5,7 +5,7 @@
 Cost: the multiply-adds of `loops` in KH*KW products whose inner side is only C/G, and KH*KW passes over y. Memory: one
 shifted copy of the input at a time, where `im2col` keeps KH*KW of them.
 
-NumPy and CuPy. Run it: `minifcn bench --ladder`, or `with kernels.using("taps"): ...`.
+NumPy and CuPy. Run it: `minifcn bench ladder`, or `with kernels.using("taps"): ...`.
 """
 
 from __future__ import annotations

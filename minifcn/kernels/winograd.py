@@ -17,7 +17,7 @@ each tile and channel in the transforms. Memory: V and M of a strip of tiles, in
 of unit variance the largest error, relative to the standard deviation of the result, is below 2e-5 for m = 2 and 4e-4
 for m = 4 (direct: 1e-5); a test holds them to it. So: float32 only, never in a gradient check.
 
-NumPy only. Run it: `minifcn bench --ladder`, or `with kernels.using("winograd"): ...`.
+NumPy only. Run it: `minifcn bench ladder`, or `with kernels.using("winograd"): ...`.
 """
 
 from __future__ import annotations

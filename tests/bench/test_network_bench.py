@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from minifcn import functional as F
-from minifcn.bench import network, profile, run
+from minifcn.bench import network, profile, run, subjects
 from minifcn.bench.network import Networks
 from minifcn.bench.profile import KINDS, PASSES, REST, WHOLE
 from minifcn.training import SGD
@@ -25,6 +25,13 @@ def test_they_agree_then_step_and_score(device):
         ("FCN-8s, training step", "17x23, batch 1"), ("FCN-8s, training step", "17x23, batch 2"),
     ]  # fmt: skip
     assert all(len(r.timing.ratios) == 2 for r in steps)
+
+
+def test_inference_after_steps_compares_the_same_weights_again(device):
+    """`bench all` times steps first, and steps with dropout move the two networks apart."""
+    session = subjects.Session(device, SIZE, (2,), pairs=2, width=0.25)
+    subjects.step(session)
+    assert len(subjects.inference(session).lists["results"]) == 1
 
 
 def test_inference_is_compared_and_keeps_nothing(device):
