@@ -29,9 +29,11 @@ def test_they_agree_then_step_and_score(device):
 
 def test_inference_after_steps_compares_the_same_weights_again(device):
     """`bench all` times steps first, and steps with dropout move the two networks apart."""
-    session = subjects.Session(device, SIZE, (2,), pairs=2, width=0.25)
+    session = subjects.Session(device, SIZE, (2,), pairs=2, width=WIDTH)
     subjects.step(session)
+    trained = session.networks()
     assert len(subjects.inference(session).lists["results"]) == 1
+    assert session.networks() is not trained
 
 
 def test_inference_is_compared_and_keeps_nothing(device):
