@@ -69,6 +69,7 @@ def pytorch(given: argparse.Namespace) -> dict[str, int]:
 
 
 def run(step: Any) -> None:
+    """Does the three steps."""
     for _ in range(STEPS):
         step()
 

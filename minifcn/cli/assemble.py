@@ -68,10 +68,14 @@ def out_of_memory(trainer: training.Trainer) -> ValueError:
     return ValueError(out_of_memory_sentence((N, H, W), fixed, per_picture, total) + kept)
 
 
+def dataset(plan: Plan, split: str) -> Any:
+    """One split of the plan's data set."""
+    return data.build(plan.data, plan.root, split, missing=plan.missing)
+
+
 def datasets(plan: Plan) -> tuple[Any, Any]:
     """The training and the validation split, which may not share a picture."""
-    options = {"missing": plan.missing} if plan.missing != "error" else {}
-    train, validation = (data.build(plan.data, plan.root, split, **options) for split in (plan.train_split, plan.val_split))
+    train, validation = (dataset(plan, split) for split in (plan.train_split, plan.val_split))
     data.check_disjoint(train, validation)
     return train, validation
 

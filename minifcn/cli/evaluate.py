@@ -48,7 +48,7 @@ def evaluate(
 
 def _dataset(weights: Path, said: dict[str, str | None]):
     """The split to evaluate: what was said, and for the rest what the run was validated on."""
-    from minifcn import data
+    from minifcn.cli.assemble import dataset
     from minifcn.cli.plan import Plan
     from minifcn.training import RunFolder
 
@@ -60,8 +60,7 @@ def _dataset(weights: Path, said: dict[str, str | None]):
     if "data" in given and given["data"] != known.get("data"):
         known = {}  # another set: the run's root and split mean nothing there
     plan = Plan.from_dict({**known, **given})
-    options = {"missing": plan.missing} if plan.missing != "error" else {}
-    return data.build(plan.data, plan.root, plan.val_split, **options)
+    return dataset(plan, plan.val_split)
 
 
 def _bar():

@@ -22,7 +22,6 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
@@ -94,16 +93,6 @@ def figure(width: float, height: float, layout: str | None = "constrained") -> F
     if layout == "constrained":
         drawn.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches, so that no label touches the edge
     return drawn
-
-
-def plain(axes: Axes, title: str, xlabel: str = "") -> None:
-    """Gives axes that were made outside of :func:`look` its title at the left, faint grid and open box."""
-    axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
-    axes.set_xlabel(xlabel, fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.grid(True, color=_RC["grid.color"], linewidth=THIN)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def to_image(drawn: Figure, dpi: int = DPI) -> Image.Image:
