@@ -45,7 +45,6 @@ def conv2d_backward(
     """
     x, weight, has_bias, geometry = cache
     check_gradient("conv2d_backward", dy, (geometry.N, geometry.O, geometry.OH, geometry.OW))
-    dx = kernels.input_gradient(dy, weight, geometry) if needs[0] else None
-    dweight = kernels.weight_gradient(x, dy, geometry) if needs[1] else None
+    dx, dweight = kernels.gradients(x, dy, weight, geometry, needs[:2])
     dbias = channel_sum(dy) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
     return dx, dweight, dbias

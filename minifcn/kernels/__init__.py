@@ -11,12 +11,13 @@ to it by the tests. `select` says which one runs when nothing is forced.
 from minifcn.kernels.dispatch import on_gpu
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import get_num_threads, over_blocks, parallel_for, set_num_threads
-from minifcn.kernels.select import forward, input_gradient, rungs, using, weight_gradient
+from minifcn.kernels.select import forward, gradients, input_gradient, rungs, using, weight_gradient
 
 __all__ = [
     "Geometry",
     "forward",
     "get_num_threads",
+    "gradients",
     "input_gradient",
     "on_gpu",
     "over_blocks",

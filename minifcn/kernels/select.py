@@ -101,6 +101,15 @@ def weight_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
     return _run("weight_gradient", (x, dy), (geometry.x_shape, geometry.y_shape), geometry)
 
 
+def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[bool, bool]) -> tuple[Any, Any]:
+    """dx and dweight, each None unless it is in `needs`: together where the rung shares work between them."""
+    name = choose("weight_gradient", geometry, dy.dtype, not isinstance(dy, np.ndarray))
+    if all(needs) and hasattr(rung(name), "gradients") and rung(name).covers(geometry, dy.dtype):
+        return _run("gradients", (x, dy, weight), (geometry.x_shape, geometry.y_shape, geometry.weight_shape), geometry)
+    dx = input_gradient(dy, weight, geometry) if needs[0] else None
+    return dx, weight_gradient(x, dy, geometry) if needs[1] else None
+
+
 def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...], geometry: Geometry) -> Any:
     """Checks the arrays, chooses and runs. float16 is computed in float32 and rounded once, at the end."""
     dtype = arrays[0].dtype

@@ -154,6 +154,7 @@ static void poison(void*, size_t) {}
 #endif
 
 #define __syncthreads() sync_block(__LINE__)
+#define __syncwarp() sync_warp(__LINE__)
 
 static unsigned char exchange[32][32][16];                         // a place for each lane of each warp
 template <class T> static T shuffle(T value, unsigned from, int line) {
@@ -173,7 +174,13 @@ static inline float to_tf32(float x) {                             // to nearest
     return __uint_as_float(bits & ~0x1fffu);
 }
 
-static inline void mma_tf32(float (&d)[4], const float (&a)[4], const float (&b)[2]) {
+// A sum is cut off, not rounded: what the tensor cores do, and what a kernel that sums on them has to live with.
+static inline float cut_off(double exact) {
+    const float rounded = (float)exact;
+    return std::fabs((double)rounded) > std::fabs(exact) ? std::nextafterf(rounded, 0.0f) : rounded;
+}
+
+static inline void mma_tf32(float (&d)[4], const float (&a)[4], const float (&b)[2], const float (&c)[4]) {
     static float all_a[32][16][8], all_b[32][8][8];
     const unsigned warp = my_warp(), g = my_lane() / 4, t = my_lane() % 4;
     auto cut = [](float x) { return __uint_as_float(__float_as_uint(x) & ~0x1fffu); };  // the hardware does not look at the rest
@@ -181,9 +188,9 @@ static inline void mma_tf32(float (&d)[4], const float (&a)[4], const float (&b)
     for (int i = 0; i < 2; ++i) all_b[warp][t + i * 4][g] = cut(b[i]);
     sync_warp(__LINE__);
     for (int i = 0; i < 4; ++i) {
-        double sum = d[i];
+        double sum = c[i];
         for (int k = 0; k < 8; ++k) sum += (double)all_a[warp][g + i / 2 * 8][k] * all_b[warp][k][2 * t + i % 2];
-        d[i] = (float)sum;
+        d[i] = cut_off(sum);
     }
     sync_warp(__LINE__);
 }

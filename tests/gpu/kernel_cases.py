@@ -8,30 +8,35 @@ would prove nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from minifcn import functional as F
 from minifcn.functional.windows import Windows
 from minifcn.kernels import Geometry, cuda, im2col
-from minifcn.kernels.cuda import fallback, launch
+from minifcn.kernels.cuda import conv, fallback, launch
+from minifcn.kernels.cuda.tiles import TILES, Plan, Tile
 from minifcn.layers import Parameter
 from minifcn.training import optimizers
 
 Answers = Iterator[tuple[str, Any, np.ndarray, float]]
 
-CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups
-    "3x2 window, ragged": ((2, 3, 9, 7), (5, 3, 3, 2), 1, 1, 1, 1),
-    "many slabs": ((1, 20, 5, 6), (9, 20, 3, 3), 1, 1, 1, 1),
-    "stride and dilation": ((1, 8, 9, 8), (33, 8, 3, 3), (2, 1), (0, 1), (1, 2), 1),
-    "two groups": ((2, 6, 5, 5), (4, 3, 2, 3), (3, 2), (2, 2), 1, 2),
-    "1x1": ((2, 5, 4, 5), (70, 5, 1, 1), 1, 0, 1, 1),
-    "stride beyond the kernel": ((1, 4, 7, 8), (3, 4, 1, 2), 3, 0, 1, 1),  # phases without a tap
-    "upsampling by two": ((1, 4, 8, 10), (6, 4, 4, 4), 2, 1, 1, 1),
-    "padding beyond the kernel": ((1, 3, 4, 3), (4, 3, 3, 3), 1, 7, 1, 1),
-    "many pixels": ((2, 3, 19, 17), (4, 3, 3, 3), 1, 1, 1, 1),  # dweight is cut into splits
+PRODUCTS = (1, 3, 0)  # TF32; float32 on tensor cores; float32 on the ordinary units: tile.cuh
+CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that sums are cut into
+    "3x2 window, ragged": ((2, 3, 9, 7), (5, 3, 3, 2), 1, 1, 1, 1, 1),
+    "many slabs": ((1, 20, 5, 6), (9, 20, 3, 3), 1, 1, 1, 1, 1),
+    "stride and dilation": ((1, 8, 9, 8), (33, 8, 3, 3), (2, 1), (0, 1), (1, 2), 1, 2),
+    "two groups": ((2, 6, 5, 5), (4, 3, 2, 3), (3, 2), (2, 2), 1, 2, 2),
+    "two groups, whole": ((1, 6, 4, 5), (4, 3, 2, 3), 1, 0, 1, 2, 1),
+    "1x1": ((2, 5, 4, 5), (70, 5, 1, 1), 1, 0, 1, 1, 1),
+    "stride beyond the kernel": ((1, 4, 7, 8), (3, 4, 1, 2), 3, 0, 1, 1, 2),  # phases without a tap
+    "upsampling by two": ((1, 4, 8, 10), (6, 4, 4, 4), 2, 1, 1, 1, 1),
+    "padding beyond the kernel": ((1, 3, 4, 3), (4, 3, 3, 3), 1, 7, 1, 1, 1),
+    "in pieces": ((2, 20, 9, 8), (4, 20, 3, 3), 1, 1, 1, 1, 5),  # of 12 slabs 3, 3, 3, 3 and none
 }
 
 
@@ -48,28 +53,59 @@ def to_tf32(x: np.ndarray) -> np.ndarray:
 # ------------------------------------------------------------------------------------------------------- convolution
 
 
-def convolution(name: str, xp: Any, precision: str) -> Answers:
-    """The three passes of one convolution in float32, in the precision asked for."""
-    x_shape, weight_shape, *options = CONVOLUTIONS[name]
+@contextlib.contextmanager
+def forced(products: int, tile: Tile | None = None, splits: int = 1) -> Iterator[None]:
+    """Convolutions multiply by `products` (see tile.cuh), with this tile (the first) and sums in so many pieces."""
+    chosen = Plan(tile or TILES[products][0], splits)
+    before = cuda.get_precision()
+    cuda.set_precision("tf32" if products == 1 else "float32")
+    with mock.patch.object(conv, "_products", return_value=products), mock.patch.object(conv, "plan", return_value=chosen):
+        try:
+            yield
+        finally:
+            cuda.set_precision(before)
+
+
+def convolution(name: str, xp: Any, products: int, tile: Tile | None = None) -> Answers:
+    """The three passes of one convolution in float32."""
+    x_shape, weight_shape, *options, splits = CONVOLUTIONS[name]
     g = Geometry.of(x_shape, weight_shape, *options)
     x, weight, bias, dy = draw(*x_shape), draw(*weight_shape, seed=1), draw(g.O, seed=2), draw(*g.y_shape, seed=3)
-    round_ = to_tf32 if precision == "tf32" else lambda array: array.astype(np.float64)
-    before = cuda.get_precision()
-    cuda.set_precision(precision)
-    try:
-        dev_x, dev_weight, dev_bias, dev_dy = (xp.asarray(array) for array in (x, weight, bias, dy))
-        tolerance = 2e-6 * np.sqrt(g.C // g.G * g.KH * g.KW) + 1e-6
-        y = im2col.forward(round_(x), round_(weight), bias.astype(np.float64), g)
-        yield "y", cuda.forward(dev_x, dev_weight, dev_bias, g), y, tolerance
-        no_bias = y - bias[:, None, None].astype(np.float64)
-        yield "y, ReLU", cuda.forward(dev_x, dev_weight, None, g, relu=True), np.maximum(no_bias, 0), tolerance
-        dx = im2col.input_gradient(round_(dy), round_(weight), g)
-        yield "dx", cuda.input_gradient(dev_dy, dev_weight, g), dx, 2 * tolerance
-        dweight = im2col.weight_gradient(round_(x), round_(dy), g)
-        got = cuda.weight_gradient(dev_x, dev_dy, g)
-        yield "dweight", got, dweight, 2e-6 * np.sqrt(g.N * g.OH * g.OW) + 1e-6
-    finally:
-        cuda.set_precision(before)
+    dev_x, dev_weight, dev_bias, dev_dy = (xp.asarray(array) for array in (x, weight, bias, dy))
+    with forced(products, tile, splits):
+        got = {
+            "y": cuda.forward(dev_x, dev_weight, dev_bias, g),
+            "y, ReLU": cuda.forward(dev_x, dev_weight, None, g, relu=True),
+            "dx": cuda.input_gradient(dev_dy, dev_weight, g),
+            "dweight": cuda.weight_gradient(dev_x, dev_dy, g),
+        }
+        both = dict(zip(("dx", "dweight"), cuda.gradients(dev_x, dev_dy, dev_weight, g), strict=True))
+    round_ = to_tf32 if products == 1 else lambda array: array.astype(np.float64)
+    x, weight, dy = round_(x), round_(weight), round_(dy)
+    no_bias = im2col.forward(x, weight, None, g)
+    expected = {
+        "y": no_bias + bias[:, None, None],
+        "y, ReLU": np.maximum(no_bias, 0),
+        "dx": im2col.input_gradient(dy, weight, g),
+        "dweight": im2col.weight_gradient(x, dy, g),
+    }
+    taps = g.KH * g.KW
+    terms = {"y": g.C // g.G * taps, "y, ReLU": g.C // g.G * taps, "dx": g.O // g.G * taps, "dweight": g.N * g.OH * g.OW}
+    for what, array in got.items():
+        yield what, array, expected[what], 1e-6 + 2e-6 * np.sqrt(terms[what])
+    for what, array in both.items():
+        yield f"{what} of both", array - got[what], np.zeros_like(expected[what]), 0.0
+
+
+def long_sums(xp: Any) -> Answers:
+    """float32 means float32 also where a sum is long and its terms have one sign, so that no error cancels another."""
+    x, weight = np.abs(draw(1, 3000, 3, 4)), np.abs(draw(2, 3000, 1, 1, seed=1))
+    g = Geometry.of(x.shape, weight.shape)
+    expected = im2col.forward(x.astype(np.float64), weight.astype(np.float64), None, g)
+    for products in (3, 0):
+        with forced(products):
+            y = cuda.forward(xp.asarray(x), xp.asarray(weight), None, g)
+        yield f"{products} products", y / xp.asarray(expected.astype(np.float32)), np.ones_like(expected), 3e-6
 
 
 def packing(xp: Any) -> Answers:
@@ -86,7 +122,7 @@ def packing(xp: Any) -> Answers:
 def by_columns(xp: Any) -> Answers:
     """im2col, col2im and the convolution through them, float64."""
     for name in ("stride and dilation", "two groups", "stride beyond the kernel"):
-        x_shape, weight_shape, *options = CONVOLUTIONS[name]
+        x_shape, weight_shape, *options, _ = CONVOLUTIONS[name]
         g = Geometry.of(x_shape, weight_shape, *options)
         x, weight = draw(*x_shape, dtype=np.float64), draw(*weight_shape, dtype=np.float64)
         bias, dy = draw(g.O, dtype=np.float64), draw(*g.y_shape, dtype=np.float64)
@@ -219,7 +255,8 @@ def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> N
 
 
 OTHERS: dict[str, Callable[[Any], Answers]] = {
-    "packing": packing, "by columns": by_columns, "pooling": pooling, "batch normalisation": batch_normalisation,
+    "packing": packing, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
+    "batch normalisation": batch_normalisation,
     "loss": loss, "rectifier": rectifier, "updates": updates,
 }  # fmt: skip
 

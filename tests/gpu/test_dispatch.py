@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from kernel_cases import draw
 from test_functional_on_strict_cupy import both
 
+from minifcn import functional as F
 from minifcn import kernels
-from minifcn.kernels.cuda import launch
+from minifcn.kernels.cuda import conv, launch
 
 EXPECTED = {  # case: kernels that must be among those launched
-    "conv2d": {"pack", "conv_gather", "conv_dweight", "add_parts", "channel_parts"},
-    "conv_transpose2d": {"pack", "conv_gather", "conv_dweight", "add_parts"},
+    "conv2d": {"pack", "conv_gather", "conv_dweight", "dweight_of_parts", "channel_parts"},
+    "conv_transpose2d": {"pack", "conv_gather", "conv_dweight", "dweight_of_parts"},
     "max_pool2d": {"max_pool", "max_pool_backward"},
     "relu": {"relu_backward"},
     "batch_norm": {"channel_parts", "add_channel_parts", "normalise", "normalise_backward"},
@@ -51,3 +53,21 @@ def test_the_rung_can_be_named_and_numpy_arrays_ignore_it(cupy, launched):
         assert not launched
         both("conv2d", cupy.asarray, np.float32)
     assert "conv_gather" in launched
+
+
+def test_both_gradients_of_a_convolution_pack_dy_once(cupy, monkeypatch):
+    """dx and dweight read dy in the same layout; bringing it there costs a pass over memory."""
+    packed, original = [], conv.pack
+    monkeypatch.setattr(conv, "pack", lambda source, *sizes: packed.append(source) or original(source, *sizes))
+    x, weight = cupy.asarray(draw(1, 4, 6, 7)), cupy.asarray(draw(3, 4, 3, 3))
+    y, cache = F.conv2d(x, weight)
+    packed.clear()
+    dy = cupy.asarray(draw(*y.shape))
+    F.conv2d_backward(dy, cache)
+    assert len(packed) == 3
+    assert sum(one is dy for one in packed) == 1
+    packed.clear()
+    dx, dweight, _ = F.conv2d_backward(dy, cache, (False, True, True))
+    assert dx is None
+    assert dweight is not None
+    assert len(packed) == 2

@@ -24,16 +24,16 @@ class Mutant(NamedTuple):
     right: str
     wrong: str
     case: str
-    precision: str = "tf32"
+    products: int = 1
 
 
-TILE, GATHER, DWEIGHT, PACK = "tile.cuh", "conv_gather.cu", "conv_dweight.cu", "pack.cu"
+TILE, GATHER, DWEIGHT, PACK, PARTS = "tile.cuh", "conv_gather.cu", "conv_dweight.cu", "pack.cu", "add_parts.cu"
 COLUMNS, POOL, NORM, LOSS = "im2col.cu", "max_pool.cu", "batch_norm.cu", "cross_entropy.cu"
 
 MUTANTS = {
     # ---- the pipeline
     "pipeline: no barrier": Mutant(TILE, "        __syncthreads(); ", "", "many slabs"),
-    "pipeline: no barrier, float32": Mutant(TILE, "        __syncthreads(); ", "", "many slabs", "float32"),
+    "pipeline: no barrier, float32": Mutant(TILE, "        __syncthreads(); ", "", "many slabs", 0),
     "pipeline: barrier before the wait": Mutant(
         TILE, "copy_async_wait<STAGES - 2>();", "__syncthreads(); copy_async_wait<STAGES - 2>(); if (0)", "many slabs"
     ),
@@ -55,50 +55,86 @@ MUTANTS = {
     "pipeline: the last slab is not loaded": Mutant(TILE, "s + STAGES - 1 < slabs", "s + STAGES < slabs", "many slabs"),
     # ---- the fragments
     "fragment of A: halves exchanged": Mutant(
-        TILE, "16 * i + 8 * (r % 2) + at.g) * AM + (k + 4 * (r / 2)", "16 * i + 8 * (r / 2) + at.g) * AM + (k + 4 * (r % 2)",
-        "3x2 window, ragged",
+        TILE, "16 * i + 8 * (r % 2) + at.g;\n                split(a[m * AM + (k + 4 * (r / 2)",
+        "16 * i + 8 * (r / 2) + at.g;\n                split(a[m * AM + (k + 4 * (r % 2)", "3x2 window, ragged",
     ),
     "fragment of B: pairs along k": Mutant(TILE, "(k + 4 * r + at.t) * BK_", "(k + 2 * at.t + r) * BK_", "3x2 window, ragged"),
     "fragment of B: g and t exchanged": Mutant(
         TILE, "(at.warp_n + 8 * j + at.g) * BN_ + (k + 4 * r + at.t)", "(at.warp_n + 8 * j + at.t) * BN_ + (k + 4 * r + at.g)",
         "3x2 window, ragged",
     ),
-    "fragment of D: columns interleaved": Mutant(TILE, "2 * at.t + r % 2", "at.t + 4 * (r % 2)", "3x2 window, ragged"),
-    "fragment of D: rows of the upper half twice": Mutant(TILE, "8 * (r / 2) + at.g; }", "at.g; }", "1x1"),
-    "tile: a warp in another's place": Mutant(TILE, "warp / WARPS_N * WM", "warp % WARPS_N * WM", "many pixels"),
+    "fragment of D: columns interleaved": Mutant(TILE, "8 * j + 2 * at.t + r % 2] =", "8 * j + at.t + 4 * (r % 2)] =",
+                                                 "3x2 window, ragged"),
+    "fragment of D: rows of the upper half twice": Mutant(TILE, "rows[(8 * (r / 2) + at.g)", "rows[at.g", "1x1"),
+    "tile: a warp in another's place": Mutant(TILE, "warp / WARPS_N * WM", "warp % WARPS_N * WM", "many slabs"),
     "multiply: half of K": Mutant(TILE, "k < BK; k += 8", "k < BK; k += 16", "many slabs"),
-    "multiply: half of K, float32": Mutant(TILE, "k < BK; ++k", "k < BK; k += 2", "many slabs", "float32"),
+    "multiply: half of K, float32": Mutant(TILE, "k < BK; ++k", "k < BK; k += 2", "many slabs", 0),
+    # ---- three products
+    "three products: the small part of A is forgotten": Mutant(TILE, "mma_tf32(d, small_a[i], fb, zero)",
+                                                               "mma_tf32(d, fa[i], small_b, zero)", "many slabs", 3),
+    "three products: the small part of B is forgotten": Mutant(TILE, "mma_tf32(d, fa[i], small_b, d);", "", "many slabs", 3),
+    "three products: big is not rounded": Mutant(TILE, "& 0xffffe000u", "", "many slabs", 3),
+    "three products: the sum stays in the tensor core": Mutant(
+        TILE, "mma_tf32(d, small_a[i], fb, zero);",
+        "for (int r = 0; r < 4; ++r) d[r] = sums[i][j][r], sums[i][j][r] = 0.0f;\n mma_tf32(d, small_a[i], fb, d);",
+        "long sums", 3,
+    ),
+    # ---- storing the tile
+    "store: rows are read before all lanes have written": Mutant(
+        TILE, "        __syncwarp();\n        #pragma", "        #pragma", "many slabs"
+    ),
+    "store: the next rows overwrite these": Mutant(TILE, "        __syncwarp();                              // before",
+                                                   "        // before", "1x1"),
+    "store: no barrier after the last slab": Mutant(TILE, "    __syncthreads();                               // the slabs",
+                                                    "    // the slabs", "many slabs"),
+    "store: the second 32 columns are the first": Mutant(TILE, "+ 32 * n + lane]);", "+ lane]);", "in pieces"),
     # ---- conv_gather
-    "gather: lower edge off by one": Mutant(GATHER, "h < H &&", "h <= H &&", "3x2 window, ragged"),
-    "gather: right edge off by one": Mutant(GATHER, "v < W;", "v < W - 1;", "3x2 window, ragged"),
-    "gather: left edge not looked at": Mutant(GATHER, "v >= 0 &&", "", "3x2 window, ragged"),
-    "gather: reads a row of weights too many": Mutant(GATHER, "weight_row[i] = o < O", "weight_row[i] = o <= O", "1x1"),
+    "gather: lower edge off by one": Mutant(GATHER, "< (unsigned)H &&", "<= (unsigned)H &&", "3x2 window, ragged"),
+    "gather: right edge off by one": Mutant(GATHER, "< (unsigned)W;", "< (unsigned)W - 1;", "3x2 window, ragged"),
+    "gather: left edge not looked at": Mutant(GATHER, "(unsigned)(w0[i] + step.y) < (unsigned)W;", "w0[i] + step.y < W;",
+                                              "3x2 window, ragged"),
+    "gather: reads a row of weights too many": Mutant(GATHER, "ROWS_A_COPY < O - m0", "ROWS_A_COPY <= O - m0", "1x1"),
     "gather: threads without a pixel return early": Mutant(
         GATHER, "if (p0 >= pixels) return;", "if (p0 + (int)threadIdx.x / 2 >= pixels) return;", "3x2 window, ragged"
     ),
-    "gather: a slab spans one tap at most": Mutant(GATHER, "for (c += BK; c >= C; c -= C) ++tap;",
-                                                   "c += BK; if (c >= C) c -= C, ++tap;", "3x2 window, ragged"),
+    "gather: a slab spans one tap at most": Mutant(GATHER, "do ++tap; while ((c -= C) >= C);", "++tap, c -= C;",
+                                                   "3x2 window, ragged"),
+    "gather: the tap of the slab before": Mutant(GATHER, "        step = tap_list[min(tap, count)];\n", "",
+                                                 "3x2 window, ragged"),
     "gather: K rounded down": Mutant(GATHER, "(count * C + BK - 1) / BK", "count * C / BK", "3x2 window, ragged"),
-    "gather: the last pixel is not written": Mutant(GATHER, "if (p >= pixels) continue;", "if (p + 1 >= pixels) continue;",
+    "gather: the last pixel is not written": Mutant(GATHER, "return p < pixels ? y", "return p + 1 < pixels ? y",
                                                     "3x2 window, ragged"),
-    "gather: bias of the wrong group": Mutant(GATHER, "bias[channel]", "bias[o]", "two groups"),
+    "gather: bias of the wrong group": Mutant(GATHER, "bias[group * O + m0 + m]", "bias[m0 + m]", "two groups, whole"),
     "gather: the phase's row is forgotten": Mutant(GATHER, "rh + pixel / columns * YSH", "pixel / columns * YSH",
                                                    "upsampling by two"),
     "gather: always the first phase's taps": Mutant(GATHER, "(const int4*)taps + phase[4]", "(const int4*)taps",
                                                     "upsampling by two"),
     "gather: ReLU the wrong way round": Mutant(GATHER, "relu && value < 0.0f", "relu && value > 0.0f", "1x1"),
-    "gather: stages overlap by a row": Mutant(GATHER, "shared + stage * (BM + BN) * LD;\n        float* b",
-                                              "shared + stage * ((BM + BN) * LD - LD);\n        float* b", "many slabs"),
+    "gather: stages overlap by a row": Mutant(GATHER, "stage * (BM + BN) * LD + first", "stage * ((BM + BN) * LD - LD) + first",
+                                              "many slabs"),
+    "gather: every piece starts at the first slab": Mutant(GATHER, "min(split * each, all_slabs)", "0", "in pieces"),
+    "gather: pieces overlap": Mutant(GATHER, "slabs = min(each,", "slabs = min(each + 1,", "in pieces"),
+    "gather: a piece starts with the first tap": Mutant(GATHER, "int tap = (slab0 * BK + 4 * q) / C", "int tap = 4 * q / C",
+                                                        "in pieces"),
+    "gather: all pieces in one place": Mutant(GATHER, "(((long long)split * N + n) * G", "(((long long)n) * G", "in pieces"),
     # ---- conv_dweight
-    "dweight: the last pixel is lost": Mutant(DWEIGHT, "begin + slab * BK + row < end", "begin + slab * BK + row < end - 1",
-                                              "3x2 window, ragged"),
-    "dweight: never moves to the next picture": Mutant(DWEIGHT, "oh[i] = 0, ++n[i]", "oh[i] = 0", "3x2 window, ragged"),
-    "dweight: a slab spans one row at most": Mutant(DWEIGHT, "for (ow[i] += BK; ow[i] >= OW; ow[i] -= OW)",
-                                                    "ow[i] += BK; if (ow[i] >= OW && (ow[i] -= OW, 1))", "3x2 window, ragged"),
-    "dweight: splits overlap": Mutant(DWEIGHT, "begin + pixels_a_split);", "begin + pixels_a_split + 16);", "many pixels"),
+    "dweight: the last pixel is lost": Mutant(DWEIGHT, "p < end && column", "p < end - 1 && column", "3x2 window, ragged"),
+    "dweight: never moves to the next picture": Mutant(DWEIGHT, "oh = 0, ++n", "oh = 0", "3x2 window, ragged"),
+    "dweight: a step spans one row at most": Mutant(DWEIGHT, "for (ow += B_STEP; ow >= OW; ow -= OW)",
+                                                    "ow += B_STEP; if (ow >= OW && (ow -= OW, 1))",
+                                                    "stride beyond the kernel"),
+    "dweight: pieces overlap": Mutant(DWEIGHT, "begin + pixels_a_split);", "begin + pixels_a_split + 16);", "in pieces"),
     "dweight: the group's pictures are another's": Mutant(DWEIGHT, "x_group = x + (long long)group *", "x_group = x + 0LL *",
                                                           "two groups"),
-    "dweight: a split's sum is left out": Mutant(PACK, "s < splits;", "s < splits - 1;", "many pixels"),
+    # ---- adding the pieces
+    "parts: one of dweight's is left out": Mutant(
+        PARTS, "s < splits; ++s) sum += parts[at", "s < splits - 1; ++s) sum += parts[at", "in pieces"
+    ),
+    "parts: y's bias is the wrong channel's": Mutant(PARTS, "bias[i / plane % C]", "bias[i % C]", "in pieces"),
+    "parts: the bias is added to every piece": Mutant(PARTS, "sum += parts[i + s * total]",
+                                                      "sum += parts[i + s * total] + (bias && s ? bias[i / plane % C] : 0.0f)",
+                                                      "in pieces"),
+    "parts: ReLU is forgotten": Mutant(PARTS, "relu && sum < 0.0f ? 0.0f : sum", "sum", "in pieces"),
     # ---- pack
     "pack: no barrier before reading the tile": Mutant(PACK, "        __syncthreads();\n        for", "        for", "packing"),
     "pack: no barrier before the next tile": Mutant(
@@ -142,7 +178,7 @@ MUTANTS = {
 
 def answers(mutant: Mutant, xp):
     if mutant.case in kernel_cases.CONVOLUTIONS:
-        return kernel_cases.convolution(mutant.case, xp, mutant.precision)
+        return kernel_cases.convolution(mutant.case, xp, mutant.products)
     return kernel_cases.OTHERS[mutant.case](xp)
 
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from minifcn.kernels import Geometry, cuda, im2col
-from minifcn.kernels.cuda import conv, launch
+from minifcn.kernels.cuda import conv, launch, tiles
+from minifcn.kernels.cuda.tiles import TILES
 
 pytestmark = pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
 
-TILES = {f"{tile.BM}x{tile.BN}": tile for tile in conv.TILES}
+CONFIGURATIONS = [(products, tile) for products, tiles in TILES.items() for tile in tiles]
 
 
 @pytest.fixture
@@ -30,24 +31,21 @@ every_schedule = pytest.mark.parametrize(
     "schedule", [(name, eager) for name in cuda_emulator.SCHEDULES for eager in (False, True)], indirect=True,
     ids=[f"{name}-{when}" for name in cuda_emulator.SCHEDULES for when in ("late", "eager")],
 )  # fmt: skip
-every_tile = pytest.mark.parametrize("tile", TILES)
-every_precision = pytest.mark.parametrize("precision", ["tf32", "float32"])
+every_tile = pytest.mark.parametrize(
+    ("products", "tile"), CONFIGURATIONS, ids=[f"{products} products-{tile.BM}x{tile.BN}" for products, tile in CONFIGURATIONS]
+)
 
 
-@every_precision
 @every_tile
 @pytest.mark.parametrize("name", kernel_cases.CONVOLUTIONS)
-def test_convolution(cupy, monkeypatch, name, tile, precision):
-    monkeypatch.setattr(conv, "TILES", (TILES[tile],))
-    kernel_cases.check(kernel_cases.convolution(name, cupy, precision))
+def test_convolution(cupy, name, products, tile):
+    kernel_cases.check(kernel_cases.convolution(name, cupy, products, tile))
 
 
 @every_schedule
-@every_precision
 @every_tile
-def test_convolution_under_every_schedule(cupy, monkeypatch, schedule, tile, precision):
-    monkeypatch.setattr(conv, "TILES", (TILES[tile],))
-    kernel_cases.check(kernel_cases.convolution("many slabs", cupy, precision))
+def test_convolution_under_every_schedule(cupy, schedule, products, tile):
+    kernel_cases.check(kernel_cases.convolution("many slabs", cupy, products, tile))
 
 
 @every_schedule
@@ -56,22 +54,21 @@ def test_the_rest_under_every_schedule(cupy, schedule, name):
     kernel_cases.check(kernel_cases.OTHERS[name](cupy))
 
 
-@every_precision
-def test_results_have_the_same_bits_under_every_schedule_and_tile(cupy, monkeypatch, precision):
+@pytest.mark.parametrize("products", kernel_cases.PRODUCTS)
+def test_results_have_the_same_bits_under_every_schedule_and_tile(cupy, monkeypatch, products):
     bits = set()
     for schedule in cuda_emulator.SCHEDULES:
         monkeypatch.setattr(cuda_emulator, "settings", cuda_emulator.Settings(schedule))
-        for tile in conv.TILES:
-            monkeypatch.setattr(conv, "TILES", (tile,))
-            answers = kernel_cases.convolution("many pixels", cupy, precision)
-            bits.add(b"".join(got.get().tobytes() for what, got, *_ in answers if what != "dweight"))  # whose cut is by tile
+        for tile in TILES[products]:
+            answers = kernel_cases.convolution("in pieces", cupy, products, tile)
+            bits.add(b"".join(got.get().tobytes() for _, got, *_ in answers))
     assert len(bits) == 1
 
 
 def test_no_kernel_makes_the_host_wait(cupy, counts):
     for name in kernel_cases.OTHERS:
         list(kernel_cases.OTHERS[name](cupy))
-    list(kernel_cases.convolution("two groups", cupy, "tf32"))
+    list(kernel_cases.convolution("two groups", cupy, 1))
     assert counts["to_host"] == 0
 
 
@@ -122,12 +119,30 @@ def test_precision_is_one_of_two():
         cuda.set_precision("float16")
 
 
-@pytest.mark.parametrize("pixels", [1, 511, 513, 12_345, 401_226])
-@pytest.mark.parametrize("tiles", [1, 5, 6272])
-def test_a_cut_covers_every_pixel_once(pixels, tiles):
-    splits, each = conv.cut(pixels, tiles)
-    assert each % conv.BK == 0
-    assert (splits - 1) * each < pixels <= splits * each
+@pytest.mark.parametrize(("capability", "products"), [("80", 3), ("86", 0), ("89", 0), ("90", 3)])
+def test_float32_is_multiplied_by_what_is_faster(cupy, monkeypatch, capability, products):
+    monkeypatch.setattr(cupy.cuda.Device, "compute_capability", capability)
+    assert conv._products(cupy) == products
+    monkeypatch.setattr(conv, "_precision", "tf32")
+    assert conv._products(cupy) == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "M", "P", "K", "count"),
+    [("conv1_2", 64, 402_500, 576, 1), ("fc6", 4096, 192, 25_088, 1), ("fc6's dx", 512, 396, 200_704, 1),
+     ("conv1_1's dweight", 64, 36, 399_954, 1), ("score", 21, 192, 4096, 1),
+     ("upscore8's dx", 21, 250_000, 84, 64), ("a pixel", 1, 1, 4, 1), ("many groups", 1, 3477, 9, 60_000)],
+)  # fmt: skip
+@pytest.mark.parametrize("products", kernel_cases.PRODUCTS)
+def test_a_plan_can_be_launched_and_fills_the_gpu(what, M, P, K, count, products):
+    tile, splits = tiles.plan(M, P, K, count, products)
+    blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
+    assert count * splits <= 65535
+    assert splits == 1 or K // splits >= tiles.BK
+    if M >= 16 and M * P * count * K > 1e9:
+        assert blocks >= 100, "most of the GPU would idle"
+        padded = -(-M // tile.BM) * tile.BM * -(-P // tile.BN) * tile.BN
+        assert padded <= 1.6 * M * P, "most of the products would be with zeros"
 
 
 def test_an_older_gpu_convolves_by_columns(cupy, monkeypatch):

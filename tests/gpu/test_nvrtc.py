@@ -11,7 +11,7 @@ import functools
 import nvrtc_compiler
 import pytest
 
-from minifcn.kernels.cuda import conv, launch
+from minifcn.kernels.cuda import launch, tiles
 
 pytestmark = pytest.mark.skipif(bool(nvrtc_compiler.missing()), reason=nvrtc_compiler.missing() or "all is here")
 
@@ -20,6 +20,7 @@ REGISTERS = 65536  # of a multiprocessor
 CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
 OTHER_FILES = {
     "pack.cu": [{"TF32": 1}, {"TF32": 0}],
+    "add_parts.cu": [{}],
     "im2col.cu": [{"REAL": "float"}, {"REAL": "double"}],
     "max_pool.cu": [{"REAL": "float", "SWITCH": "unsigned char"}, {"REAL": "double", "SWITCH": "int"}],
     "batch_norm.cu": [{"REAL": real, "SUM": which} for real in ("float", "double") for which in (0, 1, 2)],
@@ -29,7 +30,10 @@ OTHER_FILES = {
 }
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 every_convolution = pytest.mark.parametrize("file", CONVOLUTION_FILES)
-every_tile = pytest.mark.parametrize("tile", conv.TILES, ids=lambda tile: f"{tile.BM}x{tile.BN}")
+CONFIGURATIONS = [(products, tile) for products, some in tiles.TILES.items() for tile in some]
+every_tile = pytest.mark.parametrize(
+    ("products", "tile"), CONFIGURATIONS, ids=[f"{products} products-{tile.BM}x{tile.BN}" for products, tile in CONFIGURATIONS]
+)
 
 
 @functools.cache
@@ -38,36 +42,34 @@ def compiled(file: str, architecture: str, constants: tuple) -> nvrtc_compiler.C
     return nvrtc_compiler.compile_cuda(launch.source(file), architecture, options)
 
 
-def convolution(file: str, architecture: str, tile: conv.Tile, tf32: int) -> nvrtc_compiler.Compiled:
-    return compiled(file, architecture, (("TF32", tf32), *tile.constants.items()))
+def convolution(file: str, architecture: str, tile: tiles.Tile, products: int) -> nvrtc_compiler.Compiled:
+    return compiled(file, architecture, (("PRODUCTS", products), *tile.constants.items()))
 
 
 @every_architecture
 @every_convolution
 @every_tile
-@pytest.mark.parametrize("tf32", [1, 0])
-def test_convolutions_spill_nothing_and_fit(architecture, file, tile, tf32):
-    result = convolution(file, architecture, tile, tf32)
+def test_convolutions_spill_nothing_and_fit(architecture, file, tile, products):
+    result = convolution(file, architecture, tile, products)
     assert set(result.spilled_bytes.values()) == {0}, result.log
     blocks = REGISTERS // (result.registers * tile.threads)
-    assert blocks >= (2 if tf32 else 1), f"{result.registers} registers: only {blocks} blocks at a time on a multiprocessor"
+    assert blocks >= 2, f"{result.registers} registers: only {blocks} block at a time on a multiprocessor"
 
 
 @pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")
 @every_architecture
 @every_convolution
-def test_convolutions_use_the_instructions_that_they_claim(architecture, file):
-    tile = conv.TILES[0]
-    tensor = convolution(file, architecture, tile, 1).instructions()
-    a_slab = tile.BM // tile.WARPS_M // 16 * (tile.BN // tile.WARPS_N // 8) * conv.BK // 8  # products of 16 x 8 x 8 a warp
-    assert tensor["HMMA"] == a_slab, "not one tensor-core instruction for each product of a slab"
-    assert tensor["LDGSTS"] > 0, "no asynchronous copy"
-    plain = convolution(file, architecture, tile, 0).instructions()
-    assert plain["HMMA"] == 0
-    assert plain["FFMA"] >= 64, "no unrolled float32 multiply-adds"
-    for listing in (tensor, plain):
-        assert listing["LDL"] == listing["STL"] == 0, "registers are kept in memory"
-        assert not [name for name in listing if name in ("RED", "ATOM", "ATOMG")], "an atomic: the order of sums is not fixed"
+@pytest.mark.parametrize("products", tiles.TILES)
+def test_convolutions_use_the_instructions_that_they_claim(architecture, file, products):
+    tile = tiles.TILES[products][0]
+    listing = convolution(file, architecture, tile, products).instructions()
+    a_slab = tile.BM // tile.WARPS_M // 16 * (tile.BN // tile.WARPS_N // 8) * tiles.BK // 8  # products of 16 x 8 x 8 a warp
+    assert listing["HMMA"] == products * a_slab, "not one tensor-core instruction for each product of a slab"
+    assert listing["LDGSTS"] > 0, "no asynchronous copy"
+    if products == 0:
+        assert listing["FFMA"] >= 64, "no unrolled float32 multiply-adds"
+    assert listing["LDL"] == listing["STL"] == 0, "registers are kept in memory"
+    assert not [name for name in listing if name in ("RED", "ATOM", "ATOMG")], "an atomic: the order of sums is not fixed"
 
 
 @every_architecture

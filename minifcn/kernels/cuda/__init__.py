@@ -1,7 +1,9 @@
 """Rung `cuda`: the heavy work on an NVIDIA GPU, in CUDA C written by hand (`*.cu`, each file a lesson of its own).
 
     launch.py      from a `.cu` file to a running kernel, every argument checked against the CUDA text
-    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, ptx.cuh
+    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, add_parts.cu,
+                   ptx.cuh
+    tiles.py       which tile for which shape, and into how many pieces long sums are cut
     fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
     pointwise.py   max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu
     update.py      the optimizers' updates: update.cu
@@ -33,7 +35,7 @@ from minifcn.kernels.cuda.update import adam, sgd
 from minifcn.kernels.geometry import Geometry
 
 __all__ = [
-    "adam", "channel_statistics", "channel_sum", "covers", "forward", "get_precision", "input_gradient",
+    "adam", "channel_statistics", "channel_sum", "covers", "forward", "get_precision", "gradients", "input_gradient",
     "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward",
     "relu_backward", "set_precision", "sgd", "weight_gradient",
 ]  # fmt: skip
@@ -59,6 +61,11 @@ def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
 def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     """dweight (O, C/G, KH, KW) of x (N, C, H, W), dy (N, O, OH, OW)."""
     return _module(geometry, x).weight_gradient(x, dy, geometry)
+
+
+def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
+    """dx and dweight, dy brought into the kernels' layout once for both."""
+    return _module(geometry, x).gradients(x, dy, weight, geometry)
 
 
 def _module(g: Geometry, array: Array) -> Any:

@@ -23,7 +23,7 @@ constexpr int A_STEP = THREADS / A_QUADS, B_STEP = THREADS / B_QUADS;  // rows t
 constexpr int A_COPIES = BK / A_STEP, B_COPIES = BK / B_STEP;
 static_assert(THREADS % A_QUADS == 0 && THREADS % B_QUADS == 0 && BK % A_STEP == 0 && BK % B_STEP == 0, "no thread idles");
 
-extern "C" __global__ void __launch_bounds__(THREADS) conv_dweight(
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_dweight(
     const float* __restrict__ dy,      // (G, N, OH, OW, O)    O: output channels of one group, a multiple of 4
     const float* __restrict__ x,       // (G, N, H, W, C)      C: input channels of one group, a multiple of 4
     float* __restrict__ parts,         // (splits, G, O, T·C)
@@ -39,15 +39,10 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_dweight(
     const int a_quad = threadIdx.x % A_QUADS, a_first = threadIdx.x / A_QUADS, o = m0 + 4 * a_quad;
     const int b_quad = threadIdx.x % B_QUADS, b_first = threadIdx.x / B_QUADS, column = n0 + 4 * b_quad;
     const int4 step = column < columns ? ((const int4*)taps)[column / C] : make_int4(0, 0, 0, 0);
-    const int c = column % C;
     const float* dy_group = dy + (long long)group * N * OH * OW * O;
-    const float* x_group = x + (long long)group * N * H * W * C;
-    int n[B_COPIES], oh[B_COPIES], ow[B_COPIES];   // the pixels that this thread copies from x, moved on by BK with every slab
-    #pragma unroll
-    for (int i = 0; i < B_COPIES; ++i) {
-        const int p = begin + b_first + i * B_STEP;
-        n[i] = p / (OH * OW), oh[i] = p / OW % OH, ow[i] = p % OW;
-    }
+    const float* x_group = x + (long long)group * N * H * W * C + column % C;
+    int p = begin + b_first;                       // the pixel (n, oh, ow) that this thread copies next from x
+    int n = p / (OH * OW), oh = p / OW % OH, ow = p % OW;
     float sums[TILES_M][TILES_N][4] = {};
 
     auto load = [&](int slab, int stage) {
@@ -55,17 +50,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_dweight(
         float* b = a + BK * LDA;
         #pragma unroll
         for (int i = 0; i < A_COPIES; ++i) {
-            const int row = a_first + i * A_STEP, p = begin + slab * BK + row;
-            const bool inside = p < end && o < O;
-            copy_async(a + row * LDA + 4 * a_quad, inside ? dy_group + (long long)p * O + o : dy, inside);
+            const int row = a_first + i * A_STEP, pixel = begin + slab * BK + row;
+            copy_async(a + row * LDA + 4 * a_quad, dy_group + (long long)pixel * O + o, pixel < end && o < O);
         }
         #pragma unroll
-        for (int i = 0; i < B_COPIES; ++i) {
-            const int row = b_first + i * B_STEP, h = oh[i] * SH + step.x, v = ow[i] * SW + step.y;
-            const bool inside = begin + slab * BK + row < end && column < columns && h >= 0 && h < H && v >= 0 && v < W;
-            copy_async(b + row * LDB + 4 * b_quad, inside ? x_group + (((long long)n[i] * H + h) * W + v) * C + c : x, inside);
-            for (ow[i] += BK; ow[i] >= OW; ow[i] -= OW)
-                if (++oh[i] == OH) oh[i] = 0, ++n[i];
+        for (int i = 0; i < B_COPIES; ++i) {       // a coordinate below 0 is a large one without its sign
+            const int h = oh * SH + step.x, v = ow * SW + step.y;
+            const bool inside = p < end && column < columns && (unsigned)h < (unsigned)H && (unsigned)v < (unsigned)W;
+            copy_async(b + (b_first + i * B_STEP) * LDB + 4 * b_quad, x_group + (((long long)n * H + h) * W + v) * C, inside);
+            p += B_STEP;                           // B_COPIES times a slab: the first pixel of the next one
+            for (ow += B_STEP; ow >= OW; ow -= OW)
+                if (++oh == OH) oh = 0, ++n;
         }
     };
     const Place at = my_place();
@@ -74,13 +69,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_dweight(
         multiply<1, LDA, 1, LDB>(a, a + BK * LDA, at, sums);
     });
 
-    #pragma unroll
-    for (int i = 0; i < TILES_M; ++i)
-        #pragma unroll
-        for (int j = 0; j < TILES_N; ++j)
-            #pragma unroll
-            for (int r = 0; r < 4; ++r) {
-                const int row = m0 + row_of(at, i, r), k = n0 + column_of(at, j, r);
-                if (row < O && k < columns) parts[(((long long)split * G + group) * O + row) * columns + k] = sums[i][j][r];
-            }
+    auto where = [&](int n) {                      // the column in this block's first row; null past the end
+        const int k = n0 + n;
+        return k < columns ? parts + (((long long)split * G + group) * O + m0) * columns + k : nullptr;
+    };
+    store(sums, shared, at, where, [&](float* first_row, int m, float sum) {
+        if (m < O - m0) first_row[(long long)m * columns] = sum;
+    });
 }

@@ -13,7 +13,11 @@
 // pack.cu), so 16 bytes are four channels of one tap of one pixel: one asynchronous copy, or zeros where the pixel is padding.
 // "Implicit": the matrix B (im2col) is never in memory; it is read off x, slab by slab.
 //
-//   grid   (tiles of P, tiles of M, phases · G)        block   THREADS
+// Late layers have few pixels and long sums (fc6: 192 pixels, K = 25 088): too few tiles to keep a GPU busy. There K is cut into
+// `splits` pieces, each summed by a block of its own into its own copy of y (`parts`), and pack.cu's add_splits adds the copies
+// in a fixed order.
+//
+//   grid   (tiles of P, tiles of M, phases · splits · G)        block   THREADS
 //   shared STAGES · (BM + BN) · (BK + 4) floats
 //
 // phases: 6 ints each: rh, rw, rows, columns (of the phase's grid i, j), first tap, number of taps
@@ -25,87 +29,76 @@
 constexpr int QUADS = BK / 4;                  // copies of 16 bytes along K
 constexpr int LD = BK + 4;                     // floats from row to row of a slab; rows run along K
 constexpr int ROWS_A_COPY = THREADS / QUADS;   // rows that all threads copy at once
-constexpr int A_COPIES = (BM + ROWS_A_COPY - 1) / ROWS_A_COPY, B_COPIES = (BN + ROWS_A_COPY - 1) / ROWS_A_COPY;
+constexpr int A_COPIES = BM / ROWS_A_COPY, B_COPIES = BN / ROWS_A_COPY;
+static_assert(BM % ROWS_A_COPY == 0 && BN % ROWS_A_COPY == 0, "no thread idles");
 
-extern "C" __global__ void __launch_bounds__(THREADS) conv_gather(
+extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
     const float* __restrict__ x,       // (G, N, H, W, C)    C: channels of one group, a multiple of 4
     const float* __restrict__ w,       // (G, O, T, C)       O: output channels of one group
     const float* __restrict__ bias,    // (G·O) or null
-    float* __restrict__ y,             // (N, G·O, YH, YW)
+    float* __restrict__ y,             // (splits, N, G·O, YH, YW)
     const int* __restrict__ phases, const int* __restrict__ taps,
-    int N, int G, int H, int W, int C, int O, int T, int YH, int YW, int SH, int SW, int YSH, int YSW, int relu)
+    int N, int G, int H, int W, int C, int O, int T, int YH, int YW, int SH, int SW, int YSH, int YSW, int splits, int relu)
 {
     extern __shared__ __align__(16) float shared[];          // STAGES x (A: BM rows, B: BN rows)
-    const int group = blockIdx.z % G;
-    const int* phase = phases + blockIdx.z / G * 6;
+    const int group = blockIdx.z % G, split = blockIdx.z / G % splits;
+    const int* phase = phases + blockIdx.z / (G * splits) * 6;
     const int rh = phase[0], rw = phase[1], rows = phase[2], columns = phase[3], count = phase[5];
     const int4* tap_list = (const int4*)taps + phase[4];
     const int pixels = N * rows * columns, m0 = blockIdx.y * BM, p0 = blockIdx.x * BN;
     if (p0 >= pixels) return;                  // the whole block: phases differ a little in size
+    const int all_slabs = (count * C + BK - 1) / BK, each = (all_slabs + splits - 1) / splits;
+    const int slab0 = min(split * each, all_slabs), slabs = min(each, all_slabs - slab0);  // this block's piece of K
 
     // What this thread copies: quad q of the rows first, first + ROWS_A_COPY, ... of each slab, so its k = 16·slab + 4·q.
     const int q = threadIdx.x % QUADS, first = threadIdx.x / QUADS;
-    const float* weight_row[A_COPIES];
-    const float* picture[B_COPIES];
-    int h0[B_COPIES], w0[B_COPIES];
-    #pragma unroll
-    for (int i = 0; i < A_COPIES; ++i) {
-        const int o = m0 + first + i * ROWS_A_COPY;
-        weight_row[i] = o < O ? w + ((long long)group * O + o) * T * C : nullptr;
-    }
+    const float* weight_row = w + ((long long)group * O + m0 + first) * T * C;
+    int place[B_COPIES], h0[B_COPIES], w0[B_COPIES];         // the rows of B: pixels of x, counted through all pictures
     #pragma unroll
     for (int i = 0; i < B_COPIES; ++i) {
         const int p = p0 + first + i * ROWS_A_COPY, n = p / (rows * columns), at = p % (rows * columns);
-        picture[i] = x + ((long long)group * N + n) * H * W * C;
         h0[i] = p < pixels ? at / columns * SH : -(1 << 29);   // rows past the end lie outside of every picture
         w0[i] = at % columns * SW;
+        place[i] = ((group * N + n) * H + at / columns * SH) * W + w0[i];
     }
-    int tap = 4 * q / C, c = 4 * q % C;        // the tap and channel of this thread's quad, moved on by BK with every slab
+    int tap = (slab0 * BK + 4 * q) / C, c = (slab0 * BK + 4 * q) % C;   // this quad's, moved on with every slab
+    int4 step = tap_list[min(tap, count)];     // fetched a slab ahead; there is always one more tap than asked for
     float sums[TILES_M][TILES_N][4] = {};
 
     auto load = [&](int, int stage) {          // called with 0, 1, 2, ...: tap and c are the slab's
-        float* a = shared + stage * (BM + BN) * LD;
+        float* a = shared + stage * (BM + BN) * LD + first * LD + 4 * q;
         float* b = a + BM * LD;
         const bool real = tap < count;
-        const int4 step = real ? tap_list[tap] : make_int4(0, 0, 0, 0);
+        const float* from = weight_row + (long long)step.z * C + c;
         #pragma unroll
-        for (int i = 0; i < A_COPIES; ++i) {
-            const int row = first + i * ROWS_A_COPY;
-            const bool inside = real && weight_row[i];
-            if (row < BM) copy_async(a + row * LD + 4 * q, inside ? weight_row[i] + step.z * C + c : w, inside);
-        }
+        for (int i = 0; i < A_COPIES; ++i, from += (long long)ROWS_A_COPY * T * C)
+            copy_async(a + i * ROWS_A_COPY * LD, from, real && i * ROWS_A_COPY < O - m0 - first);
+        const int moved = step.x * W + step.y;
         #pragma unroll
-        for (int i = 0; i < B_COPIES; ++i) {
-            const int row = first + i * ROWS_A_COPY, h = h0[i] + step.x, v = w0[i] + step.y;
-            const bool inside = real && h >= 0 && h < H && v >= 0 && v < W;
-            if (row < BN) copy_async(b + row * LD + 4 * q, inside ? picture[i] + (h * W + v) * C + c : x, inside);
+        for (int i = 0; i < B_COPIES; ++i) {   // a coordinate below 0 is a large one without its sign
+            const bool inside = real && (unsigned)(h0[i] + step.x) < (unsigned)H && (unsigned)(w0[i] + step.y) < (unsigned)W;
+            copy_async(b + i * ROWS_A_COPY * LD, x + (long long)(place[i] + moved) * C + c, inside);
         }
-        for (c += BK; c >= C; c -= C) ++tap;
+        if ((c += BK) < C) return;
+        do ++tap; while ((c -= C) >= C);
+        step = tap_list[min(tap, count)];
     };
     const Place at = my_place();
-    pipeline((count * C + BK - 1) / BK, load, [&](int stage) {
+    pipeline(slabs, load, [&](int stage) {
         const float* a = shared + stage * (BM + BN) * LD;
         multiply<LD, 1, LD, 1>(a, a + BM * LD, at, sums);
     });
 
-    #pragma unroll
-    for (int j = 0; j < TILES_N; ++j)
-        #pragma unroll
-        for (int s = 0; s < 2; ++s) {          // the two neighbouring pixels of a lane
-            const int p = p0 + column_of(at, j, s);
-            if (p >= pixels) continue;
-            const int n = p / (rows * columns), pixel = p % (rows * columns);
-            const int row = rh + pixel / columns * YSH, column = rw + pixel % columns * YSW;
-            #pragma unroll
-            for (int i = 0; i < TILES_M; ++i)
-                #pragma unroll
-                for (int r = s; r < 4; r += 2) {
-                    const int o = m0 + row_of(at, i, r);
-                    if (o >= O) continue;
-                    const int channel = group * O + o;
-                    float value = sums[i][j][r] + (bias ? bias[channel] : 0.0f);
-                    if (relu && value < 0.0f) value = 0.0f;   // written so that NaN stays NaN
-                    y[(((long long)n * G * O + channel) * YH + row) * YW + column] = value;
-                }
-        }
+    const long long plane = (long long)YH * YW;
+    auto where = [&](int column) -> float* {   // the column's pixel in this block's first plane of y; null past the end
+        const int p = p0 + column, n = p / (rows * columns), pixel = p % (rows * columns);
+        const int h = rh + pixel / columns * YSH, v = rw + pixel % columns * YSW;
+        return p < pixels ? y + (((long long)split * N + n) * G * O + group * O + m0) * plane + h * YW + v : nullptr;
+    };
+    store(sums, shared, at, where, [&](float* first_plane, int m, float sum) {
+        if (m >= O - m0) return;
+        const float value = sum + (bias ? bias[group * O + m0 + m] : 0.0f);
+        const bool cut = relu && value < 0.0f; // so that NaN stays NaN
+        first_plane[m * plane] = cut ? 0.0f : value;
+    });
 }

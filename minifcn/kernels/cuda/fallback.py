@@ -44,6 +44,11 @@ def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     return dweight.reshape(g.weight_shape)  # (O, C/G, KH, KW)
 
 
+def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
+    """dx and dweight."""
+    return input_gradient(dy, weight, geometry), weight_gradient(x, dy, geometry)
+
+
 def im2col(picture: Array, geometry: Geometry) -> Array:
     """All windows of one picture (C, H, W) as the columns of a matrix for each group: (G, C/G·KH·KW, OH·OW)."""
     g = geometry

@@ -26,7 +26,7 @@ FOLDER = Path(__file__).parent
 THREADS = 256  # to a block, in all kernels that take one element a thread
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
-_KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\(\w+\)\s+)?(\w+)\s*\(([^)]*)\)')
+_KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\s*\(([^)]*)\)')
 _COMMENT = re.compile(r"//[^\n]*")
 _DTYPES = {
     "float": np.float32, "double": np.float64, "int": np.int32, "long long": np.int64, "short": np.int16,

@@ -39,17 +39,3 @@ extern "C" __global__ void __launch_bounds__(256) pack(
         __syncthreads();                                             // before the next b overwrites the tile
     }
 }
-
-// dweight (O, C, T) = Σ over splits, in order, of parts (splits, O, T·C4), packed layout back to PyTorch's. O counts all groups
-// with their padded channels left out: row (g, o) of dweight is row g·O4 + o of parts.
-extern "C" __global__ void __launch_bounds__(256) add_parts(
-    const float* __restrict__ parts, float* __restrict__ dweight, int splits, int G, int O, int O4, int C, int C4, int T)
-{
-    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= (long long)G * O * C * T) return;
-    const int tap = i % T, c = i / T % C, o = i / ((long long)T * C) % O, g = i / ((long long)T * C * O);
-    const long long at = (((long long)g * O4 + o) * T + tap) * C4 + c, stride = (long long)G * O4 * T * C4;
-    float sum = 0.0f;
-    for (int s = 0; s < splits; ++s) sum += parts[at + s * stride];
-    dweight[i] = sum;
-}

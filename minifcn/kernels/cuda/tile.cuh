@@ -3,18 +3,25 @@
 //
 //              N →
 //            ┌───────── BN ─────────┐         The block walks along K in steps of BK. Each step brings a slab of A (BM x BK)
-//   M   BM   │ warp 0 │ warp 1 │ ... │         and of B (BK x BN) into shared memory; there every number is read BN/8 or BM/16
-//   ↓        │ warp 4 │ ...         │         times. Each warp owns a WM x WN part of the tile and keeps it in registers.
-//            └──────────────────────┘
+//   M   BM   │  warp 0  │  warp 1   │         and of B (BK x BN) into shared memory. Each warp owns a WM x WN part of the
+//   ↓        │  warp 2  │  warp 3   │         tile, keeps it in registers, and reads WM + WN numbers for each k and WM·WN
+//            └──────────────────────┘         multiply-adds: large parts, so that shared memory keeps up with the arithmetic.
 //
 // The pipeline: STAGES slabs lie in shared memory. While slab s is multiplied, slabs s+1 .. s+STAGES-1 are on their way, so
 // that the arithmetic does not wait for memory. One barrier a step does two jobs: it shows every thread's copies of slab s to
 // all, and it says that all have finished with slab s-1, whose place the next copies take.
 //
-// With TF32=1 the product runs on the tensor cores, else as float32 multiply-adds. Both keep the same sums in the same
-// registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g, column = 8·j + 2·t + r%2.
+// PRODUCTS says what multiplies:
+//   1   the tensor cores, in TF32: 10 bits of mantissa, about three decimal digits
+//   3   the tensor cores, to float32's precision: x = big + small, both TF32, and a·b = big·big + big·small + small·big up to
+//       2^-22. The tensor cores' own sums are cut off, not rounded, so no sum stays there: each step's 8 products are added to
+//       the rest by an ordinary, rounding addition (Ootomo and Yokota, "Recovering single precision accuracy from Tensor
+//       Cores", 2022). Three products, and still faster than 0 where tensor cores are 8 times as fast as the ordinary units.
+//   0   the ordinary units: float32 multiply-adds, which round once
+// All keep the same sums in the same registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g,
+// column = 8·j + 2·t + r%2.
 //
-// Compile-time constants (-D): TF32, BM, BN, WARPS_M, WARPS_N.
+// Compile-time constants (-D): PRODUCTS, BM, BN, WARPS_M, WARPS_N.
 
 constexpr int BK = 16, STAGES = 3;
 constexpr int THREADS = 32 * WARPS_M * WARPS_N;
@@ -32,29 +39,50 @@ __device__ __forceinline__ Place my_place() {
 __device__ __forceinline__ int row_of(const Place& at, int i, int r) { return at.warp_m + 16 * i + 8 * (r / 2) + at.g; }
 __device__ __forceinline__ int column_of(const Place& at, int j, int r) { return at.warp_n + 8 * j + 2 * at.t + r % 2; }
 
+// x = big + small: big is x rounded to TF32 by adding half a unit and cutting, and of small the tensor cores leave two bits
+// unread. With one product, x was rounded before (pack.cu), and is itself.
+__device__ __forceinline__ void split(float x, float& big, float& small) {
+    big = PRODUCTS == 3 ? __uint_as_float((__float_as_uint(x) + 0x1000u) & 0xffffe000u) : x;
+    small = x - big;                            // NaN where x is NaN or infinite
+}
+
 // sums += A @ B for one slab. A[m][k] lies at a[m * AM + k * AK] and B[k][n] at b[n * BN_ + k * BK_]: the same code serves slabs
 // whose rows run along K and slabs whose rows run along M or N. The strides are chosen (BK + 4; BM + 8, BN + 8) so that the 32
 // lanes of a warp read 32 different banks of shared memory at once.
 template <int AM, int AK, int BN_, int BK_>
 __device__ __forceinline__ void multiply(const float* a, const float* b, const Place& at, float (&sums)[TILES_M][TILES_N][4]) {
-#if TF32
+#if PRODUCTS
     #pragma unroll
     for (int k = 0; k < BK; k += 8) {
-        float fa[TILES_M][4], fb[TILES_N][2];
+        float fa[TILES_M][4], small_a[TILES_M][4];
         #pragma unroll
         for (int i = 0; i < TILES_M; ++i)
             #pragma unroll
-            for (int r = 0; r < 4; ++r)
-                fa[i][r] = a[(at.warp_m + 16 * i + 8 * (r % 2) + at.g) * AM + (k + 4 * (r / 2) + at.t) * AK];
+            for (int r = 0; r < 4; ++r) {
+                const int m = at.warp_m + 16 * i + 8 * (r % 2) + at.g;
+                split(a[m * AM + (k + 4 * (r / 2) + at.t) * AK], fa[i][r], small_a[i][r]);
+            }
         #pragma unroll
-        for (int j = 0; j < TILES_N; ++j)
+        for (int j = 0; j < TILES_N; ++j) {
+            float fb[2], small_b[2];
             #pragma unroll
             for (int r = 0; r < 2; ++r)
-                fb[j][r] = b[(at.warp_n + 8 * j + at.g) * BN_ + (k + 4 * r + at.t) * BK_];
-        #pragma unroll
-        for (int i = 0; i < TILES_M; ++i)
+                split(b[(at.warp_n + 8 * j + at.g) * BN_ + (k + 4 * r + at.t) * BK_], fb[r], small_b[r]);
             #pragma unroll
-            for (int j = 0; j < TILES_N; ++j) mma_tf32(sums[i][j], fa[i], fb[j]);
+            for (int i = 0; i < TILES_M; ++i) {
+#if PRODUCTS == 1
+                mma_tf32(sums[i][j], fa[i], fb, sums[i][j]);
+#else
+                const float zero[4] = {};
+                float d[4];
+                mma_tf32(d, small_a[i], fb, zero);      // the small products first: they would be cut off a larger sum
+                mma_tf32(d, fa[i], small_b, d);
+                mma_tf32(d, fa[i], fb, d);
+                #pragma unroll
+                for (int r = 0; r < 4; ++r) sums[i][j][r] += d[r];
+#endif
+            }
+        }
     }
 #else
     #pragma unroll 4
@@ -95,5 +123,36 @@ __device__ __forceinline__ void pipeline(int slabs, Load load, Compute compute) 
         compute(read);
         read = read + 1 == STAGES ? 0 : read + 1;
         write = write + 1 == STAGES ? 0 : write + 1;
+    }
+}
+
+// Writes the tile: write(where(column), row, sum) for every number of it whose column has a place. A lane's sums lie two here
+// and two there; through shared memory a warp turns 16 rows at a time, so that its lanes write 32 neighbours, 128 bytes, at once.
+template <class Where, class Write>
+__device__ __forceinline__ void store(
+    const float (&sums)[TILES_M][TILES_N][4], float* shared, const Place& at, Where where, Write write)
+{
+    constexpr int LD_ROWS = WN + 8;                // so that the 8 rows and 4 pairs of a warp lie in 64 different banks
+    static_assert(WN % 32 == 0, "a warp writes whole groups of 32 columns");
+    static_assert(WARPS_M * WARPS_N * 16 * LD_ROWS <= STAGES * BK * (BM + BN), "the rows fit where the slabs were");
+    const int lane = threadIdx.x % 32;
+    float* rows = shared + threadIdx.x / 32 * 16 * LD_ROWS;
+    float* places[WN / 32];
+    #pragma unroll
+    for (int n = 0; n < WN / 32; ++n) places[n] = where(at.warp_n + 32 * n + lane);
+    __syncthreads();                               // the slabs have been used by all
+    #pragma unroll
+    for (int i = 0; i < TILES_M; ++i) {
+        #pragma unroll
+        for (int j = 0; j < TILES_N; ++j)
+            #pragma unroll
+            for (int r = 0; r < 4; ++r) rows[(8 * (r / 2) + at.g) * LD_ROWS + 8 * j + 2 * at.t + r % 2] = sums[i][j][r];
+        __syncwarp();
+        #pragma unroll
+        for (int n = 0; n < WN / 32; ++n)
+            #pragma unroll 4
+            for (int m = 0; m < 16; ++m)
+                if (places[n]) write(places[n], at.warp_m + 16 * i + m, rows[m * LD_ROWS + 32 * n + lane]);
+        __syncwarp();                              // before the next rows overwrite these
     }
 }
