@@ -18,10 +18,9 @@
 #include "tile.cuh"
 
 constexpr int LDA = BM + 8, LDB = BN + 8;                       // floats from row to row; rows run along M and along N
-constexpr int A_QUADS = BM / 4, B_QUADS = BN / 4;               // copies to a row
-constexpr int A_STEP = THREADS / A_QUADS, B_STEP = THREADS / B_QUADS;  // rows that all threads copy at once
-constexpr int A_COPIES = BK / A_STEP, B_COPIES = BK / B_STEP;
-static_assert(THREADS % A_QUADS == 0 && THREADS % B_QUADS == 0 && BK % A_STEP == 0 && BK % B_STEP == 0, "no thread idles");
+constexpr int LANES = THREADS / BK;                             // threads that copy one pixel, 16 bytes at a time each
+constexpr int A_COPIES = BM / 4 / LANES, B_COPIES = BN / 4 / LANES;
+static_assert(THREADS % BK == 0 && BM / 4 % LANES == 0 && BN / 4 % LANES == 0, "no thread idles");
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_dweight(
     const float* __restrict__ dy,      // (G, N, OH, OW, O)    O: output channels of one group, a multiple of 4
@@ -35,33 +34,37 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_dweight(
     const int m0 = blockIdx.y * BM, n0 = blockIdx.x * BN, columns = T * C;
     const int begin = split * pixels_a_split, end = min(N * OH * OW, begin + pixels_a_split);
 
-    // What this thread copies: one quad of output channels, and one quad (tap, c), of the pixels first, first + STEP, ...
-    const int a_quad = threadIdx.x % A_QUADS, a_first = threadIdx.x / A_QUADS, o = m0 + 4 * a_quad;
-    const int b_quad = threadIdx.x % B_QUADS, b_first = threadIdx.x / B_QUADS, column = n0 + 4 * b_quad;
-    const int4 step = column < columns ? ((const int4*)taps)[column / C] : make_int4(0, 0, 0, 0);
+    // What this thread copies: of one pixel of each slab (n, oh, ow) the quads lane, lane + LANES, ... of both rows.
+    const int row = threadIdx.x / LANES, lane = threadIdx.x % LANES, o = m0 + 4 * lane;
     const float* dy_group = dy + (long long)group * N * OH * OW * O;
-    const float* x_group = x + (long long)group * N * H * W * C + column % C;
-    int p = begin + b_first;                       // the pixel (n, oh, ow) that this thread copies next from x
-    int n = p / (OH * OW), oh = p / OW % OH, ow = p % OW;
+    const float* x_group = x + (long long)group * N * H * W * C;
+    int dh[B_COPIES], dw[B_COPIES], moved[B_COPIES];   // where a quad's tap reads, and how far that is from its pixel
+    #pragma unroll
+    for (int i = 0; i < B_COPIES; ++i) {
+        const int column = min(n0 + 4 * (lane + i * LANES), columns - 4);   // past the end the last quad, for nobody
+        const int4 step = ((const int4*)taps)[column / C];
+        dh[i] = step.x, dw[i] = step.y, moved[i] = (step.x * W + step.y) * C + column % C;
+    }
+    int p = begin + row, n = p / (OH * OW), oh = p / OW % OH, ow = p % OW;   // moved on by BK with every slab
     float sums[TILES_M][TILES_N][4] = {};
 
-    auto load = [&](int slab, int stage) {
-        float* a = shared + stage * BK * (LDA + LDB);
-        float* b = a + BK * LDA;
+    auto load = [&](int, int stage) {              // called with 0, 1, 2, ...: the pixel is the slab's
+        float* a = shared + stage * BK * (LDA + LDB) + row * LDA + 4 * lane;
+        float* b = shared + stage * BK * (LDA + LDB) + BK * LDA + row * LDB + 4 * lane;
+        const bool real = p < end;
+        const float* from = dy_group + (long long)p * O + o;
         #pragma unroll
-        for (int i = 0; i < A_COPIES; ++i) {
-            const int row = a_first + i * A_STEP, pixel = begin + slab * BK + row;
-            copy_async(a + row * LDA + 4 * a_quad, dy_group + (long long)pixel * O + o, pixel < end && o < O);
-        }
+        for (int i = 0; i < A_COPIES; ++i) copy_async(a + 4 * i * LANES, from + 4 * i * LANES, real && 4 * i * LANES < O - o);
+        const int h = oh * SH, v = ow * SW;
+        from = x_group + (((long long)n * H + h) * W + v) * C;
         #pragma unroll
         for (int i = 0; i < B_COPIES; ++i) {       // a coordinate below 0 is a large one without its sign
-            const int h = oh * SH + step.x, v = ow * SW + step.y;
-            const bool inside = p < end && column < columns && (unsigned)h < (unsigned)H && (unsigned)v < (unsigned)W;
-            copy_async(b + (b_first + i * B_STEP) * LDB + 4 * b_quad, x_group + (((long long)n * H + h) * W + v) * C, inside);
-            p += B_STEP;                           // B_COPIES times a slab: the first pixel of the next one
-            for (ow += B_STEP; ow >= OW; ow -= OW)
-                if (++oh == OH) oh = 0, ++n;
+            const bool inside = real && (unsigned)(h + dh[i]) < (unsigned)H && (unsigned)(v + dw[i]) < (unsigned)W;
+            copy_async(b + 4 * i * LANES, from + moved[i], inside);
         }
+        p += BK;
+        for (ow += BK; ow >= OW; ow -= OW)
+            if (++oh == OH) oh = 0, ++n;
     };
     const Place at = my_place();
     pipeline((end - begin + BK - 1) / BK, load, [&](int stage) {

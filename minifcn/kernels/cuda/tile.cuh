@@ -36,9 +36,6 @@ __device__ __forceinline__ Place my_place() {
     return {warp / WARPS_N * WM, warp % WARPS_N * WN, lane / 4, lane % 4};
 }
 
-__device__ __forceinline__ int row_of(const Place& at, int i, int r) { return at.warp_m + 16 * i + 8 * (r / 2) + at.g; }
-__device__ __forceinline__ int column_of(const Place& at, int j, int r) { return at.warp_n + 8 * j + 2 * at.t + r % 2; }
-
 // x = big + small: big is x rounded to TF32 by adding half a unit and cutting, and of small the tensor cores leave two bits
 // unread. With one product, x was rounded before (pack.cu), and is itself.
 __device__ __forceinline__ void split(float x, float& big, float& small) {
@@ -52,22 +49,20 @@ __device__ __forceinline__ void split(float x, float& big, float& small) {
 template <int AM, int AK, int BN_, int BK_>
 __device__ __forceinline__ void multiply(const float* a, const float* b, const Place& at, float (&sums)[TILES_M][TILES_N][4]) {
 #if PRODUCTS
+    a += (at.warp_m + at.g) * AM + at.t * AK;   // to this lane's own numbers; what is added below is known when compiling
+    b += (at.warp_n + at.g) * BN_ + at.t * BK_;
     #pragma unroll
     for (int k = 0; k < BK; k += 8) {
         float fa[TILES_M][4], small_a[TILES_M][4];
         #pragma unroll
         for (int i = 0; i < TILES_M; ++i)
             #pragma unroll
-            for (int r = 0; r < 4; ++r) {
-                const int m = at.warp_m + 16 * i + 8 * (r % 2) + at.g;
-                split(a[m * AM + (k + 4 * (r / 2) + at.t) * AK], fa[i][r], small_a[i][r]);
-            }
+            for (int r = 0; r < 4; ++r) split(a[(16 * i + 8 * (r % 2)) * AM + (k + 4 * (r / 2)) * AK], fa[i][r], small_a[i][r]);
         #pragma unroll
         for (int j = 0; j < TILES_N; ++j) {
             float fb[2], small_b[2];
             #pragma unroll
-            for (int r = 0; r < 2; ++r)
-                split(b[(at.warp_n + 8 * j + at.g) * BN_ + (k + 4 * r + at.t) * BK_], fb[r], small_b[r]);
+            for (int r = 0; r < 2; ++r) split(b[8 * j * BN_ + (k + 4 * r) * BK_], fb[r], small_b[r]);
             #pragma unroll
             for (int i = 0; i < TILES_M; ++i) {
 #if PRODUCTS == 1
@@ -85,17 +80,19 @@ __device__ __forceinline__ void multiply(const float* a, const float* b, const P
         }
     }
 #else
+    a += (at.warp_m + at.g) * AM;
+    b += (at.warp_n + 2 * at.t) * BN_;
     #pragma unroll 4
     for (int k = 0; k < BK; ++k) {
         float fa[TILES_M][2], fb[TILES_N][2];
         #pragma unroll
         for (int i = 0; i < TILES_M; ++i)
             #pragma unroll
-            for (int r = 0; r < 2; ++r) fa[i][r] = a[row_of(at, i, 2 * r) * AM + k * AK];
+            for (int r = 0; r < 2; ++r) fa[i][r] = a[(16 * i + 8 * r) * AM + k * AK];
         #pragma unroll
         for (int j = 0; j < TILES_N; ++j)
             #pragma unroll
-            for (int r = 0; r < 2; ++r) fb[j][r] = b[column_of(at, j, r) * BN_ + k * BK_];
+            for (int r = 0; r < 2; ++r) fb[j][r] = b[(8 * j + r) * BN_ + k * BK_];
         #pragma unroll
         for (int i = 0; i < TILES_M; ++i)
             #pragma unroll
@@ -137,6 +134,7 @@ __device__ __forceinline__ void store(
     static_assert(WARPS_M * WARPS_N * 16 * LD_ROWS <= STAGES * BK * (BM + BN), "the rows fit where the slabs were");
     const int lane = threadIdx.x % 32;
     float* rows = shared + threadIdx.x / 32 * 16 * LD_ROWS;
+    float* mine = rows + at.g * LD_ROWS + 2 * at.t;
     float* places[WN / 32];
     #pragma unroll
     for (int n = 0; n < WN / 32; ++n) places[n] = where(at.warp_n + 32 * n + lane);
@@ -146,7 +144,7 @@ __device__ __forceinline__ void store(
         #pragma unroll
         for (int j = 0; j < TILES_N; ++j)
             #pragma unroll
-            for (int r = 0; r < 4; ++r) rows[(8 * (r / 2) + at.g) * LD_ROWS + 8 * j + 2 * at.t + r % 2] = sums[i][j][r];
+            for (int r = 0; r < 4; ++r) mine[8 * (r / 2) * LD_ROWS + 8 * j + r % 2] = sums[i][j][r];
         __syncwarp();
         #pragma unroll
         for (int n = 0; n < WN / 32; ++n)
