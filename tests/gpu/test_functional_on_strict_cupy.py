@@ -68,6 +68,18 @@ def test_same_numbers_and_no_wait(cupy, counts, name, dtype):
         np.testing.assert_allclose(host(mine), numpys, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_second_step_uploads_nothing(cupy, counts, name):
+    """Tables and matrices are brought to the device once, and numbers travel as arguments of the kernels."""
+    function, arrays, options = CASES[name]
+    arrays = [cupy.asarray(array) for array in arrays]
+    for _ in range(2):
+        counts.clear()
+        y, cache = function(*arrays, **copy.deepcopy(options))
+        getattr(F, f"{function.__name__}_backward")(1.0 if y.ndim == 0 else y, cache)
+    assert counts["to_device"] == 0
+
+
 def test_max_unpool2d(cupy, counts):
     results = []
     for to_array in (np.asarray, cupy.asarray):
