@@ -137,7 +137,10 @@ def _through(layer: Layer, x: Standin) -> Places | None:
 
 
 def _kept(layer: Layer, x: Standin, y: Standin) -> tuple[Storage, ...]:
-    """What the layer's cache holds: its input, its output, or a byte an element (the switches of a pooling, a mask)."""
+    """What the layer's cache holds: its input, its output, or a byte an element (the switches of a pooling, a mask).
+
+    On a GPU dropout keeps no mask.
+    """
     if isinstance(layer, (Conv2d, ConvTranspose2d, BatchNorm2d)):
         return (x.storage,)
     if isinstance(layer, ReLU):

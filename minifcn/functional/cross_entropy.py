@@ -75,7 +75,9 @@ def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
     """dloss, one number or (N, ...) as the loss was -> dscores (N, C, ...)."""
     pixels, divisor, reduction, shape = cache
     log_p, labels = pixels[:2]
-    dloss = get_xp(log_p).asarray(dloss, log_p.dtype)
+    xp = get_xp(log_p)
+    # a number is filled in on the device; asarray would bring it there from the host, in every step
+    dloss = xp.full((), dloss, log_p.dtype) if np.isscalar(dloss) else xp.asarray(dloss, log_p.dtype)
     if dloss.shape != ((shape[0], *shape[2:]) if reduction == "none" else ()):
         raise ValueError(f"cross_entropy_backward: dloss has shape {dloss.shape}; it must have the loss's own shape")
     dlosses = (dloss.reshape(labels.shape) if reduction == "none" else dloss) / divisor  # (N, L) or one number

@@ -136,30 +136,25 @@ def avg_pool2d(
     """
     check_images("avg_pool2d", x)
     windows = Windows.of("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
-    rows, columns = (
-        _average_matrix(n, start, start + K, lambda a, b, n=n, P=P: (np.minimum(b, n + P) - a) if count_include_pad
-                        else np.minimum(b, n) - np.maximum(a, 0))
-        for n, start, K, P in windows.axes()
-    )  # fmt: skip
-    return separable.apply(x, rows, columns), (rows, columns, x.shape)
+    recipes = [(_window_averages, windows, axis, count_include_pad) for axis in (0, 1)]
+    y = separable.apply(x, *recipes)
+    return y, (recipes, y.shape)
 
 
 def adaptive_avg_pool2d(x: Array, output_size: Pair) -> tuple[Array, tuple]:
     """x (N, C, H, W) -> y (N, C, OH, OW) and the cache: the picture cut into OH x OW near-equal windows, each averaged."""
     check_images("adaptive_avg_pool2d", x)
-    rows, columns = (
-        _average_matrix(n, out * n // n_out, -(-(out + 1) * n // n_out), lambda a, b: b - a)
-        for n, n_out in zip(x.shape[2:], pair(output_size, "output_size", 1), strict=True)
-        for out in [np.arange(n_out)]
-    )
-    return separable.apply(x, rows, columns), (rows, columns, x.shape)
+    sizes = zip(x.shape[2:], pair(output_size, "output_size", 1), strict=True)
+    recipes = [(_adaptive_averages, n, n_out) for n, n_out in sizes]
+    y = separable.apply(x, *recipes)
+    return y, (recipes, y.shape)
 
 
 def avg_pool2d_backward(dy: Array, cache: tuple) -> Array:
     """dy (N, C, OH, OW) -> dx (N, C, H, W)."""
-    rows, columns, (N, C, _, _) = cache
-    check_gradient("avg_pool2d_backward", dy, (N, C, len(rows), len(columns)))
-    return separable.apply_backward(dy, rows, columns)
+    recipes, shape = cache
+    check_gradient("avg_pool2d_backward", dy, shape)
+    return separable.apply_backward(dy, *recipes)
 
 
 def adaptive_avg_pool2d_backward(dy: Array, cache: tuple) -> Array:
@@ -167,7 +162,22 @@ def adaptive_avg_pool2d_backward(dy: Array, cache: tuple) -> Array:
     return avg_pool2d_backward(dy, cache)
 
 
-def _average_matrix(n: int, start: np.ndarray, end: np.ndarray, count) -> np.ndarray:
-    """The (n_out, n) matrix that averages inputs start[i] <= j < end[i] into output i, divided by count(start, end)."""
+def _window_averages(windows: Windows, axis: int, count_include_pad: bool) -> np.ndarray:
+    """The matrix of avg_pool2d along one axis."""
+    n, start, K, P = windows.axes()[axis]
+    end = start + K
+    count = np.minimum(end, n + P) - start if count_include_pad else np.minimum(end, n) - np.maximum(start, 0)
+    return _average_matrix(n, start, end, count)
+
+
+def _adaptive_averages(n: int, n_out: int) -> np.ndarray:
+    """The matrix of adaptive_avg_pool2d along one axis."""
+    out = np.arange(n_out)
+    start, end = out * n // n_out, -(-(out + 1) * n // n_out)
+    return _average_matrix(n, start, end, end - start)
+
+
+def _average_matrix(n: int, start: np.ndarray, end: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The (n_out, n) matrix that adds the inputs start[i] <= j < end[i] into output i and divides by count[i]."""
     inside = (np.arange(n) >= start[:, None]) & (np.arange(n) < end[:, None])  # (n_out, n)
-    return inside / count(start, end)[:, None]
+    return inside / count[:, None]

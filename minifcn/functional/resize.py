@@ -32,7 +32,7 @@ def interpolate(
         raise ValueError(f"interpolate: mode={mode!r}; possible are 'bilinear' and 'nearest'")
     if mode == "nearest" and align_corners:
         raise ValueError("interpolate: align_corners applies to mode='bilinear' only")
-    matrices = []
+    recipes = []
     for axis, n_in in enumerate(x.shape[2:]):
         if size is not None:
             n_out = pair(size, "size", 1)[axis]
@@ -43,16 +43,16 @@ def interpolate(
             if n_out < 1:
                 raise ValueError(f"interpolate: scale_factor={scale_factor} makes an empty picture of {x.shape[2:]}")
             scale = 1 / factor
-        matrices.append(_matrix(n_in, n_out, scale, mode, align_corners))
-    rows, columns = matrices
-    return separable.apply(x, rows, columns), (rows, columns, x.shape)
+        recipes.append((_matrix, n_in, n_out, scale, mode, align_corners))
+    y = separable.apply(x, *recipes)
+    return y, (recipes, y.shape)
 
 
 def interpolate_backward(dy: Array, cache: tuple) -> Array:
     """dy (N, C, OH, OW) -> dx (N, C, H, W)."""
-    rows, columns, (N, C, _, _) = cache
-    check_gradient("interpolate_backward", dy, (N, C, len(rows), len(columns)))
-    return separable.apply_backward(dy, rows, columns)
+    recipes, shape = cache
+    check_gradient("interpolate_backward", dy, shape)
+    return separable.apply_backward(dy, *recipes)
 
 
 def _matrix(n_in: int, n_out: int, scale: float, mode: str, align_corners: bool) -> np.ndarray:

@@ -3,24 +3,49 @@
     y = A · x · Bᵀ      for each channel, with A (OH, H) and B (OW, W)
 
 so the gradient needs no thought: dx = Aᵀ · dy · B.
+
+A matrix is given by its recipe, the function that makes it and that function's arguments. So it can be made, and brought to a
+GPU, once for all steps.
 """
 
 from __future__ import annotations
 
+import functools
+from types import ModuleType
+from typing import Any
+
 import numpy as np
 
-from minifcn.backend import Array, device_of, to_device
+from minifcn.backend import Array, get_xp
+
+Recipe = tuple[Any, ...]  # (function, *its arguments), all hashable; the function gives a NumPy matrix
 
 
-def apply(x: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """x (N, C, H, W), rows (OH, H), columns (OW, W) -> (N, C, OH, OW). The smaller result first: it costs less."""
-    rows = to_device(rows.astype(x.dtype), device_of(x))
-    columns = to_device(columns.astype(x.dtype), device_of(x))
-    if rows.shape[0] <= rows.shape[1]:
-        return (rows @ x) @ columns.T  # (N, C, OH, W) -> (N, C, OH, OW)
-    return rows @ (x @ columns.T)  # (N, C, H, OW) -> (N, C, OH, OW)
+def apply(x: Array, rows: Recipe, columns: Recipe) -> Array:
+    """x (N, C, H, W), rows of A (OH, H), columns of B (OW, W) -> (N, C, OH, OW)."""
+    return _apply(x, _matrix_for(x, rows), _matrix_for(x, columns))
 
 
-def apply_backward(dy: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
+def apply_backward(dy: Array, rows: Recipe, columns: Recipe) -> Array:
     """dy (N, C, OH, OW) -> dx (N, C, H, W): the same maps, transposed."""
-    return apply(dy, rows.T, columns.T)
+    return _apply(dy, _matrix_for(dy, rows).T, _matrix_for(dy, columns).T)
+
+
+def _apply(x: Array, A: Array, B: Array) -> Array:
+    """The smaller result first: it costs less."""
+    if A.shape[0] <= A.shape[1]:
+        return (A @ x) @ B.T  # (N, C, OH, W) -> (N, C, OH, OW)
+    return A @ (x @ B.T)  # (N, C, H, OW) -> (N, C, OH, OW)
+
+
+def _matrix_for(x: Array, recipe: Recipe) -> Array:
+    """The recipe's matrix, where x is and of its dtype."""
+    xp = get_xp(x)
+    return _matrix(xp, 0 if xp is np else xp.cuda.Device().id, x.dtype, recipe)
+
+
+@functools.lru_cache(maxsize=64)
+def _matrix(xp: ModuleType, device: int, dtype: np.dtype, recipe: Recipe) -> Array:
+    """Made and uploaded once a recipe, not once a step."""
+    make, *arguments = recipe
+    return xp.asarray(make(*arguments).astype(dtype))

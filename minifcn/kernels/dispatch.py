@@ -24,7 +24,7 @@ def on_gpu(name: str) -> Callable[[Function], Function]:
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def dispatch(first: Any, *rest: Any) -> Any:
-            if isinstance(first, np.ndarray):
+            if isinstance(first, (np.ndarray, np.generic)):
                 return function(first, *rest)
             return getattr(importlib.import_module("minifcn.kernels.cuda"), name)(first, *rest)
 

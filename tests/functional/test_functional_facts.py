@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn import functional as F
+from minifcn import kernels
 from minifcn.checks.cases import make
 
 
@@ -175,6 +176,40 @@ def test_dropout_drops_elements_and_keeps_the_mean():
     assert ((kept > 0.6) & (kept < 0.9)).all()  # no channel is dropped whole
     np.testing.assert_array_equal(F.dropout_backward(x, cache), y)
     np.testing.assert_array_equal(F.dropout(x, 0.25, rng=np.random.default_rng(0))[0], y)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, 37), (2, (1 << 16) + 5)])  # the last is drawn by several threads
+@pytest.mark.parametrize("dtype", ["float32", "float64", "longdouble"])
+def test_dropouts_mask_is_that_of_numpys_philox(shape, dtype):
+    """Also at a p that one of the numbers equals, and at one that float32 rounds to 1."""
+    x = np.asarray(np.random.default_rng(3).standard_normal(shape)).astype(dtype)
+    key = np.random.default_rng(5).integers(0, 2**64, 2, dtype=np.uint64)
+    u = np.asarray(np.random.Generator(np.random.Philox(key=key)).random(shape, dtype=np.float32))
+    x[u < 0.01] = np.inf
+    for p in (0.1, 0.9, 2.0**-24, 1 - 2.0**-25, float(u.flat[u.size // 2]) if u.size else 0.5):
+        y, cache = F.dropout(x, p, rng=np.random.default_rng(5))
+        np.testing.assert_array_equal(y, np.where(u >= np.float32(p), x, 0) * x.dtype.type(1 / (1 - p)))
+        np.testing.assert_array_equal(F.dropout_backward(x, cache), y)
+
+
+def test_dropout_of_arrays_that_are_not_contiguous():
+    x = np.arange(1.0, 601).reshape(20, 30)
+    for view in (x.T, x[::2, 1::3], x[::-1]):
+        y, cache = F.dropout(view, 0.4, rng=np.random.default_rng(1))
+        same, _ = F.dropout(view.copy(), 0.4, rng=np.random.default_rng(1))
+        np.testing.assert_array_equal(y, same)
+        np.testing.assert_array_equal(F.dropout_backward(view, cache), y)
+
+
+def test_dropouts_mask_does_not_depend_on_the_threads():
+    x, before, masks = np.ones((5, 1 << 15), np.float32), kernels.get_num_threads(), []
+    try:
+        for threads in (1, 3):
+            kernels.set_num_threads(threads)
+            masks.append(F.dropout(x, 0.5, rng=np.random.default_rng(1))[0])
+    finally:
+        kernels.set_num_threads(before)
+    np.testing.assert_array_equal(*masks)
 
 
 def test_dropout_at_its_ends_and_in_evaluation():

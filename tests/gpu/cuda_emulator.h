@@ -42,6 +42,7 @@ struct alignas(16) int4 { int x, y, z, w; };
 static inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 static inline int min(int a, int b) { return a < b ? a : b; }
 static inline int max(int a, int b) { return a > b ? a : b; }
+static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) { return (unsigned __int128)a * b >> 64; }
 static inline float __uint_as_float(unsigned bits) { float x; memcpy(&x, &bits, 4); return x; }
 static inline unsigned __float_as_uint(float x) { unsigned bits; memcpy(&bits, &x, 4); return bits; }
 static inline float __int_as_float(int bits) { return __uint_as_float((unsigned)bits); }
@@ -165,6 +166,7 @@ template <class T> static T shuffle(T value, unsigned from, int line) {
     return value;
 }
 #define __shfl_down_sync(mask, value, step) shuffle(value, my_lane() + (step), __LINE__)
+#define __shfl_sync(mask, value, lane) shuffle(value, lane, __LINE__)
 
 // ------------------------------------------------------------------------------------------------- in the place of ptx.cuh
 

@@ -222,6 +222,27 @@ def rectifier(xp: Any) -> Answers:
             yield f"{np.dtype(dtype)}, in place {inplace}: dx", got, dy * (y > 0), 0.0
 
 
+def dropping(xp: Any) -> Answers:
+    """Dropout by NumPy's own numbers, bit for bit: one of them equal to p, all dropped, NaN dropped, sizes of any end."""
+    key = np.random.default_rng(11).integers(0, 2**64, 2, dtype=np.uint64)
+    for dtype, shape in ((np.float32, (3, 5, 7, 23)), (np.float64, (2, 9)), (np.float32, ()), (np.float32, (0, 4))):
+        x, dy = draw(*shape, dtype=dtype), draw(*shape, dtype=dtype, seed=1)
+        u = np.asarray(np.random.Generator(np.random.Philox(key=key)).random(shape, dtype=np.float32))
+        x[u < np.float32(0.05)] = np.nan
+        x[u < np.float32(0.02)] = np.inf
+        for p in (0.1, float(u.flat[u.size // 2]) if u.size else 0.5, 1.0):
+            scale = dtype(1 / (1 - p) if p < 1 else 0)
+            threshold = int(np.ceil(np.float64(np.float32(p)) * 2**24))
+            y, mask = cuda.dropout(xp.asarray(x), key, threshold, scale)
+            what = f"{np.dtype(dtype)} {shape}, p={p}"
+            yield f"{what}: y", y, np.where(u >= np.float32(p), x, dtype(0)) * scale, 0.0
+            dx = np.where(u >= np.float32(p), dy, dtype(0)) * scale
+            yield f"{what}: dx", cuda.dropout_backward(xp.asarray(dy), mask, scale), dx, 0.0
+    x = draw(6, 70)
+    kept = np.random.Generator(np.random.Philox(key=key)).random((70, 6), dtype=np.float32) >= 0.5
+    yield "not contiguous", cuda.dropout(xp.asarray(x).T, key, 1 << 23, np.float32(2))[0], x.T * 2 * kept, 0.0
+
+
 def updates(xp: Any) -> Answers:
     """Three steps of each optimizer, against the same optimizer on NumPy."""
     for dtype, tolerance in ((np.float32, 1e-5), (np.float64, 1e-12)):
@@ -256,8 +277,7 @@ def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> N
 
 OTHERS: dict[str, Callable[[Any], Answers]] = {
     "packing": packing, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
-    "batch normalisation": batch_normalisation,
-    "loss": loss, "rectifier": rectifier, "updates": updates,
+    "batch normalisation": batch_normalisation, "loss": loss, "rectifier": rectifier, "dropout": dropping, "updates": updates,
 }  # fmt: skip
 
 

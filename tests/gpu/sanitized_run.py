@@ -45,7 +45,8 @@ def main() -> None:
     kernel_cases.check(kernel_cases.packing(xp))
     if sanitizer != "thread":  # the rest has no shared memory, or few enough threads that the emulator's schedules are all
         kernel_cases.check(kernel_cases.convolution("two groups", xp, products))
-        for name, count in (("by columns", 8), ("pooling", 6), ("batch normalisation", 9), ("loss", 5)):  # of one dtype
+        # as many answers as are of one dtype
+        for name, count in (("by columns", 8), ("pooling", 6), ("batch normalisation", 9), ("loss", 5), ("dropout", 6)):
             kernel_cases.check(itertools.islice(kernel_cases.OTHERS[name](xp), count))
     print("every case is right")
 

@@ -188,6 +188,8 @@ def call(name: str, function: Any, args: tuple, kwargs: dict) -> Any:
         counts["to_host"] += np.size(args[1] if len(args) > 1 else kwargs["window_shape"])  # CuPy loops over the axes
     if _is_work(name, function):
         _current().catch_up()
+    if name in _TAKE_HOST_ARRAYS and not isinstance(args[0], (ndarray, np.ndarray, list, tuple)):
+        counts["to_device"] += 1  # a number of Python's or NumPy's: CuPy makes an array of it on the host first
     given = [unwrap(argument, name) for argument in args]
     result = function(*given, **{key: unwrap(value, name) for key, value in kwargs.items()})
     if name == "empty" and _current() is not _Stream.null:

@@ -17,6 +17,7 @@ EXPECTED = {  # case: kernels that must be among those launched
     "max_pool2d": {"max_pool", "max_pool_backward"},
     "relu": {"relu_backward"},
     "batch_norm": {"channel_parts", "add_channel_parts", "normalise", "normalise_backward"},
+    "dropout": {"dropout"},
     "cross_entropy": {"pixel_losses", "pixel_losses_backward"},
 }
 

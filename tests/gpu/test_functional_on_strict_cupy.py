@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
 from minifcn import functional as F
+from minifcn import layers as L
 
 rng = np.random.default_rng(7)
 
@@ -28,6 +31,7 @@ CASES = {  # name: (function, arrays, options)
     "relu": (F.relu, (X,), {}),
     "batch_norm": (F.batch_norm, (X, draw(4), draw(4) ** 2, draw(4), draw(4)), {"training": True}),
     "batch_norm, evaluation": (F.batch_norm, (X, draw(4), draw(4) ** 2), {}),
+    "dropout": (F.dropout, (X,), {"p": 0.3, "rng": np.random.default_rng(1)}),
     "dropout, evaluation": (F.dropout, (X,), {"training": False}),
     "interpolate": (F.interpolate, (X,), {"size": (11, 5)}),
     "interpolate, nearest": (F.interpolate, (X,), {"scale_factor": 2, "mode": "nearest"}),
@@ -40,7 +44,7 @@ def both(name, to_array, dtype):
     """(y, gradients, other arrays changed in place) of a case, on the arrays that to_array makes."""
     function, arrays, options = CASES[name]
     arrays = [to_array(a.astype(dtype) if a.dtype.kind == "f" else a.copy()) for a in arrays]
-    y, cache = function(*arrays, **options)
+    y, cache = function(*arrays, **copy.deepcopy(options))  # a generator draws the same again
     dy = np.random.default_rng(3).standard_normal(y.shape).astype(dtype)
     gradients = getattr(F, f"{function.__name__}_backward")(to_array(dy), cache)
     gradients = gradients if isinstance(gradients, tuple) else (gradients,)
@@ -64,6 +68,18 @@ def test_same_numbers_and_no_wait(cupy, counts, name, dtype):
         np.testing.assert_allclose(host(mine), numpys, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_a_second_step_uploads_nothing(cupy, counts, name):
+    """Tables and matrices are brought to the device once, and numbers travel as arguments of the kernels."""
+    function, arrays, options = CASES[name]
+    arrays = [cupy.asarray(array) for array in arrays]
+    for _ in range(2):
+        counts.clear()
+        y, cache = function(*arrays, **copy.deepcopy(options))
+        getattr(F, f"{function.__name__}_backward")(1.0 if y.ndim == 0 else y, cache)
+    assert counts["to_device"] == 0
+
+
 def test_max_unpool2d(cupy, counts):
     results = []
     for to_array in (np.asarray, cupy.asarray):
@@ -76,9 +92,19 @@ def test_max_unpool2d(cupy, counts):
         np.testing.assert_array_equal(host(mine), numpys)
 
 
-def test_dropout_drops_the_same_elements_on_both(cupy, counts):
-    host_y, _ = F.dropout(X, 0.5, rng=np.random.default_rng(1))
-    device_y, cache = F.dropout(cupy.asarray(X), 0.5, rng=np.random.default_rng(1))
-    F.dropout_backward(device_y, cache)
-    assert counts["to_host"] == 0
-    np.testing.assert_array_equal(host(device_y), host_y)
+@pytest.mark.parametrize("p", [0.1, 0.5, 1.0])
+@pytest.mark.parametrize("shape", [(3, 5, 7, 11), (4, 2), (0, 3), ()])
+def test_dropout_drops_the_same_elements_on_both_and_moves_nothing(cupy, counts, shape, p):
+    """One seed, one mask: y and dx have the same bits, and the mask is neither uploaded nor kept."""
+    layer, x, dy = L.Dropout(p), np.asarray(draw(*shape, dtype=np.float32)), np.asarray(draw(*shape, dtype=np.float32))
+    layer.reseed((2, 7))
+    host_y, host_dx = layer(x), layer.backward(dy)
+    device_x, device_dy = cupy.asarray(x), cupy.asarray(dy)
+    layer.reseed((2, 7))
+    counts.clear()
+    y = layer(device_x)
+    assert not any(isinstance(part, cupy.ndarray) for part in layer._stack[-1])
+    dx = layer.backward(device_dy)
+    assert not counts
+    np.testing.assert_array_equal(host(y), host_y)
+    np.testing.assert_array_equal(host(dx), host_dx)

@@ -28,7 +28,7 @@ class Mutant(NamedTuple):
 
 
 TILE, GATHER, DWEIGHT, PACK, PARTS = "tile.cuh", "conv_gather.cu", "conv_dweight.cu", "pack.cu", "add_parts.cu"
-COLUMNS, POOL, NORM, LOSS = "im2col.cu", "max_pool.cu", "batch_norm.cu", "cross_entropy.cu"
+COLUMNS, POOL, NORM, LOSS, DROP = "im2col.cu", "max_pool.cu", "batch_norm.cu", "cross_entropy.cu", "dropout.cu"
 
 MUTANTS = {
     # ---- the pipeline
@@ -165,6 +165,23 @@ MUTANTS = {
     "loss: a wrong label goes unnoticed": Mutant(LOSS, "? weight[label] : not_a_number()", "? weight[label] : REAL(0)", "loss"),
     # ---- ReLU
     "ReLU: gradient passes at zero": Mutant("relu.cu", "y[i] > REAL(0)", "y[i] >= REAL(0)", "rectifier"),
+    # ---- dropout
+    "dropout: the counter starts at 0": Mutant(DROP, "kept_bits(thread + 1,", "kept_bits(thread,", "dropout"),
+    "dropout: one round too few": Mutant(DROP, "round < 10", "round < 9", "dropout"),
+    "dropout: the high half first": Mutant(DROP, "32 * (j % 2)", "32 * (1 - j % 2)", "dropout"),
+    "dropout: one number a word": Mutant(DROP, "words[j / 2] >> 32 * (j % 2)", "words[j / 2]", "dropout"),
+    "dropout: the lower bits of a half": Mutant(DROP, "half >> 8 >= threshold", "(half & 0xffffff) >= threshold", "dropout"),
+    "dropout: the keys' increments exchanged": Mutant(DROP, "key0 += WEYL_0, key1 += WEYL_1", "key0 += WEYL_1, key1 += WEYL_0",
+                                                      "dropout"),
+    "dropout: the key stays": Mutant(DROP, "        key0 += WEYL_0, key1 += WEYL_1;\n", "", "dropout"),
+    "dropout: both words multiplied alike": Mutant(DROP, "__umul64hi(MULTIPLY_C, c)", "__umul64hi(MULTIPLY_A, c)", "dropout"),
+    "dropout: the low words exchanged": Mutant(DROP, "b = low_c,", "b = low_a,", "dropout"),
+    "dropout: drops what equals p": Mutant(DROP, ">> 8 >= threshold", ">> 8 > threshold", "dropout"),
+    "dropout: NaN times zero": Mutant(DROP, "scale : REAL(0)", "scale : values[i] * REAL(0)", "dropout"),
+    "dropout: not scaled": Mutant(DROP, "values[i] * scale", "values[i]", "dropout"),
+    "dropout: asks the wrong lane": Mutant(DROP, "4 * j + lane / 8", "4 * j + lane % 4", "dropout"),
+    "dropout: the warps overlap": Mutant(DROP, "(thread - lane) * 8", "(thread - lane)", "dropout"),
+    "dropout: the last element is not written": Mutant(DROP, "i < total", "i + 1 < total", "dropout"),
     # ---- the optimizers' updates
     "SGD: the gradient enters the momentum undamped": Mutant("update.cu", "+ into * d;", "+ d;", "updates"),
     "SGD: Nesterov looks ahead by the old momentum": Mutant("update.cu", "d + momentum * velocity", "d + velocity", "updates"),

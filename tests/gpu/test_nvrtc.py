@@ -26,6 +26,7 @@ OTHER_FILES = {
     "batch_norm.cu": [{"REAL": real, "SUM": which} for real in ("float", "double") for which in (0, 1, 2)],
     "cross_entropy.cu": [{"REAL": "float", "LABEL": "unsigned char"}, {"REAL": "double", "LABEL": "long long"}],
     "relu.cu": [{"REAL": "float"}, {"REAL": "double"}],
+    "dropout.cu": [{"REAL": "float"}, {"REAL": "double"}],
     "update.cu": [{"REAL": "float"}, {"REAL": "double"}],
 }
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)

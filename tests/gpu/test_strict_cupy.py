@@ -76,6 +76,13 @@ def test_counts_uploads(cupy, counts):
     assert counts["to_device"] == 1
     x[np.array([0, 1])]
     assert counts["to_device"] == 2
+    cupy.asarray(1.0)
+    cupy.asarray(np.float32(1))
+    assert counts["to_device"] == 4
+    cupy.asarray(x)
+    cupy.full((), 1.0)
+    x * 2.0 + np.float32(1)  # numbers travel as arguments of the kernel
+    assert counts["to_device"] == 4
 
 
 def test_uploads_are_copies(cupy):

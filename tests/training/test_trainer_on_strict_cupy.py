@@ -12,6 +12,7 @@ import pytest
 
 from minifcn.backend import to_device, to_host
 from minifcn.kernels import cuda
+from minifcn.kernels.cuda import conv
 from minifcn.layers import Parameter
 from minifcn.training import Diverged, clip_grad_norm, trainer
 
@@ -52,7 +53,7 @@ def test_runs_and_resumes_as_on_the_cpu(optimizer, tiny, tmp_path, counts):
     on_cpu = made(tiny, tmp_path / "cpu", "cpu", 12, optimizer=optimizer)
     on_cpu.folder.create()
     on_cpu.run()
-    waits, counted = [], ("to_host", "arrived", "from_pageable")
+    waits, counted = [], ("to_host", "to_device", "arrived", "from_pageable")
     for iterations in (6, 12):
         on_gpu = made(tiny, tmp_path / "gpu", "cuda", iterations, optimizer=optimizer)
         if iterations == 12:
@@ -63,14 +64,17 @@ def test_runs_and_resumes_as_on_the_cpu(optimizer, tiny, tmp_path, counts):
 
         def watched(steps, step=step):
             counts.clear()
+            before = conv._table.cache_info().misses
             step(steps)
-            waits.append(tuple(counts[what] for what in counted))
+            tables = 2 * (conv._table.cache_info().misses - before)  # of pictures of a size that was not there before
+            waits.append((tables, *(counts[what] for what in counted)))
 
         on_gpu._timed_step = watched
         on_gpu.run()
-    for iteration, (copies_back, arrived, from_pageable) in enumerate(waits, 1):
+    for iteration, (tables, copies_back, uploads, arrived, from_pageable) in enumerate(waits, 1):
         assert (copies_back > 0) == (iteration % 3 == 0), iteration
         assert (arrived, from_pageable) == (1, 0), iteration  # one copy for all of a step's input
+        assert uploads - tables == (2 if iteration in (1, 7) else 1), iteration  # the first of a run sends the second's, too
     losses = [[row["loss"] for row in run.folder.read_log() if row["event"] == "train"] for run in (on_cpu, on_gpu)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     for key, array in on_gpu.net.to("cpu").state_dict().items():

@@ -5,7 +5,7 @@
                    ptx.cuh
     tiles.py       which tile for which shape, and into how many pieces long sums are cut
     fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
-    pointwise.py   max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu
+    pointwise.py   max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu, dropout.cu
     update.py      the optimizers' updates: update.cu
 
 All results have the same bits on every run: threads gather, none adds into another's place.
@@ -23,6 +23,8 @@ from minifcn.kernels.cuda.conv import get_precision, set_precision
 from minifcn.kernels.cuda.pointwise import (
     channel_statistics,
     channel_sum,
+    dropout,
+    dropout_backward,
     max_pool,
     max_pool_backward,
     normalise,
@@ -35,9 +37,9 @@ from minifcn.kernels.cuda.update import adam, sgd
 from minifcn.kernels.geometry import Geometry
 
 __all__ = [
-    "adam", "channel_statistics", "channel_sum", "covers", "forward", "get_precision", "gradients", "input_gradient",
-    "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward",
-    "relu_backward", "set_precision", "sgd", "weight_gradient",
+    "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "get_precision",
+    "gradients", "input_gradient", "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses",
+    "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
 ]  # fmt: skip
 
 _MAX_GRID_Z = 65535

@@ -1,4 +1,4 @@
-"""Everything of a network that is not a convolution, one kernel each: pooling, batch norm, the loss, ReLU.
+"""Everything of a network that is not a convolution, one kernel each: pooling, batch norm, the loss, ReLU, dropout.
 
 Each function computes what its namesake in `functional/` spells out with array operations, and is checked against it. Here it
 is one pass over memory instead of several, and memory is what these operations cost.
@@ -134,4 +134,22 @@ def relu_backward(dy: Array, y: Array, inplace: bool = False) -> Array:
     """dy where y > 0, else 0; any shape. ``inplace`` writes over dy (where it is contiguous)."""
     dx = dy if inplace and dy.flags.c_contiguous else get_xp(dy).empty(dy.shape, dy.dtype)
     launch("relu.cu", "relu_backward", blocks_for(dy.size), 256, (dy, y, dx, dy.size), REAL=c_type(dy.dtype))
+    return dx
+
+
+# ------------------------------------------------------------------------------------------------------------- dropout
+
+
+def dropout(x: Array, key: Any, threshold: int, scale: Any) -> tuple[Array, tuple]:
+    """x of any shape -> y, and what draws the mask again: the key, two numbers of 64 bits, and the threshold."""
+    mask = (key, threshold)
+    return dropout_backward(x, mask, scale), mask
+
+
+def dropout_backward(dy: Array, mask: tuple, scale: Any) -> Array:
+    """dy -> dx, by the kernel that makes y of x: nothing of the forward's is read."""
+    (key, threshold), dx = mask, get_xp(dy).empty(dy.shape, dy.dtype)
+    if dy.size:
+        arguments = (dy, dx, dy.size, scale, threshold, *key)
+        launch("dropout.cu", "dropout", blocks_for(-(-dy.size // 8)), 256, arguments, REAL=c_type(dy.dtype))
     return dx
