@@ -89,6 +89,43 @@ def test_the_command_line():
             run_on_gpu.parse(wrong)
 
 
+@without_gpu
+@pytest.mark.parametrize("part", ["tests", "suite"])
+def test_pytest_is_called_with_options_that_it_has(job, monkeypatch, part):
+    """The real command lines, of which pytest here only collects."""
+    right = job.run
+    monkeypatch.setattr(job, "run", lambda name, command, *rest: right(name, [*command, "--collect-only", "-qq"], *rest))
+    run_on_gpu.PARTS[part](job, run_on_gpu.parse([]))
+    (note,) = job.run_record["commands"]
+    assert note["status"] == 0, note["output"]
+    files = {line.split(":")[0] for line in note["output"]}
+    assert ("tests/gpu/test_on_gpu.py" in files) == (part == "tests")
+    assert ("tests/training/test_upload.py" in files) == (part == "suite")
+
+
+def test_compute_sanitizer_gets_every_tool(job, tmp_path, monkeypatch):
+    """A stand-in for it that knows one option, says what it was given, and finds something with one of its tools."""
+    program = tmp_path / "compute-sanitizer"
+    program.write_text(
+        '#!/bin/sh\n[ "$1" = --help ] && echo "  --kernel-regex-exclude" && exit\necho "$@"\n[ "$2" != racecheck ]\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(run_on_gpu.shutil, "which", lambda name: str(program))
+    run_on_gpu.sanitizers(job, run_on_gpu.parse([]))
+    commands = job.run_record["commands"]
+    assert [note["name"] for note in commands] == ["memcheck", "racecheck", "synccheck", "initcheck"]
+    assert [note["status"] for note in commands] == [0, 1, 0, 0]
+    for note in commands:
+        assert f"--tool {note['name']} --error-exitcode 3 --kernel-regex-exclude" in note["output"][0]
+        assert note["output"][0].endswith("run_on_gpu.py --cases")
+
+
+def test_a_machine_without_compute_sanitizer_is_no_success(job, monkeypatch):
+    monkeypatch.setattr(run_on_gpu.shutil, "which", lambda name: None)
+    assert not run_on_gpu.run_part(Job(job.record, "sanitizers", job.scratch), run_on_gpu.parse([]))
+    assert written(job.record)["parts"]["sanitizers"][0]["trouble"] == ["compute-sanitizer is not installed"]
+
+
 def test_cupys_kernels_are_left_out_by_the_name_that_the_sanitizer_has():
     assert run_on_gpu._without_cupys("... --kernel-name-exclude arg") == ["--kernel-name-exclude", "kernel_substring=cupy"]
     assert run_on_gpu._without_cupys("... --kernel-regex-exclude arg") == ["--kernel-regex-exclude", "kernel_substring=cupy"]
