@@ -26,10 +26,15 @@ def get_xp(*arrays: Array) -> ModuleType:
     cupy = sys.modules.get("cupy")  # an array can only be CuPy's if CuPy has been imported
     if cupy is None:
         return np
-    on_gpu = [isinstance(array, cupy.ndarray) for array in arrays if array is not None]
-    if not any(on_gpu):
+    kind, on_gpu, on_host = cupy.ndarray, False, False  # plain loops: this is called for every launch
+    for array in arrays:
+        if isinstance(array, kind):
+            on_gpu = True
+        elif array is not None:
+            on_host = True
+    if not on_gpu:
         return np
-    if not all(on_gpu):
+    if on_host:
         raise TypeError("got NumPy and CuPy arrays in one call; move them to one device with to_device(array, 'cuda')")
     return cupy
 

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import to_host
+from minifcn.bench import timing as stopwatch
 from minifcn.bench.device import Device
-from minifcn.bench.timing import Timing, compare
+from minifcn.bench.timing import Timing, compare, host_times
 
+# In the first calls kernels are compiled, cuDNN searches for its fastest algorithm, memory pools and clocks rise.
+WARMUPS_ON_GPU = 5
 # The largest difference that rounding explains, relative to the largest magnitude. A fast wrong answer is not timed.
 TOLERANCE = {"float32": 1e-3, "tf32": 2e-2}
 
@@ -25,7 +28,8 @@ class Contest:
         name: which one of the group.
         macs: multiply-adds of one call, 0 where they are not what it costs.
         random: the two draw from different generators, so their results cannot be compared.
-        warmups: calls before the clock runs.
+        warmups: calls before the clock runs; on a GPU never fewer than WARMUPS_ON_GPU.
+        host: the time that the host takes to launch it is measured, too.
     """
 
     group: str
@@ -35,30 +39,56 @@ class Contest:
     macs: int = 0
     random: bool = False
     warmups: int = 2
+    host: bool = False
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out. `difference` is the largest one between the two results, relative to the largest magnitude."""
+    """What came out. `difference` is the largest one between the two results, relative to the largest magnitude; `host`
+    the time until a call returned, its work launched but not done."""
 
     group: str
     name: str
     timing: Timing
     macs: int = 0
     difference: float | None = None
+    host: Timing | None = None
 
 
 def run(contests: Iterable[Contest], device: Device, pairs: int) -> Iterator[Result]:
     """Times one contest after the other.
 
-    Raises RuntimeError, naming the contest, when the two results differ by more than rounding.
+    Raises RuntimeError, naming the contests, when two results differed by more than rounding: at the end, so that one
+    wrong layer does not cost the figures of the others.
     """
+    wrong = []
     for contest in contests:
-        off = difference(contest, TOLERANCE[device.precision])
-        timing = compare(contest.ours, contest.theirs, pairs, warmups=contest.warmups, wait=device.wait)
-        yield Result(contest.group, contest.name, timing, contest.macs, off)
+        try:
+            off = difference(contest, TOLERANCE[device.precision])
+        except Disagreement as error:
+            wrong.append(str(error))
+        else:
+            yield measured(contest, device, pairs, off)
         del contest  # its arrays go before the next one's are made
         device.release()
+    if wrong:
+        raise RuntimeError("; ".join(wrong))
+
+
+def measured(contest: Contest, device: Device, pairs: int, off: float | None) -> Result:
+    """One contest under the clock."""
+    gpu = device.name == "cuda"
+    least, warmups = (stopwatch.LEAST_ON_GPU, max(contest.warmups, WARMUPS_ON_GPU)) if gpu else (None, contest.warmups)
+    timing = compare(contest.ours, contest.theirs, pairs, warmups=warmups, least=least, wait=device.wait)
+    host = None
+    if contest.host:
+        sides = [side for side in (contest.ours, contest.theirs) if side is not None]
+        host = Timing(*(host_times(side, pairs, wait=device.wait) for side in sides))
+    return Result(contest.group, contest.name, timing, contest.macs, off, host)
+
+
+class Disagreement(RuntimeError):
+    """Ours and PyTorch's results differ by more than rounding."""
 
 
 def difference(contest: Contest, tolerance: float) -> float | None:
@@ -67,7 +97,7 @@ def difference(contest: Contest, tolerance: float) -> float | None:
         return None
     off = relative_difference(to_host(contest.ours()), to_numpy(contest.theirs()))
     if not off <= tolerance:  # NaN too
-        raise RuntimeError(
+        raise Disagreement(
             f"{contest.group}, {contest.name}: ours and PyTorch's results differ by {off:.1e} of the largest magnitude, and "
             f"rounding explains {tolerance:.0e}; a wrong result is not timed"
         )

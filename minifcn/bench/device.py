@@ -113,21 +113,35 @@ def _our_precision(device: Device) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _their_settings(device: Device) -> Iterator[None]:
-    """PyTorch's threads, TF32 for cuBLAS and cuDNN alike, and cuDNN's search for its fastest algorithm."""
+    """PyTorch's threads, TF32 for cuBLAS and cuDNN alike, and cuDNN's search for its fastest algorithm.
+
+    Of its two ways to say TF32 only the newer one (since 2.9) is used where there is one: read after the other was
+    written, the older one raises, and writing it warns.
+    """
     if not device.pytorch:
         yield
         return
     import torch
 
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = torch.get_num_threads(), matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    switches, tf32, ieee = _tf32_switches(torch)
+    before = torch.get_num_threads(), torch.backends.cudnn.benchmark, [getattr(*switch) for switch in switches]
 
-    def use(threads: int, matmul_tf32: bool, cudnn_tf32: bool, search: bool) -> None:
+    def use(threads: int, search: bool, values: list[Any]) -> None:
         torch.set_num_threads(threads)
-        matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark = matmul_tf32, cudnn_tf32, search
+        torch.backends.cudnn.benchmark = search
+        for switch, value in zip(switches, values, strict=True):
+            setattr(*switch, value)
 
-    use(device.threads, device.precision == "tf32", device.precision == "tf32", True)
+    use(device.threads, True, [tf32 if device.precision == "tf32" else ieee] * len(switches))
     try:
         yield
     finally:
         use(*before)
+
+
+def _tf32_switches(torch: Any) -> tuple[list[tuple[Any, str]], Any, Any]:
+    """Where PyTorch keeps its precision, as (object, attribute), and the values that stand for TF32 and for float32."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    if hasattr(matmul, "fp32_precision"):
+        return [(one, "fp32_precision") for one in (matmul, cudnn.conv, cudnn.rnn)], "tf32", "ieee"
+    return [(one, "allow_tf32") for one in (matmul, cudnn)], True, False

@@ -133,9 +133,10 @@ class Networks:
 
     def step_contests(self, size: tuple[int, int], batch_sizes: tuple[int, ...]) -> Iterator[Contest]:
         """A whole training step for each batch size. Dropout draws differ, so that only time is compared."""
+        on_gpu = self.device.name == "cuda"
         for batch_size in batch_sizes:
             ours, theirs = self.steps(size, batch_size)
-            yield Contest("FCN-8s, training step", _named(size, batch_size), ours, theirs, random=True, warmups=1)
+            yield Contest("FCN-8s, training step", _named(size, batch_size), ours, theirs, random=True, warmups=1, host=on_gpu)
 
     def inference_contests(self, size: tuple[int, int], batch_sizes: tuple[int, ...]) -> Iterator[Contest]:
         """Scores of the same pictures, in evaluation mode, nothing kept for a backward."""
@@ -144,7 +145,8 @@ class Networks:
             images, _ = batch(size, batch_size)
             ours = _without_grad(self.ours, self.device.ours(images))
             theirs = self.theirs.eval().inference(self.device.theirs(images)) if self.device.pytorch else None
-            yield Contest("FCN-8s, inference", _named(size, batch_size), ours, theirs, warmups=1)
+            on_gpu = self.device.name == "cuda"
+            yield Contest("FCN-8s, inference", _named(size, batch_size), ours, theirs, warmups=1, host=on_gpu)
 
 
 def _without_grad(net: Layer, images: Any) -> Any:

@@ -26,9 +26,19 @@ class Table(NamedTuple):
 
 
 def tables(results: Sequence[Result]) -> list[Table]:
-    """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch."""
+    """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch.
+
+    "host" is the part of a call in which its work is launched; it stands where it was measured, on a GPU.
+    """
     columns = ("", "ours ms", "PyTorch ms", "ratio", "least .. most")
-    return [Table(group, columns, list(map(_row, members))) for group, members in by_group(results).items()]
+    made = []
+    for group, members in by_group(results).items():
+        if any(result.host for result in members):
+            rows = [(*_row(result), *_host_cells(result)) for result in members]
+            made.append(Table(group, (*columns, "ours, host ms", "PyTorch, host ms"), rows))
+        else:
+            made.append(Table(group, columns, list(map(_row, members))))
+    return made
 
 
 def summary(results: Sequence[Result], about: str) -> Table:
@@ -54,6 +64,11 @@ def _row(result: Result) -> tuple[str, ...]:
     timing = result.timing
     spread = f"{timing.spread[0]:.2f} .. {timing.spread[1]:.2f}" if timing.spread else "-"
     return (result.name, milliseconds(timing.our_seconds), milliseconds(timing.pytorch_seconds), ratio(timing.ratio), spread)
+
+
+def _host_cells(result: Result) -> tuple[str, ...]:
+    host = result.host
+    return ("-", "-") if host is None else (milliseconds(host.our_seconds), milliseconds(host.pytorch_seconds))
 
 
 def memory_table(peaks: Sequence[Peak]) -> Table:
@@ -100,7 +115,9 @@ def proof_table(proofs: Sequence[Proof]) -> Table:
 
 def as_dict(result: Result) -> dict[str, Any]:
     """A result with every sample, and what follows from them."""
-    timing = result.timing
+    timing, host = result.timing, {}
+    if result.host is not None:
+        host = {"ours_host_seconds": list(result.host.ours), "pytorch_host_seconds": list(result.host.pytorch)}
     return {
         "group": result.group,
         "name": result.name,
@@ -111,6 +128,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "ratio_most": timing.spread[1] if timing.spread else None,
         "multiply_adds": result.macs or None,
         "difference": result.difference,
+        **host,
     }
 
 

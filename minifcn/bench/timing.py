@@ -13,6 +13,7 @@ from typing import Any
 # timed in that time has a core less.
 SETTLE = 0.04  # seconds
 LEAST = 0.02  # seconds that one sample takes at least; what is faster is called several times
+LEAST_ON_GPU = 0.1  # long enough for the calls to queue up, as they do in training: then the slower of host and GPU counts
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def compare(
     pairs: int = 5,
     *,
     warmups: int = 2,
+    least: float | None = None,
     wait: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
     pause: Callable[[float], None] = time.sleep,
@@ -59,9 +61,10 @@ def compare(
     """Times `pairs` pairs: ours, theirs; theirs, ours; ours, theirs ... after `warmups` calls of each.
 
     `wait` returns when all that was started is done: on a GPU, calls return before their work is. A sample is the mean of
-    as many calls as take LEAST seconds, the same number for both.
+    as many calls as take `least` seconds (None: LEAST), the same number for both.
     """
     functions = [ours] if theirs is None else [ours, theirs]
+    least = LEAST if least is None else least
 
     def sample(function: Callable[[], Any], calls: int) -> float:
         wait()
@@ -73,7 +76,7 @@ def compare(
 
     for _ in range(warmups):
         fastest = min(sample(function, 1) for function in functions)
-    calls = math.ceil(LEAST / fastest) if fastest < LEAST else 1
+    calls = math.ceil(least / fastest) if fastest < least else 1
     samples: list[list[float]] = [[] for _ in functions]
     for pair in range(pairs):
         order = range(len(functions))
@@ -81,6 +84,27 @@ def compare(
             pause(SETTLE)
             samples[index].append(sample(functions[index], calls))
     return Timing(*map(tuple, samples))
+
+
+def host_times(
+    function: Callable[[], Any],
+    times: int = 5,
+    *,
+    wait: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> tuple[float, ...]:
+    """Seconds until each of `times` calls returned, begun when the GPU had nothing to do: what the host takes to launch it.
+
+    Where that is as long as the whole, the GPU waits for the host, and faster kernels would not help.
+    """
+    seconds = []
+    for _ in range(times):
+        wait()
+        start = clock()
+        function()
+        seconds.append(clock() - start)
+    wait()
+    return tuple(seconds)
 
 
 def geometric_mean(ratios: Iterable[float | None]) -> float | None:

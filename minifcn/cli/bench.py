@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +31,8 @@ def bench(
 
     layers: VGG16's and FCN-8s's one by one. step: a whole training step of FCN-8s. inference: its forward. profile: where
     a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are held
-    against each other before the clock runs. Without PyTorch, ours is timed alone.
+    against each other before the clock runs. Without PyTorch, ours is timed alone. What was measured before an error or
+    Ctrl-C stays in SUBJECT-unfinished.json.
 
     Example: minifcn bench step --size 224x224 --batch-size 1,2 --threads 2
     """
@@ -45,7 +48,7 @@ def bench(
         raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
     names = subjects_of(subject, device)
     setting = Device.of(device, precision, threads)
-    session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, width, _say)
+    session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, width)
     with setting.held():
         found = machine(setting)
         note = described(found, setting)
@@ -55,10 +58,12 @@ def bench(
         if not setting.pytorch:
             console.print(_why_alone(), markup=False)
         for name in names:
+            path, unfinished = out / f"{name}.json", out / f"{name}-unfinished.json"
+            session.said = _keeper(functools.partial(write, unfinished, name, found, session.settings()))
             findings = SUBJECTS[name](session)
             _show(findings)
-            path = out / f"{name}.json"
             write(path, name, found, session.settings(), **findings.lists)
+            unfinished.unlink(missing_ok=True)
             if findings.draw:
                 findings.draw(path.with_suffix(".png"), note)
     console.print(f"figures and plots are in {out}", markup=False)
@@ -79,12 +84,29 @@ def _why_alone() -> str:
     return f"PyTorch {reason}, so ours is timed alone"
 
 
+def _keeper(write: Callable[..., None]) -> Callable[[Result], None]:
+    """A function to call with each result as it comes: says it, and has all so far written."""
+    results: list[Result] = []
+
+    def keep(result: Result) -> None:
+        results.append(result)
+        write(results=results)
+        _say(result)
+
+    return keep
+
+
 def _say(result: Result) -> None:
-    """On a terminal, what was just measured, in one line that the next one replaces. No live display: it would take time."""
+    """What was just measured, in one line; on a terminal the next one replaces it. No live display: it would take time."""
+    from minifcn.bench.report import milliseconds, ratio
     from minifcn.cli.screen import console
 
+    said = f"{result.group}: {result.name}"
     if console.is_terminal:
-        console.print(f"{result.group}: {result.name}"[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+        console.print(said[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+        return
+    ours, theirs, over = result.timing.our_seconds, result.timing.pytorch_seconds, result.timing.ratio
+    console.print(f"{said}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
 
 
 def _show(findings: Findings) -> None:

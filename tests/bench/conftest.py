@@ -14,6 +14,7 @@ def quick(monkeypatch) -> None:
     """One call a sample, no pause before it, and no look at what else the machine does."""
     monkeypatch.setattr(timing, "SETTLE", 0.0)
     monkeypatch.setattr(timing, "LEAST", 0.0)
+    monkeypatch.setattr(timing, "LEAST_ON_GPU", 0.0)
     monkeypatch.setattr(profile, "SETTLE", 0.0)
     monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 0.0)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from minifcn import functional as F
-from minifcn.bench import Result, Timing, ladder, layers, report
+from minifcn.bench import Contest, Result, Timing, ladder, layers, report
 from minifcn.bench.machine import busy_cores, described, disturbed, machine
 from minifcn.bench.memory import Peak
 from minifcn.bench.subjects import subjects_of
@@ -55,6 +55,7 @@ def test_layers_write_json_and_a_plot(device, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
     bench("layers", **TINY, out=tmp_path / "new")
     content = read(tmp_path / "new/layers.json")
+    assert not (tmp_path / "new/layers-unfinished.json").exists()
     assert content["settings"]["size"] == [16, 32]
     assert content["machine"]["torch"]
     for result in content["results"]:
@@ -84,6 +85,31 @@ def test_networks_that_disagree_leave_no_figures(device, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="do not agree, so they are not timed"):
         bench("step", **TINY, out=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_wrong_layer_costs_no_other_its_figures(device, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:1])
+    right = F.max_pool2d_backward
+    monkeypatch.setattr(F, "max_pool2d_backward", lambda dy, cache: 1.1 * right(dy, cache))
+    with pytest.raises(RuntimeError, match="max pool 2x2, dx: ours and PyTorch's results differ"):
+        bench("layers", **TINY, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["layers-unfinished.json"]
+    names = [result["name"] for result in read(tmp_path / "layers-unfinished.json")["results"]]
+    assert "max pool 2x2, forward" in names
+    assert "max pool 2x2, dx" not in names
+    assert names[-1].startswith("SGD")  # what comes after it
+    assert "max pool 2x2, forward: ours" in capsys.readouterr().out  # said as it came
+
+
+def test_what_was_measured_before_ctrl_c_is_kept(device, tmp_path, monkeypatch):
+    def stop():
+        raise KeyboardInterrupt
+
+    catalogue = [Contest("g", "first", lambda: 1, None, random=True), Contest("g", "second", stop, None, random=True)]
+    monkeypatch.setattr("minifcn.bench.subjects.catalogue.contests", lambda *_: catalogue)
+    with pytest.raises(KeyboardInterrupt):
+        bench("layers", **TINY, out=tmp_path)
+    assert [result["name"] for result in read(tmp_path / "layers-unfinished.json")["results"]] == ["first"]
 
 
 def test_all_is_everything_that_the_device_has():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from minifcn import functional as F
-from minifcn.bench import Contest, layers, run
+from minifcn.bench import Contest, Device, layers, run
+from minifcn.bench.device import _tf32_switches, _their_settings
 from minifcn.bench.layers import CONVOLUTIONS, OTHERS, UPDATE
 
 SIZE, WIDTH = (16, 32), 1 / 64
@@ -64,6 +68,35 @@ def test_the_full_sizes_are_vggs():
 def test_a_picture_too_small_for_vgg_is_refused():
     with pytest.raises(ValueError, match=r"pictures of 16x15 are too small.*at least 16x16"):
         list(layers.subjects((16, 15), 1))
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float32"])
+def test_pytorchs_precision_is_set_and_put_back(precision):
+    """Without a word of warning, and also where somebody has used the newer of PyTorch's two ways before."""
+    torch = pytest.importorskip("torch")
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    places = (matmul, cudnn.conv, cudnn.rnn)
+    before = [place.fp32_precision for place in places]
+    other = "ieee" if precision == "tf32" else "tf32"
+    matmul.fp32_precision = cudnn.conv.fp32_precision = other  # cudnn.rnn differs: reading allow_tf32 would raise
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with _their_settings(Device("cuda", precision, 1, pytorch=True)):
+                expected = {"tf32": "tf32", "float32": "ieee"}[precision]
+                assert [place.fp32_precision for place in places] == [expected] * 3
+                assert cudnn.benchmark
+        assert (matmul.fp32_precision, cudnn.conv.fp32_precision) == (other, other)
+        assert not cudnn.benchmark
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.fp32_precision = value
+
+
+def test_an_older_pytorch_is_told_as_it_understands_it():
+    matmul, cudnn = SimpleNamespace(allow_tf32=False), SimpleNamespace(allow_tf32=True)
+    old = SimpleNamespace(backends=SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=cudnn))
+    assert _tf32_switches(old) == ([(matmul, "allow_tf32"), (cudnn, "allow_tf32")], True, False)
 
 
 WRONG = {

@@ -80,6 +80,26 @@ def test_fast_functions_are_called_often_and_both_equally_often(monkeypatch):
     assert result == Timing((0.25,), (0.125,))  # and a sample is still one call
 
 
+def test_how_long_a_sample_is_can_be_said(monkeypatch):
+    monkeypatch.setattr(timing, "LEAST", 0.0)
+    machine = Machine(ours=(0.25,), theirs=(0.125,))
+    machine.compare(pairs=1, warmups=1, least=0.5)
+    assert machine.calls == {"ours": 1 + 4, "theirs": 1 + 4}
+
+
+def test_host_times_end_when_the_call_returns_and_begin_when_the_gpu_is_idle():
+    machine = Machine(ours=(3.0,), queued=True)
+    function = machine.function("ours")
+
+    def launch():
+        assert machine.queue == 0
+        machine.now += 0.5
+        function()
+
+    assert timing.host_times(launch, 2, wait=machine.wait, clock=lambda: machine.now) == (0.5, 0.5)
+    assert machine.queue == 0  # and leaves nothing behind for whoever is timed next
+
+
 def test_the_ratio_is_the_median_of_the_pairs_ratios():
     result = Timing((1.0, 10.0, 100.0), (1.0, 5.0, 400.0))
     assert result.ratios == (1.0, 2.0, 0.25)

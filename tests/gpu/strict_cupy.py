@@ -511,11 +511,23 @@ class _RawModule:
 
 class _RawKernel:
     def __init__(self, kernel: Any) -> None:
-        self._kernel = kernel
         self.max_dynamic_shared_size_bytes = 48 << 10
+        self.kernel = _Function(kernel, self)  # CuPy's belongs to the device that is current when it is asked for
+
+    def __call__(self, grid: tuple, block: tuple, args: tuple, *, shared_mem: int = 0) -> None:
+        self.kernel(grid, block, args, shared_mem)
+
+
+class _Function:
+    """cupy.cuda.Function, which is declared to take a tuple of sizes and nothing else."""
+
+    def __init__(self, kernel: Any, owner: _RawKernel) -> None:
+        self._kernel, self._owner = kernel, owner
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, shared_mem: int = 0) -> None:
-        if shared_mem > self.max_dynamic_shared_size_bytes:
+        if type(grid) is not tuple or type(block) is not tuple:
+            raise TypeError(f"grid {grid!r} and block {block!r} must be tuples")
+        if shared_mem > self._owner.max_dynamic_shared_size_bytes:
             raise RuntimeError("CUDA_ERROR_INVALID_VALUE: more shared memory than max_dynamic_shared_size_bytes")
         if any(isinstance(argument, np.ndarray) for argument in args):
             raise TypeError("Unsupported type <class 'numpy.ndarray'> passed to a RawKernel")
@@ -531,7 +543,7 @@ def _make() -> types.ModuleType:
     module = _Module(np)
     cuda = types.SimpleNamespace(
         is_available=lambda: True, Device=_Device, Stream=_Stream, Event=_Event, get_current_stream=_current,
-        alloc_pinned_memory=_pinned_pool.take,
+        alloc_pinned_memory=_pinned_pool.take, runtime=types.SimpleNamespace(getDevice=lambda: 0),
     )  # fmt: skip
     vars(module).update(ndarray=ndarray, asnumpy=_asnumpy, cuda=cuda, RawModule=_raw_module)
     return module

@@ -27,9 +27,9 @@ def launched(monkeypatch):
     """The names of the kernels launched by a test."""
     names, original = set(), launch._function
 
-    def recorded(xp, device, file, kernel, constants, shared):
+    def recorded(xp, device, file, kernel, *rest, **constants):
         names.add(kernel)
-        return original(xp, device, file, kernel, constants, shared)
+        return original(xp, device, file, kernel, *rest, **constants)
 
     monkeypatch.setattr(launch, "_function", recorded)
     return names

@@ -103,6 +103,43 @@ def test_launch_refuses_what_a_gpu_would_misread(cupy):
         launch.launch("relu.cu", "relu_backward", (1, 70000), 256, (x, x, x, 4), REAL="float")
 
 
+def test_one_number_is_typed_as_each_kernel_reads_it():
+    """Numbers are made once and kept: 7 for an int must not come back where a long long, or a float, is read."""
+    readers = {kind: launch._reader("kernel", "n", kind, False, False, {}) for kind in launch._DTYPES}
+    for _ in range(2):
+        for kind, read in readers.items():
+            typed = read(7)
+            assert (type(typed), typed) == (launch._DTYPES[kind], 7), kind
+    assert type(readers["int"](True)) is np.int32
+    with pytest.raises(OverflowError):
+        readers["int"](2**31)
+
+
+def test_numbers_are_kept_up_to_a_limit():
+    numbers = launch._Integers(np.dtype(np.int32))
+    assert [int(numbers[n]) for n in range(10_000)] == list(range(10_000))
+    assert len(numbers) < 5_000
+    assert numbers[9_999] == 9_999
+
+
+def test_each_device_has_its_own_function_and_finds_it_again(cupy, monkeypatch):
+    x = cupy.asarray(kernel_cases.draw(4))
+    made = []
+    original = launch._module
+
+    def recorded(*key):
+        made.append(cupy.cuda.runtime.getDevice())
+        return original(*key)
+
+    monkeypatch.setattr(launch, "_module", recorded)
+    launch._function.cache_clear()
+    for device in (0, 0, 1, 1, 0):
+        monkeypatch.setattr(cupy.cuda.runtime, "getDevice", lambda device=device: device)
+        launch.launch("relu.cu", "relu_backward", (1,), 256, (x, x, x, 4), REAL="float")
+    launch._function.cache_clear()
+    assert made == [0, 1]
+
+
 def test_the_emulator_holds_arguments_to_the_kernels_types(cupy):
     """Past launch(): what CuPy would pass on without a look, the emulator refuses."""
     code = launch.source("relu.cu")

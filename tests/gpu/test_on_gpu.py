@@ -5,6 +5,12 @@ Skipped, with the reason, where there is none. `run_on_gpu.py` runs this file an
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import kernel_cases
 import numpy as np
 import pytest
@@ -17,6 +23,7 @@ from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.cuda import conv
 from minifcn.kernels.cuda.tiles import TILES
 
+EXACT = 2e-5  # between the errors of float32's sums (1e-6) and of TF32's (3e-4), relative to the largest magnitude
 SLACK = 4.0  # a tensor core aligns its products before it adds them, and drops more bits than the emulator's
 LARGE = {  # VGG16's shapes on a 375 x 500 picture, and others: x, weight, stride, padding, dilation, groups
     "conv1_1, padding 100": ((1, 3, 375, 500), (64, 3, 3, 3), 1, 100, 1, 1),
@@ -95,6 +102,23 @@ def reference(torch, x, weight, dy, stride, padding, dilation, groups):
     return y.detach(), *torch.autograd.grad(y, (x, weight), dy)
 
 
+def precision_of_bench(device: str, precision: str) -> dict[str, float]:
+    """What precision_probe.py finds, in a process of its own."""
+    folder = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": str(folder.parents[1])}
+    command = [sys.executable, str(folder / "precision_probe.py"), device, precision]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_the_probe_of_precision_runs():
+    """Here on the CPU: on a machine without a GPU it is this that keeps it working."""
+    found = precision_of_bench("cpu", "float32")
+    assert {"our product", "our convolution"} <= set(found)
+    assert max(found.values()) < EXACT
+
+
 @pytest.mark.parametrize("products", kernel_cases.PRODUCTS)
 def test_results_have_the_same_bits_every_time(gpu, products):
     runs = set()
@@ -102,6 +126,19 @@ def test_results_have_the_same_bits_every_time(gpu, products):
         answers = list(kernel_cases.convolution("in pieces", gpu, products)) + list(kernel_cases.batch_normalisation(gpu))
         runs.add(b"".join(got.get().tobytes() for _, got, *_ in answers))
     assert len(runs) == 1
+
+
+@pytest.mark.parametrize("precision", ["tf32", "float32"])
+def test_bench_compares_at_the_precision_that_it_names(gpu, precision):
+    """In float32 nobody may use TF32, whose errors are a hundred times larger; in tf32 everybody does, but for cuDNN, which
+    then chooses freely."""
+    found = precision_of_bench("cuda", precision)
+    for what, error in found.items():
+        if precision == "float32":
+            assert error < EXACT, what
+        elif what != "PyTorch's convolution":
+            assert error > EXACT, what
+        assert error < 3e-3, what
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from cupy_surface import MISSING, MISSING_KEYWORDS
 
+from minifcn.backend import get_xp
+
 
 def f(*shape):
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
@@ -98,6 +100,17 @@ def test_scalars_are_arrays_and_fresh_memory_is_dirty(cupy):
     assert isinstance(x[0, 0], cupy.ndarray)
     assert np.isnan(cupy.empty((2, 2), np.float32).get()).all()
     assert (cupy.empty(2, np.uint8).get() == 255).all()
+
+
+def test_get_xp_tells_whose_arrays_they_are_and_refuses_both_at_once(cupy):
+    host, device = np.zeros(2), cupy.zeros(2)
+    assert get_xp(device, None, device) is cupy
+    assert get_xp(None, device) is cupy
+    assert get_xp(host, None, host) is np
+    assert get_xp(None) is np
+    for mixed in ((host, device), (device, host), (None, device, None, host)):
+        with pytest.raises(TypeError, match="NumPy and CuPy arrays in one call"):
+            get_xp(*mixed)
 
 
 def test_operators_and_functions_give_numpys_numbers(cupy):
@@ -255,3 +268,16 @@ def test_streams_events_and_pinned_memory_are_named_as_cupys():
     assert callable(cupy.cuda.alloc_pinned_memory)
     assert callable(cupy.cuda.get_current_stream)
     assert "stream" in cupy.ndarray.set.__doc__.splitlines()[0]
+
+
+@needs_cupy
+def test_what_a_launch_uses_is_named_as_cupys():
+    import cupy
+    import strict_cupy
+
+    assert set(vars(strict_cupy.cupy.cuda.runtime)) <= set(dir(cupy.cuda.runtime))
+    kernel = strict_cupy._RawKernel(lambda *_: None)
+    assert {name for name in vars(kernel) if name[0] != "_"} <= set(dir(cupy.RawKernel))
+    assert callable(cupy.cuda.Function)
+    with pytest.raises(TypeError, match="must be tuples"):
+        kernel([1], (256,), ())

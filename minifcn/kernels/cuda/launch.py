@@ -83,48 +83,80 @@ def launch(
         TypeError: an argument of another dtype than the kernel's, or an output that is not contiguous.
         ValueError: too many or too few arguments, or a grid that no GPU can launch.
     """
-    key = tuple(constants.items())
-    convert = _converters(file, kernel, key)
-    if len(arguments) != len(convert):
-        raise ValueError(f"{kernel} takes {len(convert)} arguments, not {len(arguments)}")
-    if not (0 < grid[0] < 2**31 and max(grid[1:], default=1) < 2**16):
-        raise ValueError(f"{kernel}: a grid of {tuple(grid)} blocks cannot be launched; take a smaller batch")
     xp = get_xp(arguments[0])
-    typed = tuple([one(argument) for one, argument in zip(convert, arguments, strict=True)])
-    _function(xp, xp.cuda.Device().id, file, kernel, key, shared)(grid, (block,), typed, shared_mem=shared)
+    function = _function(xp, xp.cuda.runtime.getDevice(), file, kernel, shared, **constants)
+    if len(arguments) != len(function.read):
+        raise ValueError(f"{kernel} takes {len(function.read)} arguments, not {len(arguments)}")
+    if not (0 < grid[0] < 2**31 and (len(grid) == 1 or max(grid[1:]) < 2**16)):
+        raise ValueError(f"{kernel}: a grid of {tuple(grid)} blocks cannot be launched; take a smaller batch")
+    typed = tuple([read(argument) for read, argument in zip(function.read, arguments, strict=True)])
+    function.run(grid, (block,), typed, shared)
+
+
+class _Integers(dict):
+    """{7: np.int64(7), ...}: the same sizes come again in every step, and finding one takes a fifth of making one.
+
+    It holds more than a network has sizes, and stops growing where pictures of ever new sizes come.
+    """
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self._make = dtype.type
+
+    def __missing__(self, number: int) -> np.integer:
+        typed = self._make(number)
+        if len(self) < 4096:
+            self[number] = typed
+        return typed
+
+
+_INTEGERS = {dtype: _Integers(dtype) for dtype in _C_TYPES if dtype.kind in "iu"}
+
+
+class _Function:
+    """One kernel with its constants on one device, found once: a step of FCN-8s makes 300 launches, and while the host
+    prepares one, the device may have nothing to do."""
+
+    def __init__(self, xp: ModuleType, file: str, kernel: str, shared: int, constants: dict[str, int | str]) -> None:
+        self.read = tuple(_reader(kernel, *one, constants) for one in signatures(file)[kernel])  # one a parameter
+        self._find = functools.partial(_module, xp, file, tuple(constants.items()))
+        self._kernel, self._shared = kernel, shared
+
+    @functools.cached_property
+    def run(self) -> Callable[..., None]:
+        """The compiled kernel, allowed its shared memory (more than 48 KB has to be asked for)."""
+        raw = self._find().get_function(self._kernel)
+        if self._shared > 48 << 10:
+            raw.max_dynamic_shared_size_bytes = self._shared
+        return raw.kernel  # CuPy's Function on the current device, which a RawKernel looks up in each of its calls
+
+
+def _reader(
+    kernel: str, name: str, kind: str, is_pointer: bool, read_only: bool, constants: dict[str, int | str]
+) -> Callable[[Any], Any]:
+    """A function that makes an argument what the kernel reads there."""
+    dtype = np.dtype(_DTYPES[constants.get(kind, kind)])
+    if not is_pointer:
+        return _INTEGERS[dtype].__getitem__ if dtype in _INTEGERS else dtype.type
+
+    def pointer(array: Any) -> Any:
+        """The array, contiguous; a null pointer for None."""
+        if array is None:
+            return _NULL
+        if array.dtype != dtype:
+            raise TypeError(f"{kernel}: {name} has dtype {array.dtype}, the kernel was compiled for {dtype}")
+        if array.flags.c_contiguous:
+            return array
+        if not read_only:
+            raise TypeError(f"{kernel}: {name} is written to and must be contiguous")
+        return get_xp(array).ascontiguousarray(array)
+
+    return pointer
 
 
 @functools.cache
-def _converters(file: str, kernel: str, constants: tuple[tuple[str, int | str], ...]) -> tuple[Callable[[Any], Any], ...]:
-    """For each parameter a function that makes an argument what the kernel reads. Found once: a step has 500 launches."""
-    given = dict(constants)
-    converters: list[Callable[[Any], Any]] = []
-    for name, kind, is_pointer, read_only in signatures(file)[kernel]:
-        dtype = np.dtype(_DTYPES[given.get(kind, kind)])
-        converters.append(functools.partial(_array, kernel, name, dtype, read_only) if is_pointer else dtype.type)
-    return tuple(converters)
-
-
-def _array(kernel: str, name: str, dtype: np.dtype, read_only: bool, argument: Any) -> Any:
-    """The array, contiguous; a null pointer for None."""
-    if argument is None:
-        return _NULL
-    if argument.dtype != dtype:
-        raise TypeError(f"{kernel}: {name} has dtype {argument.dtype}, the kernel was compiled for {dtype}")
-    if argument.flags.c_contiguous:
-        return argument
-    if not read_only:
-        raise TypeError(f"{kernel}: {name} is written to and must be contiguous")
-    return get_xp(argument).ascontiguousarray(argument)
-
-
-@functools.cache
-def _function(xp: ModuleType, device: int, file: str, kernel: str, constants: tuple, shared: int) -> Any:
-    """The compiled kernel, on one device, allowed its shared memory (more than 48 KB has to be asked for)."""
-    function = _module(xp, file, constants).get_function(kernel)
-    if shared > 48 << 10:
-        function.max_dynamic_shared_size_bytes = shared
-    return function
+def _function(xp: ModuleType, device: int, file: str, kernel: str, shared: int, **constants: int | str) -> _Function:
+    """A device's function, found by one look into one table; compiled when it is first launched."""
+    return _Function(xp, file, kernel, shared, constants)
 
 
 @functools.cache
