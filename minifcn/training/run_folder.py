@@ -16,7 +16,6 @@ import csv
 import io
 import json
 import os
-import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -106,12 +105,10 @@ class RunFolder:
             )
 
     def write_config(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
-        """Writes config.toml, a table for each section. None has no place in TOML: such an entry is left out."""
-        tables = []
-        for name, section in sections.items():
-            lines = [f"{_key(key)} = {_toml(value)}\n" for key, value in section.items() if value is not None]
-            tables.append(f"[{_key(name)}]\n{''.join(lines)}")
-        write_text(self.config, "\n".join(tables))
+        """Writes config.toml, a table for each section."""
+        import tomli_w
+
+        write_text(self.config, tomli_w.dumps(_for_toml(sections)))
 
     def read_config(self) -> dict[str, Any]:
         """The sections of config.toml. Raises FileNotFoundError, or ValueError where the file is damaged."""
@@ -180,21 +177,12 @@ def _finite(row: Mapping[str, Any]) -> dict[str, Any]:
     return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in row.items()}
 
 
-def _key(name: Any) -> str:
-    """A key in TOML: bare where it may be."""
-    return str(name) if re.fullmatch(r"[A-Za-z0-9_-]+", str(name)) else _toml(str(name))
-
-
-def _toml(value: Any) -> str:
-    """A value in TOML, which Python reads but does not write."""
-    if isinstance(value, np.ndarray | np.generic):
-        return _toml(value.tolist())
+def _for_toml(value: Any) -> Any:
+    """TOML has no None (the entry is left out), no tuples, no paths and no NumPy numbers."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {_toml(entry)}" for key, entry in value.items() if entry is not None) + "}"
+        return {str(key): _for_toml(entry) for key, entry in value.items() if entry is not None}
+    if isinstance(value, np.ndarray | np.generic):
+        return _for_toml(value.tolist())
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return repr(value)
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")  # a JSON string is TOML's, DEL apart
+        return [_for_toml(entry) for entry in value]
+    return value if isinstance(value, bool | int | float | str) else str(value)

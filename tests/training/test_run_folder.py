@@ -7,16 +7,11 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from minifcn.training import RunFolder
-from minifcn.training.run_folder import _key, _toml
 
 
 def row(iteration: int, event: str = "train", **values) -> dict:
@@ -109,32 +104,6 @@ def test_metrics_are_the_best_and_the_last_validation(folder):
     folder.write_metrics()
     metrics = json.loads(folder.metrics.read_text())
     assert (metrics["best"]["iteration"], metrics["last"]["iteration"]) == (3, 5)
-
-
-def test_config_reads_as_it_was_written(folder):
-    section = {
-        "text": 'a "quoted" \\ back\nslash', "path": Path("runs/über"), "true": True, "count": 7, "exact": 0.1 + 0.2,
-        "small": 1e-10, "large": 1e22, "infinite": float("inf"), "numpy": np.float64(0.25), "weights": np.array([1.5, 2.0]),
-        "names": ("conv*", "fc6"), "nothing": None, "lr_factors": {"score*": 10.0, "none": None, "fc 7": [1, 2]},
-    }  # fmt: skip
-    folder.write_config({"run": section, "empty": {}, "odd name": {"x.y": False}})
-    text = folder.config.read_text(encoding="utf-8")
-    assert folder.read_config() == {
-        "run": {
-            "text": 'a "quoted" \\ back\nslash', "path": "runs/über", "true": True, "count": 7, "exact": 0.1 + 0.2,
-            "small": 1e-10, "large": 1e22, "infinite": float("inf"), "numpy": 0.25, "weights": [1.5, 2.0],
-            "names": ["conv*", "fc6"], "lr_factors": {"score*": 10.0, "fc 7": [1, 2]},
-        },
-        "empty": {},
-        "odd name": {"x.y": False},
-    }  # fmt: skip
-    assert "[run]\n" in text  # and for people: bare where it may be
-    assert "count = 7\n" in text
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_any_text_and_any_key_can_be_in_a_config(text):
-    assert tomllib.loads(f"{_key(text)} = {_toml(text)}") == {text: text}
 
 
 def test_config_that_is_damaged_or_missing(folder, tmp_path):
