@@ -110,13 +110,26 @@ def long_sums(xp: Any) -> Answers:
 
 def packing(xp: Any) -> Answers:
     """pack.cu alone, with fewer blocks than it has pictures to pack: each block turns several tiles, one after the other."""
-    N, G, R, P = 3, 2, 5, 37
-    source = draw(N, G, R, P)
-    packed = xp.empty((G, N, P, 8), np.float32)
-    launch.launch("pack.cu", "pack", (2, 1, 1), 256, (xp.asarray(source), packed, N, G, R, P, 8), TF32=1)
-    expected = np.zeros((G, N, P, 8))
-    expected[..., :R] = to_tf32(source).transpose(1, 0, 3, 2)
-    yield "packed", packed, expected, 0.0
+    for TP, TR, R, P in ((32, 32, 5, 37), (32, 32, 37, 64), (16, 128, 130, 9), (1, 1024, 6, 1)):
+        N, G, R4 = 3, 2, -(-R // 4) * 4
+        source, grid = draw(N, G, R, P), (-(-P // TP) * -(-R4 // TR), 2)
+        packed = xp.empty((G, N, P, R4), np.float32)
+        launch.launch("pack.cu", "pack", grid, 256, (xp.asarray(source), packed, N, G, R, P, R4), TF32=1, TP=TP, TR=TR)
+        expected = np.zeros((G, N, P, R4))
+        expected[..., :R] = to_tf32(source).transpose(1, 0, 3, 2)
+        yield f"packed, {TR} x {TP}", packed, expected, 0.0
+
+
+def adding(xp: Any) -> Answers:
+    """dweight_of_parts alone: narrow and wide, with fewer blocks than output channels and more taps than it turns at a time."""
+    for width, C, T in ((32, 37, 35), (256, 258, 3)):
+        splits, G, O, O4, C4 = 3, 2, 3, 4, -(-C // 4) * 4
+        parts = draw(splits, G, O4, T, C4)
+        dweight = xp.empty((G * O, C, T), np.float32)
+        arguments = (xp.asarray(parts), dweight, splits, G, O, O4, C, C4, T)
+        launch.launch("add_parts.cu", "dweight_of_parts", (-(-C // width), 4), 256, arguments, WIDTH=width)
+        expected = parts.astype(np.float64).sum(0)[:, :O, :, :C].swapaxes(2, 3).reshape(G * O, C, T)
+        yield f"{width} wide", dweight, expected, 1e-5
 
 
 def by_columns(xp: Any) -> Answers:
@@ -159,7 +172,7 @@ def pooling(xp: Any) -> Answers:
 
 def batch_normalisation(xp: Any) -> Answers:
     """Sums over channels longer than a block takes, and shorter; a mean far from 0; y and dx."""
-    for dtype, shape in ((np.float32, (2, 3, 35)), (np.float64, (3, 2, 6007))):
+    for dtype, shape in ((np.float32, (2, 3, 35)), (np.float64, (2, 2, 16_391))):
         x, dy, weight = draw(*shape, dtype=dtype) + 100, draw(*shape, dtype=dtype, seed=1), draw(shape[1], dtype=dtype)
         tolerance, M = (1e-4 if dtype == np.float32 else 1e-9), x.size // shape[1]
         wide = x.astype(np.float64)
@@ -276,7 +289,7 @@ def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> N
 
 
 OTHERS: dict[str, Callable[[Any], Answers]] = {
-    "packing": packing, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
+    "packing": packing, "adding": adding, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
     "batch normalisation": batch_normalisation, "loss": loss, "rectifier": rectifier, "dropout": dropping, "updates": updates,
 }  # fmt: skip
 

@@ -125,29 +125,38 @@ MUTANTS = {
                                                           "two groups"),
     # ---- adding the pieces
     "parts: one of dweight's is left out": Mutant(
-        PARTS, "s < splits; ++s) sum += parts[at", "s < splits - 1; ++s) sum += parts[at", "in pieces"
+        PARTS, "s < splits; ++s) sum += from", "s < splits - 1; ++s) sum += from", "in pieces"
     ),
-    "parts: y's bias is the wrong channel's": Mutant(PARTS, "bias[i / plane % C]", "bias[i % C]", "in pieces"),
-    "parts: the bias is added to every piece": Mutant(PARTS, "sum += parts[i + s * total]",
-                                                      "sum += parts[i + s * total] + (bias && s ? bias[i / plane % C] : 0.0f)",
+    "parts: y's bias is the wrong channel's": Mutant(PARTS, "bias[plane % C]", "bias[plane / C]", "in pieces"),
+    "parts: the bias is added to every piece": Mutant(PARTS, "sum += parts[at + s * total]",
+                                                      "sum += parts[at + s * total] + (bias && s ? bias[plane % C] : 0.0f)",
                                                       "in pieces"),
     "parts: ReLU is forgotten": Mutant(PARTS, "relu && sum < 0.0f ? 0.0f : sum", "sum", "in pieces"),
     # ---- pack
-    "pack: no barrier before reading the tile": Mutant(PACK, "        __syncthreads();\n        for", "        for", "packing"),
+    "pack: no barrier before reading the tile": Mutant(
+        PACK, "        __syncthreads();\n        #pragma", "        #pragma", "packing"
+    ),
     "pack: no barrier before the next tile": Mutant(
         PACK, "__syncthreads();                                             // before", "// before", "packing"
     ),
-    "pack: padding is not zero": Mutant(PACK, "r < R && p < P ?", "p < P ?", "packing"),
-    "pack: groups and pictures exchanged": Mutant(PACK, "b % G * (long long)N + b / G", "b", "packing"),
+    "pack: padding is not zero": Mutant(PACK, "r0 + r < R ?", "r0 + r <= R ?", "packing"),
+    "pack: groups and pictures exchanged": Mutant(PACK, "(b % G) * (long long)N + b / G", "(long long)b", "packing"),
     # ---- im2col and col2im
     "im2col: right edge off by one": Mutant(COLUMNS, "w < W ?", "w < W - 1 ?", "by columns"),
     "im2col: dilation of the other axis": Mutant(COLUMNS, "kw * DW;\n    columns", "kw * DH;\n    columns", "by columns"),
     "col2im: ignores the stride's remainder": Mutant(COLUMNS, "|| down % SH", "", "by columns"),
+    "parts: no barrier before the tile is read": Mutant(PARTS, "            __syncthreads();\n", "", "adding"),
+    "parts: no barrier before the next taps": Mutant(
+        PARTS, "__syncthreads();                         // before", "// before", "adding"
+    ),
+    "parts: a group's padding is not left out": Mutant(PARTS, "row / O * O4 + row % O", "row", "adding"),
     # ---- max-pool
     "max-pool: the last of equals wins": Mutant(POOL, "value > best", "value >= best", "pooling"),
     "max-pool: NaN loses": Mutant(POOL, "|| value != value", "", "pooling"),
     "max-pool: the switch starts in the padding": Mutant(POOL, "winner = first_h * KW + first_w", "winner = 0", "pooling"),
-    "max-pool: backward forgets the last window": Mutant(POOL, "right / SW >= OW", "right / SW >= OW - 1", "pooling"),
+    "max-pool: backward takes a window too few": Mutant(POOL, "(beyond + S - 1) / S", "(beyond + S) / S", "pooling"),
+    "max-pool: backward between two taps": Mutant(POOL, "if (across % DW) continue;", "", "pooling"),
+    "max-pool: backward forgets the last window": Mutant(POOL, "min(w / SW, OW - 1)", "min(w / SW, OW - 2)", "pooling"),
     # ---- batch norm
     "batch norm: a warp's sum stays uninitialised": Mutant(NORM, "if (lane == 0) warps", "if (lane == 0 && warp) warps",
                                                            "batch normalisation"),
@@ -155,7 +164,7 @@ MUTANTS = {
     "batch norm: the shuffle starts at half": Mutant(NORM, "step = 16;", "step = 8;", "batch normalisation"),
     "batch norm: variance about zero": Mutant(NORM, "(value - mean[c]) * (value - mean[c])", "value * value",
                                               "batch normalisation"),
-    "batch norm: a chunk's end is another's": Mutant(NORM, "? begin + chunk : total", "? begin + chunk - 1 : total",
+    "batch norm: a chunk's end is another's": Mutant(NORM, "min(begin + chunk, L)", "min(begin + chunk - 1, L)",
                                                      "batch normalisation"),
     # ---- the loss
     "loss: void counts": Mutant(LOSS, "!has_void || label != void_label, valid", "true, valid", "loss"),

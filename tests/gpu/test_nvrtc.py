@@ -19,8 +19,9 @@ ARCHITECTURES = ("sm_80", "sm_90")
 REGISTERS = 65536  # of a multiprocessor
 CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
 OTHER_FILES = {
-    "pack.cu": [{"TF32": 1}, {"TF32": 0}],
-    "add_parts.cu": [{}],
+    "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((32, 32), (16, 128), (1, 1024))]
+    + [{"TF32": 0, "TP": 32, "TR": 32}],
+    "add_parts.cu": [{"WIDTH": 32}, {"WIDTH": 256}],
     "im2col.cu": [{"REAL": "float"}, {"REAL": "double"}],
     "max_pool.cu": [{"REAL": "float", "SWITCH": "unsigned char"}, {"REAL": "double", "SWITCH": "int"}],
     "batch_norm.cu": [{"REAL": real, "SUM": which} for real in ("float", "double") for which in (0, 1, 2)],

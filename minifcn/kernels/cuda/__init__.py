@@ -20,6 +20,7 @@ import numpy as np
 from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda import conv, fallback
 from minifcn.kernels.cuda.conv import get_precision, set_precision
+from minifcn.kernels.cuda.launch import MAX_GRID
 from minifcn.kernels.cuda.pointwise import (
     channel_statistics,
     channel_sum,
@@ -41,8 +42,6 @@ __all__ = [
     "gradients", "input_gradient", "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses",
     "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
 ]  # fmt: skip
-
-_MAX_GRID_Z = 65535
 
 
 def covers(geometry: Geometry, dtype: Any) -> bool:
@@ -75,7 +74,7 @@ def _module(g: Geometry, array: Array) -> Any:
     fits = (
         array.dtype == np.float32
         and int(get_xp(array).cuda.Device().compute_capability) >= 80
-        and g.G * g.SH * g.SW <= _MAX_GRID_Z
+        and MAX_GRID[2] >= g.G * g.SH * g.SW
         and g.N * max(g.H * g.W, g.OH * g.OW) < 2**31
         and max(g.H * g.W, g.OH * g.OW, g.KH * g.KW) * (max(g.C, g.O) + 3) < 2**31
     )

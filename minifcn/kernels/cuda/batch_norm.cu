@@ -4,8 +4,8 @@
 //   y  = (x − mean)·scale + shift
 //   dx = scale·(dy − Σdy/M − x̂·Σ(dy·x̂)/M)
 //
-// A sum over a channel of a (N, C, L) array runs in two steps. Step one: a block takes `chunk` of a channel's N·L values; each
-// thread adds every 256th, the 32 lanes of a warp add theirs by shuffles (log2 32 = 5 of them), the 8 warps through shared
+// A sum over a channel of a (N, C, L) array runs in two steps. Step one: a block takes `chunk` of the L values that a picture has
+// of a channel; each thread adds every 256th, the 32 lanes of a warp add theirs by shuffles (log2 32 = 5 of them), the 8 warps through shared
 // memory. Step two: one thread a channel adds the blocks' sums in order. Which values are added to which never depends on
 // timing, so the sums have the same bits on every run; atomics would not give that.
 //
@@ -22,19 +22,19 @@ __device__ __forceinline__ REAL sum_of_warp(REAL value) {
 
 extern "C" __global__ void __launch_bounds__(256) channel_parts(
     const REAL* __restrict__ a, const REAL* __restrict__ b, const REAL* __restrict__ mean, const REAL* __restrict__ inv_std,
-    REAL* __restrict__ parts, int N, int C, int L, int chunk)           // parts (SUMS, gridDim.x, C)
+    REAL* __restrict__ parts, int C, int L, int chunks, int chunk)      // grid (N·chunks, C); parts (SUMS, N·chunks, C)
 {
     __shared__ REAL warps[SUMS][8];
-    const int c = blockIdx.y, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-    const long long begin = (long long)blockIdx.x * chunk, total = (long long)N * L;
-    const long long end = begin + chunk < total ? begin + chunk : total;
+    const int c = blockIdx.y, n = blockIdx.x / chunks, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int begin = blockIdx.x % chunks * chunk, end = min(begin + chunk, L);
+    const long long plane = ((long long)n * C + c) * L;
     REAL sums[SUMS] = {};
-    for (long long i = begin + threadIdx.x; i < end; i += blockDim.x) {
-        const long long at = (i / L * C + c) * L + i % L;
-        const REAL value = a[at];
+    #pragma unroll 4
+    for (int i = begin + threadIdx.x; i < end; i += 256) {
+        const REAL value = a[plane + i];
         if (SUM == 1) sums[0] += (value - mean[c]) * (value - mean[c]);
         else sums[0] += value;
-        if (SUM == 2) sums[SUMS - 1] += value * (b[at] - mean[c]) * inv_std[c];
+        if (SUM == 2) sums[SUMS - 1] += value * (b[plane + i] - mean[c]) * inv_std[c];
     }
     for (int s = 0; s < SUMS; ++s) {
         const REAL sum = sum_of_warp(sums[s]);
@@ -58,24 +58,32 @@ extern "C" __global__ void __launch_bounds__(256) add_channel_parts(
     sums[i] = sum;
 }
 
+// Below, the planes (pictures times channels) are the grid's second axis, so nobody has to divide an index to find its channel.
+
 extern "C" __global__ void __launch_bounds__(256) normalise(
     const REAL* __restrict__ x, const REAL* __restrict__ mean, const REAL* __restrict__ scale, const REAL* __restrict__ shift,
-    REAL* __restrict__ y, long long total, int C, int L)                // shift may be null
+    REAL* __restrict__ y, int planes, int C, int L)                     // shift may be null
 {
-    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= total) return;
-    const int c = i / L % C;
-    y[i] = (x[i] - mean[c]) * scale[c] + (shift ? shift[c] : REAL(0));
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= L) return;
+    for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
+        const int c = plane % C;
+        const long long at = (long long)plane * L + i;
+        y[at] = (x[at] - mean[c]) * scale[c] + (shift ? shift[c] : REAL(0));
+    }
 }
 
 extern "C" __global__ void __launch_bounds__(256) normalise_backward(
     const REAL* __restrict__ dy, const REAL* __restrict__ x, const REAL* __restrict__ mean, const REAL* __restrict__ inv_std,
     const REAL* __restrict__ scale, const REAL* __restrict__ mean_dy, const REAL* __restrict__ mean_dy_x_hat,
-    REAL* __restrict__ dx, long long total, int C, int L)
+    REAL* __restrict__ dx, int planes, int C, int L)
 {
-    const long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x;
-    if (i >= total) return;
-    const int c = i / L % C;
-    const REAL x_hat = (x[i] - mean[c]) * inv_std[c];
-    dx[i] = scale[c] * (dy[i] - mean_dy[c] - x_hat * mean_dy_x_hat[c]);
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= L) return;
+    for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
+        const int c = plane % C;
+        const long long at = (long long)plane * L + i;
+        const REAL x_hat = (x[at] - mean[c]) * inv_std[c];
+        dx[at] = scale[c] * (dy[at] - mean_dy[c] - x_hat * mean_dy_x_hat[c]);
+    }
 }

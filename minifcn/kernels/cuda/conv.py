@@ -12,12 +12,13 @@ tensor cores, sums in float32: about three decimal digits a product, what PyTorc
 from __future__ import annotations
 
 import functools
+import math
 from types import ModuleType
 
 import numpy as np
 
 from minifcn.backend import Array, get_xp
-from minifcn.kernels.cuda.launch import blocks_for, launch
+from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
 from minifcn.kernels.cuda.tiles import BK, STAGES, plan
 from minifcn.kernels.geometry import Geometry
 
@@ -106,8 +107,9 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
         shared=4 * STAGES * BK * (tile.BM + 8 + tile.BN + 8), PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     dweight = xp.empty(g.weight_shape, packed_x.dtype)
-    sizes = (splits, g.G, OG, OG4, CG, CG4, T)
-    launch("add_parts.cu", "dweight_of_parts", blocks_for(dweight.size), 256, (parts, dweight, *sizes))
+    width = 256 if CG > 128 else 32
+    grid, sizes = (-(-CG // width), min(g.O, MAX_GRID[1])), (splits, g.G, OG, OG4, CG, CG4, T)
+    launch("add_parts.cu", "dweight_of_parts", grid, 256, (parts, dweight, *sizes), WIDTH=width)
     return dweight
 
 
@@ -128,8 +130,9 @@ def _gather(x, weight, bias, g: Geometry, taps_of, shape, pixels: int, sizes: tu
         shared=4 * STAGES * (tile.BM + tile.BN) * (BK + 4), PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     if not whole:
-        sizes = (splits, y.size, shape[1], shape[2] * shape[3], relu)
-        launch("add_parts.cu", "y_of_parts", blocks_for(y.size), 256, (parts, bias, y, *sizes))
+        N, C, *plane = shape
+        arguments = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
+        launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256)
     return y
 
 
@@ -137,8 +140,9 @@ def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
     """source, seen as (N, G, R, P) -> (G, N, P, R4): R filled with zeros to a multiple of 4, rounded to TF32 where in use."""
     R4 = -(-R // 4) * 4
     packed = get_xp(source).empty((G, N, P, R4), source.dtype)
-    grid = (-(-P // 32), -(-R4 // 32), min(N * G, 65535))
-    launch("pack.cu", "pack", grid, 256, (source, packed, N, G, R, P, R4), TF32=int(_precision == "tf32"))
+    TP, TR = (1, 1024) if P == 1 else (16, 128) if P <= 16 else (32, 32)
+    grid = (-(-P // TP) * -(-R4 // TR), min(N * G, MAX_GRID[1]))
+    launch("pack.cu", "pack", grid, 256, (source, packed, N, G, R, P, R4), TF32=int(_precision == "tf32"), TP=TP, TR=TR)
     return packed
 
 

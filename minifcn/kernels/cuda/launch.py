@@ -12,6 +12,7 @@ used (CuPy keeps the result on disk).
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from minifcn.backend import get_xp
 
 FOLDER = Path(__file__).parent
 THREADS = 256  # to a block, in all kernels that take one element a thread
+MAX_GRID = 2**31 - 1, 2**16 - 1, 2**16 - 1  # blocks along x, y, z
 
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\s*\(([^)]*)\)')
@@ -38,8 +40,11 @@ _NULL = np.uint64(0)
 
 
 def c_type(dtype: Any) -> str:
-    """The name of a dtype in CUDA C: "float" for float32."""
-    return _C_TYPES[np.dtype(dtype)]
+    """The name of a dtype in CUDA C: "float" for float32. Raises TypeError for one that no kernel here computes in."""
+    name = _C_TYPES.get(np.dtype(dtype))
+    if name is None:
+        raise TypeError(f"there is no CUDA kernel for {np.dtype(dtype)}: convert to float32 or float64 first")
+    return name
 
 
 def source(file: str) -> str:
@@ -87,7 +92,7 @@ def launch(
     function = _function(xp, xp.cuda.runtime.getDevice(), file, kernel, shared, **constants)
     if len(arguments) != len(function.read):
         raise ValueError(f"{kernel} takes {len(function.read)} arguments, not {len(arguments)}")
-    if not (0 < grid[0] < 2**31 and (len(grid) == 1 or max(grid[1:]) < 2**16)):
+    if grid[0] < 1 or any(blocks > most for blocks, most in zip(grid, MAX_GRID, strict=False)):
         raise ValueError(f"{kernel}: a grid of {tuple(grid)} blocks cannot be launched; take a smaller batch")
     typed = tuple([read(argument) for read, argument in zip(function.read, arguments, strict=True)])
     function.run(grid, (block,), typed, shared)
@@ -167,3 +172,9 @@ def _module(xp: ModuleType, file: str, constants: tuple[tuple[str, int | str], .
 def blocks_for(elements: int) -> tuple[int]:
     """The grid of a kernel that takes one element a thread."""
     return (-(-elements // THREADS),)
+
+
+def blocks_for_planes(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The grid of a kernel that takes one element a thread of (N, C, ...): planes N·C along y, several to a block if many."""
+    N, C, *pixels = shape
+    return *blocks_for(math.prod(pixels)), max(1, min(N * C, MAX_GRID[1]))

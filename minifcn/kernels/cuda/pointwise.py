@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import Array, get_xp
-from minifcn.kernels.cuda.launch import blocks_for, c_type, launch
+from minifcn.kernels.cuda.launch import blocks_for, blocks_for_planes, c_type, launch
 
 _CHUNK = 1 << 14  # values of a channel that one block adds up: fixed, so that sums have the same bits everywhere
 
@@ -25,7 +25,8 @@ def max_pool(x: Array, windows: Any) -> tuple[Array, Array]:
     y = xp.empty((*x.shape[:2], *windows.output_size), x.dtype)
     switches = xp.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
     types = {"REAL": c_type(x.dtype), "SWITCH": c_type(switches.dtype)}
-    launch("max_pool.cu", "max_pool", blocks_for(y.size), 256, (x, y, switches, *_windows(x.shape, windows)), **types)
+    arguments = (x, y, switches, *_windows(x.shape, windows))
+    launch("max_pool.cu", "max_pool", blocks_for_planes(y.shape), 256, arguments, **types)
     return y, switches
 
 
@@ -33,8 +34,8 @@ def max_pool_backward(dy: Array, switches: Array, windows: Any) -> Array:
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
     dx = get_xp(dy).empty((*dy.shape[:2], windows.H, windows.W), dy.dtype)
     types = {"REAL": c_type(dy.dtype), "SWITCH": c_type(switches.dtype)}
-    sizes = _windows(dy.shape, windows)
-    launch("max_pool.cu", "max_pool_backward", blocks_for(dx.size), 256, (dy, switches, dx, *sizes), **types)
+    arguments = (dy, switches, dx, *_windows(dy.shape, windows))
+    launch("max_pool.cu", "max_pool_backward", blocks_for_planes(dx.shape), 256, arguments, **types)
     return dx
 
 
@@ -60,21 +61,21 @@ def channel_statistics(x: Array) -> tuple[Array, Array]:
 def _channel_sums(which: int, a: Array, b=None, mean=None, inv_std=None) -> Array:
     """The sums that SUM=which of batch_norm.cu names: (1 or 2, C)."""
     xp, (N, C, L) = get_xp(a), a.shape
-    chunks, count = -(-N * L // _CHUNK), 2 if which == 2 else 1
-    parts, sums = xp.empty((count, chunks, C), a.dtype), xp.empty((count, C), a.dtype)
+    chunks, count = -(-L // _CHUNK), 2 if which == 2 else 1
+    parts, sums = xp.empty((count, N * chunks, C), a.dtype), xp.empty((count, C), a.dtype)
     constants = {"REAL": c_type(a.dtype), "SUM": which}
-    launch("batch_norm.cu", "channel_parts", (chunks, C), 256, (a, b, mean, inv_std, parts, N, C, L, _CHUNK), **constants)
-    launch("batch_norm.cu", "add_channel_parts", blocks_for(sums.size), 256, (parts, sums, chunks, C), **constants)
+    arguments = (a, b, mean, inv_std, parts, C, L, chunks, _CHUNK)
+    launch("batch_norm.cu", "channel_parts", (N * chunks, C), 256, arguments, **constants)
+    launch("batch_norm.cu", "add_channel_parts", blocks_for(sums.size), 256, (parts, sums, N * chunks, C), **constants)
     return sums
 
 
 def normalise(x: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
     """(x − mean)·scale + shift, x (N, C, L) and the others (C,)."""
     y = get_xp(x).empty(x.shape, x.dtype)
-    sizes = (x.size, *x.shape[1:])
-    launch(
-        "batch_norm.cu", "normalise", blocks_for(x.size), 256, (x, mean, scale, shift, y, *sizes), REAL=c_type(x.dtype), SUM=0
-    )
+    N, C, L = x.shape
+    arguments = (x, mean, scale, shift, y, N * C, C, L)
+    launch("batch_norm.cu", "normalise", blocks_for_planes(x.shape), 256, arguments, REAL=c_type(x.dtype), SUM=0)
     return y
 
 
@@ -87,8 +88,9 @@ def normalise_backward(
         return None, sums[1], sums[0]
     means = sums / (x.size // x.shape[1]) if training else sums * 0  # in evaluation mean and variance are constants
     dx = get_xp(dy).empty(dy.shape, dy.dtype)
-    arguments = (dy, x, mean, inv_std, scale, means[0], means[1], dx, dy.size, *dy.shape[1:])
-    launch("batch_norm.cu", "normalise_backward", blocks_for(dy.size), 256, arguments, REAL=c_type(dy.dtype), SUM=0)
+    N, C, L = dy.shape
+    arguments = (dy, x, mean, inv_std, scale, means[0], means[1], dx, N * C, C, L)
+    launch("batch_norm.cu", "normalise_backward", blocks_for_planes(dy.shape), 256, arguments, REAL=c_type(dy.dtype), SUM=0)
     return dx, sums[1], sums[0]
 
 
@@ -105,8 +107,8 @@ def pixel_losses(
     xp, (N, C, L) = get_xp(scores), scores.shape
     losses, log_p, pixel_weight = (xp.empty(shape, scores.dtype) for shape in ((N, L), (N, C, L), (N, L)))
     types = {"REAL": c_type(scores.dtype), "LABEL": c_type(labels.dtype)}
-    arguments = (scores, labels, weight, losses, log_p, pixel_weight, N, C, L, *_void(ignore_index), smoothing)
-    launch("cross_entropy.cu", "pixel_losses", blocks_for(N * L), 256, arguments, **types)
+    arguments = (scores, labels, weight, losses, log_p, pixel_weight, C, L, *_void(ignore_index), smoothing)
+    launch("cross_entropy.cu", "pixel_losses", (*blocks_for(L), N), 256, arguments, **types)
     return losses, log_p, pixel_weight
 
 
@@ -117,9 +119,9 @@ def pixel_losses_backward(
     N, C, L = log_p.shape
     dscores = get_xp(log_p).empty(log_p.shape, log_p.dtype)
     types = {"REAL": c_type(log_p.dtype), "LABEL": c_type(labels.dtype)}
-    sizes = (N, C, L, *_void(ignore_index), smoothing, int(dlosses.ndim > 0))
+    sizes = (C, L, *_void(ignore_index), smoothing, int(dlosses.ndim > 0))
     arguments = (dlosses, log_p, labels, weight, pixel_weight, dscores, *sizes)
-    launch("cross_entropy.cu", "pixel_losses_backward", blocks_for(N * L), 256, arguments, **types)
+    launch("cross_entropy.cu", "pixel_losses_backward", (*blocks_for(L), N), 256, arguments, **types)
     return dscores
 
 

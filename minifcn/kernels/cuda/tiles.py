@@ -8,10 +8,11 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
+from minifcn.kernels.cuda.launch import MAX_GRID
+
 BK, STAGES = 16, 3  # as in tile.cuh
 _MULTIPROCESSORS = 128  # of a large GPU
 _MAX_SPLITS = 128
-_MAX_GRID_Z = 65535
 
 # The model counts in multiply-adds of one multiprocessor. A large GPU does about 500 of them while it moves 16 bytes, and
 # 3 million while it starts a kernel.
@@ -58,7 +59,7 @@ class Plan(NamedTuple):
 def plan(M: int, P: int, K: int, count: int, products: int) -> Plan:
     """The plan that should finish `count` products (M, K) @ (K, P) first."""
     slabs = -(-K // BK)
-    splits = range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, _MAX_GRID_Z // count)) + 1)
+    splits = range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
     plans = [Plan(tile, pieces) for tile in TILES[products] for pieces in splits]
     return min(plans, key=lambda one: _time(one, M, P, slabs, count))
 
