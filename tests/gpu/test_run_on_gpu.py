@@ -75,7 +75,7 @@ def test_the_small_cases_run(cupy, capsys):
     """What compute-sanitizer is given, here on the stand-in."""
     assert run_on_gpu.main(["--cases"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("3x2 window, ragged, tf32\n")  # named before it runs
+    assert out.startswith("3x2 window, ragged, 1 products\n")  # named before it runs
     assert "every case is right" in out
 
 
