@@ -34,8 +34,11 @@ def machine(device: Device) -> dict[str, Any]:
         "torch": version("torch") if device.pytorch else None,
     }
     if device.name == "cuda":
+        from minifcn.kernels.cuda import multiplier
+
         cupy = sys.modules["cupy"]
         found["cuda"] = cupy.cuda.runtime.runtimeGetVersion()
+        found["multiplier"] = multiplier()
         found["cudnn"] = _cudnn() if device.pytorch else None
     return found
 
@@ -46,13 +49,18 @@ def described(found: dict[str, Any], device: Device) -> str:
     parts = [
         f"{on}, {found['cores']} cores",
         f"{device.threads} thread{'s' if device.threads > 1 else ''} on both sides",
-        device.precision,
+        f"{device.precision}{_multiplier(found)}",
         f"NumPy {found['numpy']} ({found['blas']})",
         f"PyTorch {found['torch']}" if found["torch"] else "without PyTorch",
         f"minifcn {found['minifcn']}",
         found["date"][:10],
     ]
     return ", ".join(parts)
+
+
+def _multiplier(found: dict[str, Any]) -> str:
+    """On a GPU, how our convolutions come to that precision."""
+    return f" (our convolutions: {found['multiplier']})" if "multiplier" in found else ""
 
 
 def disturbed(found: dict[str, Any]) -> str | None:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minifcn.bench import Contest, Device, contest, layers, network, report, run, timing
+from minifcn.bench import Contest, Device, contest, layers, machine, network, report, run, timing
 from minifcn.kernels import cuda
 
 
@@ -51,6 +51,23 @@ def test_precision_is_set_and_put_back(gpu):
     with Device.of("cuda", "tf32", threads=1).held():
         assert cuda.get_precision() == "tf32"
     assert cuda.get_precision() == before
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "words"),
+    [("tf32", "90", "tf32 (our convolutions: TF32)"), ("float32", "90", "(our convolutions: float32 by three TF32 products)"),
+     ("float32", "89", "(our convolutions: float32)")],
+)  # fmt: skip
+def test_figures_say_what_multiplied(gpu, monkeypatch, precision, capability, words):
+    import strict_cupy
+
+    monkeypatch.setattr(strict_cupy.cupy.cuda.Device, "compute_capability", capability)
+    monkeypatch.setattr(strict_cupy.cupy.cuda.runtime, "runtimeGetVersion", lambda: 13000, raising=False)
+    monkeypatch.setattr(
+        machine, "environment", lambda device: {"device_name": "a GPU", "cupy": "14", "numpy": "2", "minifcn": "0"}
+    )
+    with Device.of("cuda", precision, threads=1).held() as device:
+        assert words in machine.described(machine.machine(device), device)
 
 
 def test_the_device_is_waited_for_around_every_sample(gpu):

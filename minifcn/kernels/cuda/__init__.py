@@ -19,7 +19,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda import conv, fallback
-from minifcn.kernels.cuda.conv import get_precision, set_precision
+from minifcn.kernels.cuda.conv import get_precision, multiplier, set_precision
 from minifcn.kernels.cuda.launch import MAX_GRID
 from minifcn.kernels.cuda.pointwise import (
     channel_statistics,
@@ -39,8 +39,8 @@ from minifcn.kernels.geometry import Geometry
 
 __all__ = [
     "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "get_precision",
-    "gradients", "input_gradient", "max_pool", "max_pool_backward", "normalise", "normalise_backward", "pixel_losses",
-    "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
+    "gradients", "input_gradient", "max_pool", "max_pool_backward", "multiplier", "normalise", "normalise_backward",
+    "pixel_losses", "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
 ]  # fmt: skip
 
 

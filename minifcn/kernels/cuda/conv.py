@@ -41,6 +41,13 @@ def get_precision() -> str:
 _TENSOR_CORES_8_TIMES_AS_FAST = ("80", "90")  # compute capabilities of the A100, and of the H100 and H200
 
 
+def multiplier() -> str:
+    """In words, what multiplies in convolutions on the present GPU."""
+    import cupy
+
+    return {1: "TF32", 3: "float32 by three TF32 products", 0: "float32"}[_products(cupy)]
+
+
 def _products(xp: ModuleType) -> int:
     """What multiplies on the present device, as tile.cuh's PRODUCTS: 1 in TF32; in float32 3, or 0 where that is faster."""
     if _precision == "tf32":

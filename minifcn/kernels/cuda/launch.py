@@ -132,6 +132,7 @@ class _Function:
         raw = self._find().get_function(self._kernel)
         if self._shared > 48 << 10:
             raw.max_dynamic_shared_size_bytes = self._shared
+            raw.preferred_shared_memory_carveout = 100  # percent: all that can be had, so that several blocks have room
         return raw.kernel  # CuPy's Function on the current device, which a RawKernel looks up in each of its calls
 
 
