@@ -5,8 +5,8 @@
 //   dx = scale·(dy − Σdy/M − x̂·Σ(dy·x̂)/M)
 //
 // A sum over a channel of a (N, C, L) array runs in two steps. Step one: a block takes `chunk` of the L values that a picture has
-// of a channel; each thread adds every 256th, the 32 lanes of a warp add theirs by shuffles (log2 32 = 5 of them), the 8 warps through shared
-// memory. Step two: one thread a channel adds the blocks' sums in order. Which values are added to which never depends on
+// of a channel; each thread adds every 256th, the 32 lanes of a warp add theirs by shuffles (log2 32 = 5 of them), the 8 warps
+// through shared memory. Step two: one thread a channel adds the blocks' sums in order. Which values are added to which never depends on
 // timing, so the sums have the same bits on every run; atomics would not give that.
 //
 // The variance takes a second pass over x: Σx² − (Σx)²/M would lose all digits where the mean is large.

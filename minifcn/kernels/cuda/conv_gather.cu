@@ -14,8 +14,8 @@
 // "Implicit": the matrix B (im2col) is never in memory; it is read off x, slab by slab.
 //
 // Late layers have few pixels and long sums (fc6: 192 pixels, K = 25 088): too few tiles to keep a GPU busy. There K is cut into
-// `splits` pieces, each summed by a block of its own into its own copy of y (`parts`), and pack.cu's add_splits adds the copies
-// in a fixed order.
+// `splits` pieces, each summed by a block of its own into its own copy of y (`parts`), and add_parts.cu's y_of_parts adds the
+// copies in a fixed order.
 //
 //   grid   (tiles of P, tiles of M, phases · splits · G)        block   THREADS
 //   shared STAGES · (BM + BN) · (BK + 4) floats
@@ -53,13 +53,14 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
     // What this thread copies: quad q of the rows first, first + ROWS_A_COPY, ... of each slab, so its k = 16·slab + 4·q.
     const int q = threadIdx.x % QUADS, first = threadIdx.x / QUADS;
     const float* weight_row = w + ((long long)group * O + m0 + first) * T * C;
+    const float* x_group = x + (long long)group * N * H * W * C;
     int place[B_COPIES], h0[B_COPIES], w0[B_COPIES];         // the rows of B: pixels of x, counted through all pictures
     #pragma unroll
     for (int i = 0; i < B_COPIES; ++i) {
         const int p = p0 + first + i * ROWS_A_COPY, n = p / (rows * columns), at = p % (rows * columns);
         h0[i] = p < pixels ? at / columns * SH : -(1 << 29);   // rows past the end lie outside of every picture
         w0[i] = at % columns * SW;
-        place[i] = ((group * N + n) * H + at / columns * SH) * W + w0[i];
+        place[i] = (n * H + at / columns * SH) * W + w0[i];
     }
     int tap = (slab0 * BK + 4 * q) / C, c = (slab0 * BK + 4 * q) % C;   // this quad's, moved on with every slab
     int4 step = tap_list[min(tap, count)];     // fetched a slab ahead; there is always one more tap than asked for
@@ -77,7 +78,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
         #pragma unroll
         for (int i = 0; i < B_COPIES; ++i) {   // a coordinate below 0 is a large one without its sign
             const bool inside = real && (unsigned)(h0[i] + step.x) < (unsigned)H && (unsigned)(w0[i] + step.y) < (unsigned)W;
-            copy_async(b + i * ROWS_A_COPY * LD, x + (long long)(place[i] + moved) * C + c, inside);
+            copy_async(b + i * ROWS_A_COPY * LD, x_group + (long long)(place[i] + moved) * C + c, inside);
         }
         if ((c += BK) < C) return;
         do ++tap; while ((c -= C) >= C);
