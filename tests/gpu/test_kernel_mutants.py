@@ -55,18 +55,20 @@ MUTANTS = {
     "pipeline: the last slab is not loaded": Mutant(TILE, "s + STAGES - 1 < slabs", "s + STAGES < slabs", "many slabs"),
     # ---- the fragments
     "fragment of A: halves exchanged": Mutant(
-        TILE, "8 * (r % 2)) * AM + (k + 4 * (r / 2))", "8 * (r / 2)) * AM + (k + 4 * (r % 2))", "3x2 window, ragged"
+        TILE, "quads_a[r / 2][(16 * i + 8 * (r % 2))", "quads_a[r % 2][(16 * i + 8 * (r / 2))", "3x2 window, ragged"
     ),
-    "fragment of B: pairs along k": Mutant(TILE, "b[8 * j * BN_ + (k + 4 * r) * BK_]", "b[8 * j * BN_ + (k + r + at.t) * BK_]",
-                                           "3x2 window, ragged"),
-    "fragment of B: g and t exchanged": Mutant(TILE, "(at.warp_n + at.g) * BN_ + at.t", "(at.warp_n + at.t) * BN_ + at.g",
+    "fragment of B: pairs along k": Mutant(TILE, "quads_b[r][8 * j", "quads_b[0][r + 8 * j", "3x2 window, ragged"),
+    "fragment of B: g and t exchanged": Mutant(TILE, "b(slab_b, at.warp_n + at.g, at.t)", "b(slab_b, at.warp_n + at.t, at.g)",
                                                "3x2 window, ragged"),
     "fragment of D: columns interleaved": Mutant(TILE, "8 * j + r % 2] =", "8 * j + at.t * -1 + 4 * (r % 2)] =",
                                                  "3x2 window, ragged"),
     "fragment of D: rows of the upper half twice": Mutant(TILE, "mine[8 * (r / 2) * LD_ROWS", "mine[0", "1x1"),
     "tile: a warp in another's place": Mutant(TILE, "warp / WARPS_N * WM", "warp % WARPS_N * WM", "many slabs"),
+    "slab: quads lie where they would without the exchange": Mutant(TILE, "q ^ row / 2 % 4", "q", "many slabs"),
+    "slab: quads are exchanged by every row": Mutant(TILE, "q ^ row / 2 % 4", "q ^ row % 4", "many slabs"),
+    "slab: quads are exchanged by every row, float32": Mutant(TILE, "q ^ row / 2 % 4", "q ^ row % 4", "many slabs", 0),
     "multiply: half of K": Mutant(TILE, "k < BK; k += 8", "k < BK; k += 16", "many slabs"),
-    "multiply: half of K, float32": Mutant(TILE, "k < BK; ++k", "k < BK; k += 2", "many slabs", 0),
+    "multiply: half of K, float32": Mutant(TILE, "k4 < BK; k4 += 4", "k4 < BK; k4 += 8", "many slabs", 0),
     # ---- three products
     "three products: the small part of A is forgotten": Mutant(TILE, "mma_tf32(d, small_a[i], fb, zero)",
                                                                "mma_tf32(d, fa[i], small_b, zero)", "many slabs", 3),
@@ -108,7 +110,7 @@ MUTANTS = {
     "gather: always the first phase's taps": Mutant(GATHER, "(const int4*)taps + phase[4]", "(const int4*)taps",
                                                     "upsampling by two"),
     "gather: ReLU the wrong way round": Mutant(GATHER, "relu && value < 0.0f", "relu && value > 0.0f", "1x1"),
-    "gather: stages overlap by a row": Mutant(GATHER, "stage * (BM + BN) * LD + first", "stage * ((BM + BN) * LD - LD) + first",
+    "gather: stages overlap by a row": Mutant(GATHER, "stage * (BM + BN) * BK + Along", "stage * ((BM + BN) * BK - BK) + Along",
                                               "many slabs"),
     "gather: every piece starts at the first slab": Mutant(GATHER, "min(split * each, all_slabs)", "0", "in pieces"),
     "gather: pieces overlap": Mutant(GATHER, "slabs = min(each,", "slabs = min(each + 1,", "in pieces"),

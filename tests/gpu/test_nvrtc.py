@@ -54,8 +54,8 @@ def convolution(file: str, architecture: str, tile: tiles.Tile, products: int) -
 def test_convolutions_spill_nothing_and_fit(architecture, file, tile, products):
     result = convolution(file, architecture, tile, products)
     assert set(result.spilled_bytes.values()) == {0}, result.log
-    blocks = REGISTERS // (result.registers * tile.threads)
-    assert blocks >= 2, f"{result.registers} registers: only {blocks} block at a time on a multiprocessor"
+    warps = REGISTERS // (result.registers * tile.threads) * tile.threads // 32
+    assert warps >= 8, f"{result.registers} registers: only {warps} warps at a time on a multiprocessor"
 
 
 @pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")

@@ -134,7 +134,7 @@ def _gather(x, weight, bias, g: Geometry, taps_of, shape, pixels: int, sizes: tu
         "conv_gather.cu", "conv_gather",
         (-(-g.N * pixels // tile.BN), -(-O // tile.BM), len(phases) * splits * g.G), tile.threads,
         (x, weight, bias if whole else None, parts, phases, taps, g.N, g.G, H, W, C, *sizes[2:], splits, whole and relu),
-        shared=4 * STAGES * (tile.BM + tile.BN) * (BK + 4), PRODUCTS=products, **tile.constants,
+        shared=4 * STAGES * (tile.BM + tile.BN) * BK, PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     if not whole:
         N, C, *plane = shape

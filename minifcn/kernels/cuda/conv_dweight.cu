@@ -22,7 +22,7 @@ constexpr int LANES = THREADS / BK;                             // threads that 
 constexpr int A_COPIES = BM / 4 / LANES, B_COPIES = BN / 4 / LANES;
 static_assert(THREADS % BK == 0 && BM / 4 % LANES == 0 && BN / 4 % LANES == 0, "no thread idles");
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_dweight(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_dweight(
     const float* __restrict__ dy,      // (G, N, OH, OW, O)    O: output channels of one group, a multiple of 4
     const float* __restrict__ x,       // (G, N, H, W, C)      C: input channels of one group, a multiple of 4
     float* __restrict__ parts,         // (splits, G, O, T·C)
@@ -69,7 +69,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_dweight(
     const Place at = my_place();
     pipeline((end - begin + BK - 1) / BK, load, [&](int stage) {
         const float* a = shared + stage * BK * (LDA + LDB);
-        multiply<1, LDA, 1, LDB>(a, a + BK * LDA, at, sums);
+        multiply<AcrossK<LDA>, AcrossK<LDB>>(a, a + BK * LDA, at, sums);
     });
 
     auto where = [&](int n) {                      // the column in this block's first row; null past the end

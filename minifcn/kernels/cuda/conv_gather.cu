@@ -18,7 +18,7 @@
 // copies in a fixed order.
 //
 //   grid   (tiles of P, tiles of M, phases · splits · G)        block   THREADS
-//   shared STAGES · (BM + BN) · (BK + 4) floats
+//   shared STAGES · (BM + BN) · BK floats
 //
 // phases: 6 ints each: rh, rw, rows, columns (of the phase's grid i, j), first tap, number of taps
 // taps:   4 ints each: dh, dw, index of the tap in w, unused
@@ -27,12 +27,12 @@
 #include "tile.cuh"
 
 constexpr int QUADS = BK / 4;                  // copies of 16 bytes along K
-constexpr int LD = BK + 4;                     // floats from row to row of a slab; rows run along K
 constexpr int ROWS_A_COPY = THREADS / QUADS;   // rows that all threads copy at once
 constexpr int A_COPIES = BM / ROWS_A_COPY, B_COPIES = BN / ROWS_A_COPY;
 static_assert(BM % ROWS_A_COPY == 0 && BN % ROWS_A_COPY == 0, "no thread idles");
+static_assert(ROWS_A_COPY % 8 == 0, "all rows of a thread exchange their quads alike");
 
-extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_gather(
     const float* __restrict__ x,       // (G, N, H, W, C)    C: channels of one group, a multiple of 4
     const float* __restrict__ w,       // (G, O, T, C)       O: output channels of one group
     const float* __restrict__ bias,    // (G·O) or null
@@ -67,18 +67,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
     float sums[TILES_M][TILES_N][4] = {};
 
     auto load = [&](int, int stage) {          // called with 0, 1, 2, ...: tap and c are the slab's
-        float* a = shared + stage * (BM + BN) * LD + first * LD + 4 * q;
-        float* b = a + BM * LD;
+        float* a = shared + stage * (BM + BN) * BK + AlongK::place(first, q);
+        float* b = a + BM * BK;
         const bool real = tap < count;
         const float* from = weight_row + (long long)step.z * C + c;
         #pragma unroll
         for (int i = 0; i < A_COPIES; ++i, from += (long long)ROWS_A_COPY * T * C)
-            copy_async(a + i * ROWS_A_COPY * LD, from, real && i * ROWS_A_COPY < O - m0 - first);
+            copy_async(a + i * ROWS_A_COPY * BK, from, real && i * ROWS_A_COPY < O - m0 - first);
         const int moved = step.x * W + step.y;
         #pragma unroll
         for (int i = 0; i < B_COPIES; ++i) {   // a coordinate below 0 is a large one without its sign
             const bool inside = real && (unsigned)(h0[i] + step.x) < (unsigned)H && (unsigned)(w0[i] + step.y) < (unsigned)W;
-            copy_async(b + i * ROWS_A_COPY * LD, x_group + (long long)(place[i] + moved) * C + c, inside);
+            copy_async(b + i * ROWS_A_COPY * BK, x_group + (long long)(place[i] + moved) * C + c, inside);
         }
         if ((c += BK) < C) return;
         do ++tap; while ((c -= C) >= C);
@@ -86,8 +86,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) conv_gather(
     };
     const Place at = my_place();
     pipeline(slabs, load, [&](int stage) {
-        const float* a = shared + stage * (BM + BN) * LD;
-        multiply<LD, 1, LD, 1>(a, a + BM * LD, at, sums);
+        const float* a = shared + stage * (BM + BN) * BK;
+        multiply<AlongK, AlongK>(a, a + BM * BK, at, sums);
     });
 
     const long long plane = (long long)YH * YW;

@@ -4,8 +4,9 @@
 //              N →
 //            ┌───────── BN ─────────┐         The block walks along K in steps of BK. Each step brings a slab of A (BM x BK)
 //   M   BM   │  warp 0  │  warp 1   │         and of B (BK x BN) into shared memory. Each warp owns a WM x WN part of the
-//   ↓        │  warp 2  │  warp 3   │         tile, keeps it in registers, and reads WM + WN numbers for each k and WM·WN
-//            └──────────────────────┘         multiply-adds: large parts, so that shared memory keeps up with the arithmetic.
+//   ↓        │  warp 2  │  warp 3   │         tile and keeps it in registers. For BM·BN multiply-adds the tile fetches BM + BN
+//            └──────────────────────┘         numbers, and for WM·WN a warp reads WM + WN: large tiles and large parts, so that
+//                                             the caches and shared memory keep up with the arithmetic.
 //
 // The pipeline: STAGES slabs lie in shared memory. While slab s is multiplied, slabs s+1 .. s+STAGES-1 are on their way, so
 // that the arithmetic does not wait for memory. One barrier a step does two jobs: it shows every thread's copies of slab s to
@@ -25,6 +26,7 @@
 
 constexpr int BK = 16, STAGES = 3;
 constexpr int THREADS = 32 * WARPS_M * WARPS_N;
+constexpr int BLOCKS = 256 / THREADS;                // at a time on a multiprocessor: 8 warps, as many as the registers allow
 constexpr int WM = BM / WARPS_M, WN = BN / WARPS_N;  // a warp's part of the tile
 constexpr int TILES_M = WM / 16, TILES_N = WN / 8;   // tensor-core tiles in it
 static_assert(WM % 16 == 0 && WN % 8 == 0, "a warp's part is made of 16 x 8 tiles");
@@ -43,26 +45,51 @@ __device__ __forceinline__ void split(float x, float& big, float& small) {
     small = x - big;                            // NaN where x is NaN or infinite
 }
 
-// sums += A @ B for one slab. A[m][k] lies at a[m * AM + k * AK] and B[k][n] at b[n * BN_ + k * BK_]: the same code serves slabs
-// whose rows run along K and slabs whose rows run along M or N. The strides are chosen (BK + 4; BM + 8, BN + 8) so that the 32
-// lanes of a warp read 32 different banks of shared memory at once.
-template <int AM, int AK, int BN_, int BK_>
-__device__ __forceinline__ void multiply(const float* a, const float* b, const Place& at, float (&sums)[TILES_M][TILES_N][4]) {
+// A slab in shared memory as one lane reads it: from quad(k), k a multiple of 4, `row` rows and `k` further lie row · ROW + k · K
+// floats on. Rows are those of A (along M) or of B (along N), counted from the lane's first.
+//
+// Shared memory has 32 banks of 4 bytes; what a warp reads at once should lie in 32 different ones, and so should what 8 threads
+// write at once in copies of 16 bytes. AlongK: row after row, BK floats each. Straightforward, all rows would begin in banks 0
+// and 16; so in row r the quad q (4 floats) lies where quad q ^ (r / 2 % 4) would, and 8 rows meet 8 different places.
+struct AlongK {
+    static constexpr int ROW = BK, K = 1;
+    const float* first;
+    int exchange;
+    __device__ __forceinline__ static int place(int row, int q) { return row * BK + 4 * (q ^ row / 2 % 4); }
+    __device__ __forceinline__ AlongK(const float* slab, int row, int k) : first(slab + row * BK + k), exchange(row / 2 % 4 * 4) {}
+    __device__ __forceinline__ const float* quad(int k) const { return first + (k ^ exchange); }
+};
+
+// AcrossK: k after k, LD floats each. With LD = 8 more than a multiple of 32, 4 k's of 8 rows lie in 32 different banks.
+template <int LD> struct AcrossK {
+    static constexpr int ROW = 1, K = LD;
+    const float* first;
+    __device__ __forceinline__ AcrossK(const float* slab, int row, int k) : first(slab + k * LD + row) {}
+    __device__ __forceinline__ const float* quad(int k) const { return first + k * LD; }
+};
+
+// sums += A @ B for one slab.
+template <class SlabA, class SlabB>
+__device__ __forceinline__ void multiply(
+    const float* slab_a, const float* slab_b, const Place& at, float (&sums)[TILES_M][TILES_N][4])
+{
 #if PRODUCTS
-    a += (at.warp_m + at.g) * AM + at.t * AK;   // to this lane's own numbers; what is added below is known when compiling
-    b += (at.warp_n + at.g) * BN_ + at.t * BK_;
+    const SlabA a(slab_a, at.warp_m + at.g, at.t);
+    const SlabB b(slab_b, at.warp_n + at.g, at.t);
     #pragma unroll
     for (int k = 0; k < BK; k += 8) {
+        const float* quads_a[2] = {a.quad(k), a.quad(k + 4)};
+        const float* quads_b[2] = {b.quad(k), b.quad(k + 4)};
         float fa[TILES_M][4], small_a[TILES_M][4];
         #pragma unroll
         for (int i = 0; i < TILES_M; ++i)
             #pragma unroll
-            for (int r = 0; r < 4; ++r) split(a[(16 * i + 8 * (r % 2)) * AM + (k + 4 * (r / 2)) * AK], fa[i][r], small_a[i][r]);
+            for (int r = 0; r < 4; ++r) split(quads_a[r / 2][(16 * i + 8 * (r % 2)) * SlabA::ROW], fa[i][r], small_a[i][r]);
         #pragma unroll
         for (int j = 0; j < TILES_N; ++j) {
             float fb[2], small_b[2];
             #pragma unroll
-            for (int r = 0; r < 2; ++r) split(b[8 * j * BN_ + (k + 4 * r) * BK_], fb[r], small_b[r]);
+            for (int r = 0; r < 2; ++r) split(quads_b[r][8 * j * SlabB::ROW], fb[r], small_b[r]);
             #pragma unroll
             for (int i = 0; i < TILES_M; ++i) {
 #if PRODUCTS == 1
@@ -80,25 +107,28 @@ __device__ __forceinline__ void multiply(const float* a, const float* b, const P
         }
     }
 #else
-    a += (at.warp_m + at.g) * AM;
-    b += (at.warp_n + 2 * at.t) * BN_;
-    #pragma unroll 4
-    for (int k = 0; k < BK; ++k) {
-        float fa[TILES_M][2], fb[TILES_N][2];
+    const SlabA a(slab_a, at.warp_m + at.g, 0);
+    const SlabB b(slab_b, at.warp_n + 2 * at.t, 0);
+    for (int k4 = 0; k4 < BK; k4 += 4) {
+        const float *quad_a = a.quad(k4), *quad_b = b.quad(k4);
         #pragma unroll
-        for (int i = 0; i < TILES_M; ++i)
+        for (int k = 0; k < 4; ++k) {
+            float fa[TILES_M][2], fb[TILES_N][2];
             #pragma unroll
-            for (int r = 0; r < 2; ++r) fa[i][r] = a[(16 * i + 8 * r) * AM + k * AK];
-        #pragma unroll
-        for (int j = 0; j < TILES_N; ++j)
-            #pragma unroll
-            for (int r = 0; r < 2; ++r) fb[j][r] = b[(8 * j + r) * BN_ + k * BK_];
-        #pragma unroll
-        for (int i = 0; i < TILES_M; ++i)
+            for (int i = 0; i < TILES_M; ++i)
+                #pragma unroll
+                for (int r = 0; r < 2; ++r) fa[i][r] = quad_a[(16 * i + 8 * r) * SlabA::ROW + k * SlabA::K];
             #pragma unroll
             for (int j = 0; j < TILES_N; ++j)
                 #pragma unroll
-                for (int r = 0; r < 4; ++r) sums[i][j][r] = fmaf(fa[i][r / 2], fb[j][r % 2], sums[i][j][r]);
+                for (int r = 0; r < 2; ++r) fb[j][r] = quad_b[(8 * j + r) * SlabB::ROW + k * SlabB::K];
+            #pragma unroll
+            for (int i = 0; i < TILES_M; ++i)
+                #pragma unroll
+                for (int j = 0; j < TILES_N; ++j)
+                    #pragma unroll
+                    for (int r = 0; r < 4; ++r) sums[i][j][r] = fmaf(fa[i][r / 2], fb[j][r % 2], sums[i][j][r]);
+        }
     }
 #endif
 }

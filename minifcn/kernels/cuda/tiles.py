@@ -14,21 +14,22 @@ BK, STAGES = 16, 3  # as in tile.cuh
 _MULTIPROCESSORS = 128  # of a large GPU
 _MAX_SPLITS = 128
 
-# The model counts in multiply-adds of one multiprocessor. A large GPU does about 500 of them while it moves 16 bytes, and
-# 3 million while it starts a kernel.
+# The model counts in multiply-adds of one multiprocessor of an H200, which does some 600 of them in TF32 while the second-level
+# cache brings it 6 floats and memory 5, and 3 million while a kernel starts.
+_FROM_CACHE = {1: 100, 3: 33, 0: 16}  # a float's time, by PRODUCTS
+_FROM_MEMORY = 120 / _MULTIPROCESSORS  # a float's time when all multiprocessors fetch
+_A_KERNEL = 3_000_000
 _FILL = 4  # slabs' worth of time until a block's first slab has come and its result is written
-_ALONE = 0.4  # of its time is lost to a block that has a multiprocessor for itself: nobody computes while it waits
-_A_FLOAT, _A_KERNEL = 125 / _MULTIPROCESSORS, 3_000_000
+_ALONE = 0.4  # of its time is lost to 4 warps that have a multiprocessor for themselves: nobody computes while they wait
 
 
 class Tile(NamedTuple):
-    """A block's part of the result and how its warps share it; `speed` is its arithmetic rate against the largest's."""
+    """A block's part of the result and how its warps share it."""
 
     BM: int
     BN: int
     WARPS_M: int
     WARPS_N: int
-    speed: float
 
     @property
     def threads(self) -> int:
@@ -42,10 +43,10 @@ class Tile(NamedTuple):
 # By PRODUCTS, as in tile.cuh. A warp's part of 64 x 64 reads shared memory least; with three products its splitting into big
 # and small needs the registers, and the tensor cores are what one waits for.
 TILES = {
-    1: (Tile(128, 128, 2, 2, 1.0), Tile(64, 256, 1, 4, 0.95), Tile(128, 64, 2, 2, 0.8), Tile(32, 128, 1, 4, 0.6)),
-    3: (Tile(128, 64, 2, 2, 1.0), Tile(64, 128, 1, 4, 1.0), Tile(32, 128, 1, 4, 0.9)),
-    0: (Tile(128, 128, 2, 2, 1.0), Tile(64, 128, 1, 4, 0.8), Tile(32, 128, 1, 4, 0.7)),
-}  # fmt: skip
+    1: (Tile(128, 256, 2, 4), Tile(128, 128, 2, 2), Tile(64, 256, 1, 4), Tile(128, 64, 2, 2), Tile(32, 128, 1, 4)),
+    3: (Tile(128, 64, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
+    0: (Tile(128, 128, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
+}
 
 
 class Plan(NamedTuple):
@@ -61,14 +62,15 @@ def plan(M: int, P: int, K: int, count: int, products: int) -> Plan:
     slabs = -(-K // BK)
     splits = range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
     plans = [Plan(tile, pieces) for tile in TILES[products] for pieces in splits]
-    return min(plans, key=lambda one: _time(one, M, P, slabs, count))
+    return min(plans, key=lambda one: _time(one, M, P, slabs, count, products))
 
 
-def _time(plan: Plan, M: int, P: int, slabs: int, count: int) -> float:
-    """Blocks two by two on every multiprocessor, and where sums are cut, writing the pieces and adding them up."""
+def _time(plan: Plan, M: int, P: int, slabs: int, count: int, products: int) -> float:
+    """Blocks on every multiprocessor, as fast as they compute or fetch; where sums are cut, writing and adding the pieces."""
     tile, splits = plan
     blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
     rounds = -(-blocks // _MULTIPROCESSORS)
-    a_block = (-(-slabs // splits) + _FILL) * tile.BM * tile.BN * BK / tile.speed
-    pieces = (2 * splits + 1) * M * P * count * _A_FLOAT + _A_KERNEL if splits > 1 else 0
-    return (rounds + _ALONE * (rounds % 2)) * a_block + pieces
+    alone = _ALONE * (rounds % 2) if tile.threads == 128 else 0  # of 128 threads two blocks have room
+    a_slab = max(tile.BM * tile.BN, (tile.BM + tile.BN) * _FROM_CACHE[products]) * BK
+    pieces = (2 * splits + 1) * M * P * count * _FROM_MEMORY + _A_KERNEL if splits > 1 else 0
+    return (rounds + alone) * (-(-slabs // splits) + _FILL) * a_slab + pieces
