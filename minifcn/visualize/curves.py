@@ -21,8 +21,8 @@ _PANELS = (
 def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> None:
     """Draws the logs of one run or several, by name, as one set of six curves.
 
-    `runs` maps a run's name to its rows, as `RunFolder.read_log` gives them. A dotted grey line is the floor of the
-    all-background predictor, where a log has it.
+    `runs` maps a run's name to its rows, as `RunFolder.read_log` gives them. A dotted grey line is the floor, where a log
+    has it: the measure of a predictor that says the first class everywhere, which is mostly background.
     """
     with look():
         drawn = figure(12, 6.4)
@@ -65,7 +65,7 @@ def _scale(axes: Any, key: str, runs: Mapping[str, Sequence[Mapping[str, Any]]])
         for floor in floors - {None}:
             axes.axhline(floor, color=MUTED, linestyle=":", linewidth=1.2)
         if len(floors) == 1 and None not in floors:
-            axes.annotate("all background", (0.99, floors.pop()), xycoords=("axes fraction", "data"), fontsize=7,
+            axes.annotate(f"all {_first_class(runs)}", (0.99, floors.pop()), xycoords=("axes fraction", "data"), fontsize=7,
                           ha="right", va="bottom", color=MUTED)  # fmt: skip
     elif key == "loss":
         axes.set_ylim(bottom=0)
@@ -75,3 +75,9 @@ def _scale(axes: Any, key: str, runs: Mapping[str, Sequence[Mapping[str, Any]]])
             axes.set_yscale("log")
         else:
             axes.set_ylim(bottom=0)
+
+
+def _first_class(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """The name of the class that the floor's predictor says everywhere, where all runs agree about it."""
+    names = {next(iter(row["per_class_iu"])) for rows in runs.values() for row in rows if row.get("per_class_iu")}
+    return names.pop() if len(names) == 1 else "background"

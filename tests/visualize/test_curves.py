@@ -42,6 +42,13 @@ def test_each_panel_holds_its_own_numbers(drawn, tmp_path):
     np.testing.assert_allclose(rate.lines[0].get_ydata()[0], 0.1 * 40 / 41)
 
 
+@pytest.mark.parametrize(("classes", "label"), [(("drivable", "sky"), "all drivable"), ((), "all background")])
+def test_the_floor_has_the_first_classs_name(drawn, tmp_path, classes, label):
+    logs = [row | {"per_class_iu": dict.fromkeys(classes, 0.5)} for row in rows()]
+    draw_curves({"run": logs}, tmp_path / "c.png")
+    assert [text.get_text() for text in drawn[0].axes[2].texts] == [label]
+
+
 def test_runs_differ_in_colour_dashes_and_markers(drawn, tmp_path):
     draw_curves({str(i): rows(i) for i in range(4)}, tmp_path / "c.png")
     lines = drawn[0].axes[2].lines[:4]
