@@ -20,15 +20,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import types
-import weakref
-from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from cupy_surface import MISSING, MISSING_KEYWORDS
-
-counts: Counter[str] = Counter()  # "to_host", "to_device", "arrived" (which may be late), "from_pageable", "event_waits"
+from strict_streams import Event, Place, Stream, counts, current, is_pinned, pinned_pool, streams
 
 _TAKE_HOST_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 _LOOK_AT_VALUES = {  # functions whose result's size, or whose branch, depends on values: they wait for the device
@@ -91,16 +88,16 @@ class ndarray:
         if not (self._host.flags.c_contiguous and arr.flags.c_contiguous):
             raise RuntimeError("Cannot set to non-contiguous array")
         counts["to_device"] += 1
-        if not _is_pinned(arr):  # the driver copies it into pinned memory of its own, while the host waits
+        if not is_pinned(arr):  # the driver copies it into pinned memory of its own, while the host waits
             counts["from_pageable"] += 1
             arr = arr.copy()
-        to, source, nbytes = _Place(self._host), _Place(arr), arr.nbytes
+        to, source, nbytes = Place(self._host), Place(arr), arr.nbytes
 
         def copy() -> None:
             ctypes.memmove(to.address, source.address, nbytes)
             counts["arrived"] += 1
 
-        (stream or _current())._enqueue(copy)
+        (stream or current())._enqueue(copy)
 
     # ---- NumPy's functions called on it: np.exp(x) works as on CuPy
 
@@ -126,7 +123,7 @@ class ndarray:
 
     def __getitem__(self, index: Any) -> ndarray:
         if any(isinstance(one, (ndarray, np.ndarray, list)) for one in _as_tuple(index)):
-            _current().catch_up()
+            current().catch_up()
         if any(isinstance(one, ndarray) and one._host.dtype == bool for one in _as_tuple(index)):
             counts["to_host"] += 1  # how many are true decides the shape
         return wrap(self._host[_host_index(index)])
@@ -134,7 +131,7 @@ class ndarray:
     def __setitem__(self, index: Any, value: Any) -> None:
         if isinstance(value, np.ndarray):
             raise ValueError("non-scalar numpy.ndarray cannot be used for fill")
-        _current().catch_up()
+        current().catch_up()
         index = _host_index(index)
         _refuse_duplicates(self._host.shape, index)
         self._host[index] = unwrap(value, "__setitem__")
@@ -187,13 +184,13 @@ def call(name: str, function: Any, args: tuple, kwargs: dict) -> Any:
     elif name == "sliding_window_view":
         counts["to_host"] += np.size(args[1] if len(args) > 1 else kwargs["window_shape"])  # CuPy loops over the axes
     if _is_work(name, function):
-        _current().catch_up()
+        current().catch_up()
     if name in _TAKE_HOST_ARRAYS and not isinstance(args[0], (ndarray, np.ndarray, list, tuple)):
         counts["to_device"] += 1  # a number of Python's or NumPy's: CuPy makes an array of it on the host first
     given = [unwrap(argument, name) for argument in args]
     result = function(*given, **{key: unwrap(value, name) for key, value in kwargs.items()})
-    if name == "empty" and _current() is not _Stream.null:
-        result = _current().pool.array(result.shape, result.dtype)
+    if name == "empty" and current() is not Stream.null:
+        result = current().pool.array(result.shape, result.dtype)
     elif name in ("empty", "empty_like"):
         _poison(result)
     if isinstance(result, np.ndarray) and name in ("asarray", "ascontiguousarray") and isinstance(args[0], np.ndarray):
@@ -211,7 +208,7 @@ def _is_work(name: str, function: Any) -> bool:
 
 def _wait_for_result() -> None:
     counts["to_host"] += 1
-    _current().catch_up()
+    current().catch_up()
 
 
 def _poison(array: np.ndarray) -> None:
@@ -366,130 +363,13 @@ class _Device:
 
     def synchronize(self) -> None:
         counts["to_host"] += 1
-        for stream in list(_streams):
+        for stream in list(streams):
             stream.catch_up()
-
-
-class _Stream:
-    """A queue of copies and waits, each done only when somebody needs what it gives, or waits for it.
-
-    Kernels and everything else of NumPy's run at once, when the current stream has caught up with all that they may rely
-    on. A stream that is not `non_blocking` takes turns with the null stream: its work is done at once, too.
-    """
-
-    null: _Stream
-
-    def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
-        self.pool = _Pool()
-        self._takes_turns = not (null or non_blocking)
-        self._queue: deque[Callable[[], Any]] = deque()
-        self._enqueued = self._finished = 0
-        _streams.add(self)
-
-    def __enter__(self) -> _Stream:
-        _entered.append(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        _entered.pop()
-
-    def synchronize(self) -> None:
-        counts["to_host"] += 1
-        self.catch_up()
-
-    def record(self, event: Any = None) -> Any:
-        event = event or _Event()
-        event.record(self)
-        return event
-
-    def wait_event(self, event: _Event) -> None:
-        self._enqueue(event._reached)  # as it was recorded last by now
-
-    def launch_host_func(self, callback: Callable[[Any], Any], arg: Any) -> None:
-        self._enqueue(lambda: callback(arg))
-
-    def _enqueue(self, work: Callable[[], Any]) -> None:
-        self._queue.append(work)
-        self._enqueued += 1
-        if self._takes_turns:
-            _Stream.null.catch_up()
-            self.catch_up()
-
-    def catch_up(self, position: int | None = None) -> None:
-        """Does what was enqueued, up to a position."""
-        while self._finished < (self._enqueued if position is None else position):
-            self._finished += 1
-            self._queue.popleft()()
-
-
-class _Event:
-    """A position in the queue of the stream that it was recorded on last."""
-
-    def __init__(self, block: bool = False, disable_timing: bool = False, interprocess: bool = False) -> None:
-        self._reached: Callable[[], None] = lambda: None  # never recorded: nobody waits
-
-    def record(self, stream: _Stream | None = None) -> None:
-        stream = stream or _current()
-        self._reached = functools.partial(stream.catch_up, stream._enqueued)
-
-    def synchronize(self) -> None:
-        counts["event_waits"] += 1
-        self._reached()
-
-
-class _Pool:
-    """Memory that goes to the next who asks as soon as Python forgets it, whoever on the device may still be using it."""
-
-    def __init__(self, pinned: bool = False) -> None:
-        self._pinned = pinned
-        self._free: defaultdict[int, list[bytearray]] = defaultdict(list)
-
-    def take(self, nbytes: int) -> Any:
-        """Memory of at least that many bytes, rounded up; dirty."""
-        size = max(512, 1 << (nbytes - 1).bit_length())
-        block = self._free[size].pop() if self._free[size] else bytearray(b"\xff" * size)
-        memory = (ctypes.c_char * size).from_buffer(block)
-        memory.block, memory.pinned = block, self._pinned
-        weakref.finalize(memory, self._free[size].append, block)
-        return memory
-
-    def array(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        size = int(np.prod(shape))
-        return np.frombuffer(self.take(size * dtype.itemsize), dtype, size).reshape(shape)
-
-
-_streams: weakref.WeakSet[_Stream] = weakref.WeakSet()
-_Stream.null = _Stream(null=True)
-_entered = [_Stream.null]
-_pinned_pool = _Pool(pinned=True)
-
-
-def _current() -> _Stream:
-    return _entered[-1]
-
-
-class _Place:
-    """An address, as the hardware has it: a pool's memory is not kept from being handed out again, only mapped."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.address = array.ctypes.data
-        self._mapped = getattr(_owner(array), "block", array)
-
-
-def _owner(array: Any) -> Any:
-    """What a pool gave out for the array; None where it lies in NumPy's own memory."""
-    while isinstance(array, np.ndarray):
-        array = array.base
-    return array
-
-
-def _is_pinned(array: np.ndarray) -> bool:
-    return getattr(_owner(array), "pinned", False)
 
 
 def memory_of(array: ndarray) -> Callable[[], np.ndarray]:
     """A function that reads what then lies where the array lies now, as a kernel does that was launched with it."""
-    place, shape, dtype, nbytes = _Place(array._host), array._host.shape, array._host.dtype, array._host.nbytes
+    place, shape, dtype, nbytes = Place(array._host), array._host.shape, array._host.dtype, array._host.nbytes
     return lambda: np.frombuffer(ctypes.string_at(place.address, nbytes), dtype).reshape(shape)
 
 
@@ -531,7 +411,7 @@ class _Function:
             raise RuntimeError("CUDA_ERROR_INVALID_VALUE: more shared memory than max_dynamic_shared_size_bytes")
         if any(isinstance(argument, np.ndarray) for argument in args):
             raise TypeError("Unsupported type <class 'numpy.ndarray'> passed to a RawKernel")
-        _current().catch_up()
+        current().catch_up()
         self._kernel(grid, block, tuple(unwrap(argument, "RawKernel") for argument in args), shared_mem)
 
 
@@ -542,8 +422,8 @@ def _asnumpy(array: Any) -> np.ndarray:
 def _make() -> types.ModuleType:
     module = _Module(np)
     cuda = types.SimpleNamespace(
-        is_available=lambda: True, Device=_Device, Stream=_Stream, Event=_Event, get_current_stream=_current,
-        alloc_pinned_memory=_pinned_pool.take, runtime=types.SimpleNamespace(getDevice=lambda: 0),
+        is_available=lambda: True, Device=_Device, Stream=Stream, Event=Event, get_current_stream=current,
+        alloc_pinned_memory=pinned_pool.take, runtime=types.SimpleNamespace(getDevice=lambda: 0),
     )  # fmt: skip
     vars(module).update(ndarray=ndarray, asnumpy=_asnumpy, cuda=cuda, RawModule=_raw_module)
     return module
