@@ -17,7 +17,7 @@ from types import ModuleType
 
 import numpy as np
 
-from minifcn.backend import Array, get_xp
+from minifcn.backend import Array, get_xp, import_cupy
 from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
 from minifcn.kernels.cuda.tiles import BK, STAGES, plan
 from minifcn.kernels.geometry import Geometry
@@ -43,9 +43,7 @@ _TENSOR_CORES_8_TIMES_AS_FAST = ("80", "90")  # compute capabilities of the A100
 
 def multiplier() -> str:
     """In words, what multiplies in convolutions on the present GPU."""
-    import cupy
-
-    return {1: "TF32", 3: "float32 by three TF32 products", 0: "float32"}[_products(cupy)]
+    return {1: "TF32", 3: "float32 by three TF32 products", 0: "float32"}[_products(import_cupy())]
 
 
 def _products(xp: ModuleType) -> int:
