@@ -256,6 +256,14 @@ def bench(job: Job, subject: str, minutes: float, batch_sizes: str = "1,4") -> N
         job.run(name, command, minutes, lambda name=name, folder=folder: {name: _jsons(folder)})
 
 
+def tile_times(job: Job, options: Options) -> None:
+    """Every tile for every layer: whether the model that chooses them is right."""
+    for precision in ("tf32", "float32"):
+        name, path = f"tiles, {precision}", job.scratch / f"tiles-{precision}.json"
+        command = [sys.executable, HERE / "tile_times.py", precision, "--out", path]
+        job.run(name, command, 4, lambda name=name, path=path: {name: json.loads(path.read_text(encoding="utf-8"))})
+
+
 def train(job: Job, options: Options) -> None:
     """FCN-8s at full width, trained and evaluated as a user would; then a small one that moves between the devices."""
     folder = job.scratch / "run"
@@ -307,8 +315,8 @@ def suite(job: Job, options: Options) -> None:
 
 
 PARTS: dict[str, Callable[[Job, Options], None]] = {
-    "tests": gpu_tests, "step": step, "inference": inference, "layers": layers, "train": train, "sanitizers": sanitizers,
-    "suite": suite,
+    "tests": gpu_tests, "step": step, "inference": inference, "layers": layers, "train": train, "tiles": tile_times,
+    "sanitizers": sanitizers, "suite": suite,
 }  # fmt: skip
 
 

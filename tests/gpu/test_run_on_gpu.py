@@ -11,6 +11,7 @@ import cuda_emulator
 import gpu_record
 import pytest
 import run_on_gpu
+import tile_times
 import watched_process
 from gpu_record import Record
 from run_on_gpu import Job
@@ -18,6 +19,7 @@ from run_on_gpu import Job
 from minifcn.bench import Result, Timing, layers, report, timing
 from minifcn.checks.doctor import probe_gpu
 from minifcn.cli.bench import bench
+from minifcn.kernels.cuda import conv
 
 without_gpu = pytest.mark.skipif(probe_gpu().smoke is not None, reason="there is a GPU: run_on_gpu.py itself says more")
 FACTS = {
@@ -101,6 +103,32 @@ def test_pytest_is_called_with_options_that_it_has(job, monkeypatch, part):
     files = {line.split(":")[0] for line in note["output"]}
     assert ("tests/gpu/test_on_gpu.py" in files) == (part == "tests")
     assert ("tests/training/test_upload.py" in files) == (part == "suite")
+
+
+@without_gpu
+def test_tile_times_is_called_with_options_that_it_has(job):
+    run_on_gpu.PARTS["tiles"](job, run_on_gpu.parse([]))
+    for note in job.run_record["commands"]:
+        assert "device 'cuda' needs" in " ".join(note["output"]), note["output"]
+
+
+def test_tile_times_finds_the_plan_that_is_fastest(cupy, monkeypatch):
+    """By a clock that reads how many multiply-adds a plan takes: only the plan in force can have told it."""
+    monkeypatch.setitem(tile_times.LAYERS, "small", ((1, 4, 5, 6), (5, 4, 3, 3), 1))
+    monkeypatch.setattr(conv, "_precision", "tf32")
+
+    def clock(xp, function):
+        function()
+        tile, splits = conv.plan()
+        return tile.BM * tile.BN / 100 + abs(splits - 2)
+
+    found = list(tile_times.rows(cupy, "small", clock))
+    assert [row.passed for row in found] == ["forward", "dx", "dweight"]
+    for row in found:
+        assert row.best[:2] == (32, 128)
+        assert tile_times._name(row.chosen) in row.all_ms
+        assert row.chosen_ms >= row.best_ms == min(row.all_ms.values())
+    assert "TFLOP/s" in str(found[0])
 
 
 def test_compute_sanitizer_gets_every_tool(job, tmp_path, monkeypatch):

@@ -62,11 +62,14 @@ def plan(M: int, P: int, K: int, count: int, products: int) -> Plan:
     slabs = -(-K // BK)
     splits = range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
     plans = [Plan(tile, pieces) for tile in TILES[products] for pieces in splits]
-    return min(plans, key=lambda one: _time(one, M, P, slabs, count, products))
+    return min(plans, key=lambda one: model_time(one, M, P, slabs, count, products))
 
 
-def _time(plan: Plan, M: int, P: int, slabs: int, count: int, products: int) -> float:
-    """Blocks on every multiprocessor, as fast as they compute or fetch; where sums are cut, writing and adding the pieces."""
+def model_time(plan: Plan, M: int, P: int, slabs: int, count: int, products: int) -> float:
+    """The model: blocks on every multiprocessor, as fast as they compute or fetch; where sums are cut, the pieces' way.
+
+    In multiply-adds of one multiprocessor. `slabs`: K in steps of BK.
+    """
     tile, splits = plan
     blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
     rounds = -(-blocks // _MULTIPROCESSORS)
