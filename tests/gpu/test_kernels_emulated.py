@@ -72,6 +72,37 @@ def test_no_kernel_makes_the_host_wait(cupy, counts):
     assert counts["to_host"] == 0
 
 
+BANKS = """
+extern "C" __global__ void banks(const float* slab, int* reads, int* writes) {
+    const Place at = my_place();
+    const SLAB a(slab, at.g, at.t), b(slab, 2 * at.t, 0);
+    for (int k = 0; k < BK; k += 4) {
+        reads[k / 4 * 32 + threadIdx.x] = a.quad(k) - slab;
+        reads[BK / 4 * 32 + k / 4 * 32 + threadIdx.x] = b.quad(k) - slab;
+    }
+    writes[threadIdx.x] = WRITE;
+}"""
+
+
+def collisions(slab, write="AlongK::place(threadIdx.x / 4, threadIdx.x % 4)"):
+    """How many reads by a warp, and copies by 8 threads, meet a bank of shared memory twice, at different addresses."""
+    code = launch.source("tile.cuh") + BANKS.replace("SLAB", slab).replace("WRITE", write)
+    options = [f"-D{name}={value}" for name, value in {"PRODUCTS": 1, **TILES[1][0].constants}.items()]
+    reads, writes = np.full((8, 32), -1, np.int32), np.full((4, 8), -1, np.int32)
+    module = cuda_emulator.Module(code.replace("__forceinline__", "inline"), tuple(options))
+    module.get_function("banks")((1,), (32,), (np.zeros(4096, np.float32), reads, writes))
+    together = [set(row) for row in reads.tolist()]
+    together += [{first + word for first in row for word in range(4)} for row in writes.tolist()]
+    return sum(len({address % 32 for address in addresses}) < len(addresses) for addresses in together)
+
+
+def test_slabs_are_read_and_written_without_bank_conflicts():
+    assert collisions("AlongK") == 0
+    for width in (32, 64, 128, 256):
+        assert collisions(f"AcrossK<{width} + 8>", "threadIdx.x * 4") == 0
+    assert collisions("AcrossK<64>", "threadIdx.x / 4 * (BK + 4) + threadIdx.x % 4 * 4") == 8, "the check is blind"
+
+
 def test_nan_goes_through(cupy):
     """A NaN in x is a NaN in y wherever the window sees it, ReLU or not, so a broken run cannot hide."""
     x = kernel_cases.draw(1, 4, 5, 5)

@@ -15,9 +15,9 @@
 // PRODUCTS says what multiplies:
 //   1   the tensor cores, in TF32: 10 bits of mantissa, about three decimal digits
 //   3   the tensor cores, to float32's precision: x = big + small, both TF32, and a·b = big·big + big·small + small·big up to
-//       2^-22. The tensor cores' own sums are cut off, not rounded, so no sum stays there: each step's 8 products are added to
+//       2^-21. The tensor cores' own sums are cut off, not rounded, so no sum stays there: each step's 8 products are added to
 //       the rest by an ordinary, rounding addition (Ootomo and Yokota, "Recovering single precision accuracy from Tensor
-//       Cores", 2022). Three products, and still faster than 0 where tensor cores are 8 times as fast as the ordinary units.
+//       Cores", 2022). Three products, and still less time than 0 where tensor cores have 8 times the ordinary units' rate.
 //   0   the ordinary units: float32 multiply-adds, which round once
 // All keep the same sums in the same registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g,
 // column = 8·j + 2·t + r%2.
