@@ -11,7 +11,7 @@ Names, arguments, defaults and layouts are those of ``torch.nn.functional``: ima
 
 from minifcn.functional.activation import relu, relu_backward
 from minifcn.functional.batch_norm import batch_norm, batch_norm_backward
-from minifcn.functional.conv import conv2d, conv2d_backward
+from minifcn.functional.conv import conv2d, conv2d_backward, conv2d_relu
 from minifcn.functional.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minifcn.functional.dropout import dropout, dropout_backward
@@ -30,7 +30,7 @@ from minifcn.functional.resize import interpolate, interpolate_backward
 
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "avg_pool2d", "avg_pool2d_backward", "batch_norm",
-    "batch_norm_backward", "conv2d", "conv2d_backward", "conv_transpose2d", "conv_transpose2d_backward",
+    "batch_norm_backward", "conv2d", "conv2d_backward", "conv2d_relu", "conv_transpose2d", "conv_transpose2d_backward",
     "cross_entropy", "cross_entropy_backward", "dropout", "dropout_backward", "interpolate", "interpolate_backward",
     "log_softmax", "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward",
     "relu", "relu_backward", "softmax",

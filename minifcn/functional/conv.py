@@ -28,11 +28,30 @@ def conv2d(
 
     OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises ValueError when the sizes do not fit.
     """
-    check_floating("conv2d", x=x, weight=weight, bias=bias)
-    geometry = kernels.Geometry.of(x.shape, weight.shape, stride, padding, dilation, groups)
-    check_bias("conv2d", bias, geometry.O)
+    geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
     y = kernels.forward(x, weight, bias, geometry)  # (N, O, OH, OW)
     return y, (x, weight, bias is not None, geometry)
+
+
+def conv2d_relu(
+    x: Array, weight: Array, bias: Array | None = None,
+    stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
+) -> tuple[Array, tuple[tuple, Array]]:  # fmt: skip
+    """max(conv2d(x), 0), on a GPU in one pass over memory, and the caches of both: as :func:`conv2d` and then ``relu``.
+
+    On the way back it is two steps again, ``relu_backward`` and :func:`conv2d_backward`.
+    """
+    geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
+    y = kernels.forward_relu(x, weight, bias, geometry)  # (N, O, OH, OW)
+    return y, ((x, weight, bias is not None, geometry), y)
+
+
+def _geometry(x: Array, weight: Array, bias: Array | None, *options) -> kernels.Geometry:
+    """Checks the arrays. `options`: stride, padding, dilation, groups."""
+    check_floating("conv2d", x=x, weight=weight, bias=bias)
+    geometry = kernels.Geometry.of(x.shape, weight.shape, *options)
+    check_bias("conv2d", bias, geometry.O)
+    return geometry
 
 
 def conv2d_backward(

@@ -20,8 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.backend import get_xp
 from minifcn.kernels.costs import winograd_method
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.parallel import over_blocks
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "pointwise", "zero_insertion", "phases")
 _HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
@@ -91,6 +93,16 @@ def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     return _run("forward", (x, weight, bias), (geometry.x_shape, geometry.weight_shape, (geometry.O,)), geometry)
 
 
+def forward_relu(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    """max(forward, 0): in one pass over memory where the rung has one."""
+    shapes = (geometry.x_shape, geometry.weight_shape, (geometry.O,))
+    if _shares("forward", "forward_relu", x, geometry):
+        return _run("forward_relu", (x, weight, bias), shapes, geometry)
+    y = forward(x, weight, bias, geometry)
+    over_blocks(lambda at: get_xp(y).maximum(y[at], 0, out=y[at]), y, axes=range(y.ndim), size=1 << 18)
+    return y
+
+
 def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C/G, KH, KW): also a transposed convolution's forward."""
     return _run("input_gradient", (dy, weight), (geometry.y_shape, geometry.weight_shape), geometry)
@@ -103,11 +115,16 @@ def weight_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
 
 def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[bool, bool]) -> tuple[Any, Any]:
     """dx and dweight, each None unless it is in `needs`: together where the rung shares work between them."""
-    name = choose("weight_gradient", geometry, dy.dtype, not isinstance(dy, np.ndarray))
-    if all(needs) and hasattr(rung(name), "gradients") and rung(name).covers(geometry, dy.dtype):
+    if all(needs) and _shares("weight_gradient", "gradients", dy, geometry):
         return _run("gradients", (x, dy, weight), (geometry.x_shape, geometry.y_shape, geometry.weight_shape), geometry)
     dx = input_gradient(dy, weight, geometry) if needs[0] else None
     return dx, weight_gradient(x, dy, geometry) if needs[1] else None
+
+
+def _shares(part: str, whole: str, array: Any, geometry: Geometry) -> bool:
+    """Whether the rung that would compute `part` offers `whole` as well, which is more than that, in one go."""
+    name = choose(part, geometry, array.dtype, not isinstance(array, np.ndarray))
+    return _offers(name, whole, geometry, array.dtype)
 
 
 def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...], geometry: Geometry) -> Any:

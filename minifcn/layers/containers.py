@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import overload
 
 from minifcn.backend import Array
+from minifcn.layers.activation import ReLU
+from minifcn.layers.conv import Conv2d
 from minifcn.layers.module import Layer
+
+
+def run(layers: Sequence[Layer], x: Array) -> Array:
+    """x through layers in a row, a convolution and the in-place ReLU behind it in one pass over memory."""
+    place = 0
+    while place < len(layers):
+        layer, *behind = layers[place : place + 2]
+        if behind and _in_one_pass(layer, *behind):
+            x = layer.forward_relu(x, *behind)
+            place += 2
+        else:
+            x = layer(x)
+            place += 1
+    return x
+
+
+def _in_one_pass(layer: Layer, behind: Layer) -> bool:
+    """Whether the two are such a pair, and nobody watches one of them, by a ``forward`` put over the class's own."""
+    pair = type(layer) is Conv2d and type(behind) is ReLU and behind.inplace
+    return pair and not any("forward" in vars(one) for one in (layer, behind))
 
 
 class Sequential(Layer):
@@ -20,9 +42,7 @@ class Sequential(Layer):
             setattr(self, name, layer)
 
     def forward(self, x: Array) -> Array:
-        for layer in self:
-            x = layer(x)
-        return x
+        return run(list(self), x)
 
     def backward(self, dy: Array) -> Array | None:
         for layer in reversed(list(self)):

@@ -37,6 +37,14 @@ class Conv2d(Layer):
         self._push(cache)
         return y
 
+    def forward_relu(self, x: Array, relu: Layer) -> Array:
+        """``relu(self(x))`` in one pass over memory, ``relu`` an in-place ReLU; each layer keeps what its backward needs."""
+        bias = self.bias.data if self.bias else None
+        y, caches = F.conv2d_relu(x, self.weight.data, bias, self.stride, self.padding, self.dilation, self.groups)
+        for layer, cache in zip((self, relu), caches, strict=True):
+            layer._push(cache)
+        return y
+
     def backward(self, dy: Array) -> Array | None:
         dx, dweight, dbias = F.conv2d_backward(dy, self._pop(), _needs(self))
         self.weight.accumulate(dweight)

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from minifcn.backend import Array
 from minifcn.layers import Conv2d, ConvTranspose2d, Layer, Parameter, initializers, no_grad
+from minifcn.layers.containers import run
 from minifcn.models import backbones, coordinates
 from minifcn.models.crop import Crop, Join
 
@@ -72,11 +74,12 @@ class FCN(Layer):
         size = x.shape[2:]
         pools = {skip.pool: None for skip in self.skips}
         first = self._first_to_learn()
-        for place, name in enumerate(self.trunk):
-            with no_grad() if place < first else nullcontext():  # frozen layers in front: no gradient will come to them
-                x = getattr(self, name)(x)
-            if name in pools:
-                pools[name] = x
+        stops = {0, first, len(self.trunk), *(self.trunk.index(name) + 1 for name in pools)}
+        for start, stop in pairwise(sorted(stops)):
+            with no_grad() if start < first else nullcontext():  # frozen layers in front: no gradient will come to them
+                x = run([getattr(self, name) for name in self.trunk[start:stop]], x)
+            if self.trunk[stop - 1] in pools:
+                pools[self.trunk[stop - 1]] = x
         score = self.score_fr(x)
         for skip in self.skips:
             up = getattr(self, skip.upscore)(score)

@@ -75,7 +75,7 @@ def convolution(name: str, xp: Any, products: int, tile: Tile | None = None) -> 
     with forced(products, tile, splits):
         got = {
             "y": cuda.forward(dev_x, dev_weight, dev_bias, g),
-            "y, ReLU": cuda.forward(dev_x, dev_weight, None, g, relu=True),
+            "y, ReLU": cuda.forward_relu(dev_x, dev_weight, None, g),
             "dx": cuda.input_gradient(dev_dy, dev_weight, g),
             "dweight": cuda.weight_gradient(dev_x, dev_dy, g),
         }

@@ -56,6 +56,19 @@ def test_the_rung_can_be_named_and_numpy_arrays_ignore_it(cupy, launched):
     assert "conv_gather" in launched
 
 
+def test_a_convolution_and_its_relu_are_one_kernel(cupy, monkeypatch):
+    """On a GPU ReLU costs a pass over memory; the convolution's last step can do it in passing."""
+    x, weight, bias = draw(2, 4, 6, 7), draw(3, 4, 3, 3), draw(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(cupy, "maximum", None, raising=False)  # whoever takes the maximum by itself fails
+        y, (_, mask) = F.conv2d_relu(*map(cupy.asarray, (x, weight, bias)), padding=1)
+    expected, _ = F.conv2d_relu(x, weight, bias, padding=1)
+    np.testing.assert_allclose(y.get(), expected, atol=1e-5)
+    assert mask is y
+    wide = F.conv2d_relu(*(cupy.asarray(array.astype(np.float64)) for array in (x, weight, bias)), padding=1)[0]
+    np.testing.assert_allclose(wide.get(), expected, atol=1e-5)
+
+
 def test_both_gradients_of_a_convolution_pack_dy_once(cupy, monkeypatch):
     """dx and dweight read dy in the same layout; bringing it there costs a pass over memory."""
     packed, original = [], conv.pack

@@ -108,7 +108,7 @@ def test_nan_goes_through(cupy):
     x = kernel_cases.draw(1, 4, 5, 5)
     x[0, 1, 2, 2] = np.nan
     weight = cupy.asarray(kernel_cases.draw(3, 4, 3, 3))
-    y = cuda.forward(cupy.asarray(x), weight, None, Geometry.of(x.shape, weight.shape), relu=True).get()
+    y = cuda.forward_relu(cupy.asarray(x), weight, None, Geometry.of(x.shape, weight.shape)).get()
     assert np.isnan(y).all()
 
 

@@ -38,9 +38,9 @@ from minifcn.kernels.cuda.update import adam, sgd
 from minifcn.kernels.geometry import Geometry
 
 __all__ = [
-    "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "get_precision",
-    "gradients", "input_gradient", "max_pool", "max_pool_backward", "multiplier", "normalise", "normalise_backward",
-    "pixel_losses", "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
+    "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "forward_relu",
+    "get_precision", "gradients", "input_gradient", "max_pool", "max_pool_backward", "multiplier", "normalise",
+    "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
 ]  # fmt: skip
 
 
@@ -49,9 +49,14 @@ def covers(geometry: Geometry, dtype: Any) -> bool:
     return np.dtype(dtype) in (np.float32, np.float64)
 
 
-def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, relu: bool = False) -> Array:
-    """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) or None; with ReLU in the same pass if asked."""
-    return _module(geometry, x).forward(x, weight, bias, geometry, relu)
+def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
+    """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) or None."""
+    return _module(geometry, x).forward(x, weight, bias, geometry)
+
+
+def forward_relu(x: Array, weight: Array, bias: Array | None, geometry: Geometry) -> Array:
+    """max(y, 0), in the same pass."""
+    return _module(geometry, x).forward(x, weight, bias, geometry, relu=True)
 
 
 def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
