@@ -2,7 +2,7 @@
 
     y       = forward(x, weight, bias, geometry)            conv_gather.cu, one phase
     dx      = input_gradient(dy, weight, geometry)          conv_gather.cu, SH·SW phases
-    dweight = weight_gradient(x, dy, geometry)              conv_dweight.cu, then add_parts
+    dweight = weight_gradient(x, dy, geometry)              conv_dweight.cu, then add_parts.cu
 
 All three pack their operands channels last first (pack.cu). Precision "tf32" rounds them to TF32 there and multiplies on the
 tensor cores, sums in float32: about three decimal digits a product, what PyTorch's convolutions do by default on a GPU.

@@ -7,8 +7,8 @@
 // dy and x are packed channels last (pack.cu): the slabs' rows run along O and along (tap, c), 16 bytes a copy.
 //
 // O x T·C is often small (64 x 576: five tiles) and P large (400 000), so the sum over P is cut into `splits` pieces, each
-// computed by a block of its own into its own part of `parts`; `add_parts` adds them in a fixed order. The cut depends on the
-// shape alone: the same bits on every run and on every GPU, which adding with atomics would not give.
+// computed by a block of its own into its own part of `parts`; add_parts.cu's dweight_of_parts adds them in a fixed order. The
+// cut depends on the shape alone: the same bits on every run, which adding with atomics would not give.
 //
 //   grid   (tiles of T·C, tiles of O, splits · G)      block   THREADS
 //   shared STAGES · BK · (BM + 8 + BN + 8) floats
