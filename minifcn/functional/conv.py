@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from minifcn import kernels
 from minifcn.backend import Array
+from minifcn.functional.activation import relu
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
 from minifcn.functional.reduce import channel_sum
 
@@ -42,7 +43,10 @@ def conv2d_relu(
     On the way back it is two steps again, ``relu_backward`` and :func:`conv2d_backward`.
     """
     geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
-    y = kernels.forward_relu(x, weight, bias, geometry)  # (N, O, OH, OW)
+    if kernels.offers_relu(x, geometry):
+        y = kernels.forward_relu(x, weight, bias, geometry)  # (N, O, OH, OW)
+    else:
+        y, _ = relu(kernels.forward(x, weight, bias, geometry), inplace=True)
     return y, ((x, weight, bias is not None, geometry), y)
 
 

@@ -17,7 +17,6 @@ random numbers: as easy as 1, 2, 3", 2011.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -73,13 +72,13 @@ def _draw(shape: tuple[int, ...], key: np.ndarray, threshold: int) -> np.ndarray
     kept = np.empty(shape, bool)
     flat = kept.reshape(-1)
 
-    def draw(at: slice) -> None:
-        count = at.stop - at.start
-        words = np.random.Philox(key=key, counter=at.start // 8).random_raw(-(-count // 2))  # of 64 bits, four a counter
+    def draw(at: tuple[slice]) -> None:
+        count, counter = flat[at].size, (at[0].start or 0) // 8
+        words = np.random.Philox(key=key, counter=counter).random_raw(-(-count // 2))  # of 64 bits, four a counter
         halves = words.view(np.uint32)[:count]  # the low half of each comes first
         np.greater_equal(halves >> 8, threshold, out=flat[at])
 
-    _over_chunks(draw, kept.size)
+    kernels.over_blocks(draw, flat, axes=(0,), size=_CHUNK)
     return kept
 
 
@@ -93,16 +92,10 @@ def _masked(values: Array, kept: np.ndarray, scale: np.floating) -> np.ndarray:
     results, bits = np.empty(values.shape, values.dtype), f"i{values.itemsize}"
     flat = [array.reshape(-1) for array in (values, kept, results)]
 
-    def mask(at: slice) -> None:
+    def mask(at: tuple[slice]) -> None:
         value, keep, result = (array[at] for array in flat)
         np.bitwise_and(value.view(bits), -keep.view(np.int8), out=result.view(bits))
         np.multiply(result, scale, out=result)
 
-    _over_chunks(mask, kept.size)
+    kernels.over_blocks(mask, flat[0], axes=(0,), size=_CHUNK)
     return results
-
-
-def _over_chunks(function: Callable[[slice], None], size: int) -> None:
-    """Calls `function` for slices that cover 0..size, on all threads."""
-    starts = range(0, size, _CHUNK)
-    kernels.parallel_for(lambda i: function(slice(starts[i], min(starts[i] + _CHUNK, size))), len(starts))

@@ -11,7 +11,7 @@ to it by the tests. `select` says which one runs when nothing is forced.
 from minifcn.kernels.dispatch import on_gpu
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.parallel import get_num_threads, over_blocks, parallel_for, set_num_threads
-from minifcn.kernels.select import forward, forward_relu, gradients, input_gradient, rungs, using, weight_gradient
+from minifcn.kernels.select import forward, forward_relu, gradients, input_gradient, offers_relu, rungs, using, weight_gradient
 
 __all__ = [
     "Geometry",
@@ -20,6 +20,7 @@ __all__ = [
     "get_num_threads",
     "gradients",
     "input_gradient",
+    "offers_relu",
     "on_gpu",
     "over_blocks",
     "parallel_for",

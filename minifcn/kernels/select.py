@@ -20,10 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import get_xp
 from minifcn.kernels.costs import winograd_method
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import over_blocks
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "pointwise", "zero_insertion", "phases")
 _HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
@@ -93,14 +91,15 @@ def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     return _run("forward", (x, weight, bias), (geometry.x_shape, geometry.weight_shape, (geometry.O,)), geometry)
 
 
+def offers_relu(x: Any, geometry: Geometry) -> bool:
+    """Whether :func:`forward_relu` can be called: the rung that would run `forward` takes ReLU along."""
+    return _shares("forward", "forward_relu", x, geometry)
+
+
 def forward_relu(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
-    """max(forward, 0): in one pass over memory where the rung has one."""
+    """max(forward, 0) in one pass over memory."""
     shapes = (geometry.x_shape, geometry.weight_shape, (geometry.O,))
-    if _shares("forward", "forward_relu", x, geometry):
-        return _run("forward_relu", (x, weight, bias), shapes, geometry)
-    y = forward(x, weight, bias, geometry)
-    over_blocks(lambda at: get_xp(y).maximum(y[at], 0, out=y[at]), y, axes=range(y.ndim), size=1 << 18)
-    return y
+    return _run("forward_relu", (x, weight, bias), shapes, geometry)
 
 
 def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:

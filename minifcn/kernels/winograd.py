@@ -22,6 +22,7 @@ NumPy only. Run it: `minifcn bench ladder`, or `with kernels.using("winograd"): 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -189,21 +190,15 @@ def _convolve_by_tiles(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: G
 
 def _convolve_by_outputs(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray) -> None:
     """Many weights: as many tiles as fit are transformed once, and each task takes them to some output channels."""
-    for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
-        outputs = even_parts(g.O, _outputs_a_task(strip))
+
+    def outputs(ours: slice, strip: Strip, V: np.ndarray) -> None:
         with workspace(np.float32) as new:
-            V = new(f.n**2, strip.pixels, g.C)
-            _transform_input_on_all_threads(x, strip, g, f, V)
+            U, M = new(f.n**2, g.C, length(ours)), new(f.n**2, strip.pixels, length(ours))
+            f.transform_kernels(weight[..., ours], U)
+            np.matmul(V, U, out=M)  # (n², T, O') = (n², T, C) @ (n², C, O')
+            f.transform_output(M, bias[ours], strip, y[:, ours])
 
-            def task(index: int, strip: Strip = strip, part: list[slice] = outputs, V: np.ndarray = V) -> None:
-                ours = part[index]
-                with workspace(np.float32) as new:
-                    U, M = new(f.n**2, g.C, length(ours)), new(f.n**2, strip.pixels, length(ours))
-                    f.transform_kernels(weight[..., ours], U)
-                    np.matmul(V, U, out=M)  # (n², T, O') = (n², T, C) @ (n², C, O')
-                    f.transform_output(M, bias[ours], strip, y[:, ours])
-
-            parallel_for(task, len(outputs), 4 * f.n**2 * length(outputs[0]) * (5 * g.C // 4 + 2 * strip.pixels))
+    _over_outputs(x, g, f, outputs)
 
 
 # ----------------------------------------------------------------------------------------------------- weight gradient
@@ -239,23 +234,17 @@ def _dweight_by_tiles(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -
 def _dweight_by_outputs(x: np.ndarray, dy: np.ndarray, g: Geometry, f: Winograd) -> np.ndarray:
     """Many weights: as many tiles as fit are transformed once, and each task makes dweight of some outputs. (O, C, 9)"""
     dweight = np.zeros((g.O, g.C, 9), np.float32)
-    for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
-        outputs = even_parts(g.O, _outputs_a_task(strip))
+
+    def outputs(ours: slice, strip: Strip, V: np.ndarray) -> None:
         with workspace(np.float32) as new:
-            V = new(f.n**2, strip.pixels, g.C)
-            _transform_input_on_all_threads(x, strip, g, f, V)
+            dM, dU = new(f.n**2, strip.pixels, length(ours)), new(f.n**2, length(ours), g.C)
+            f.transform_output_gradient(dy[:, ours], strip, dM)
+            np.matmul(dM.transpose(0, 2, 1), V, out=dU)  # (n², O', C) = (n², O', T) @ (n², T, C)
+            product = new(length(ours), 9, g.C)
+            f.transform_kernel_gradient(dU, product)
+            dweight[ours] += product.transpose(0, 2, 1)
 
-            def task(index: int, strip: Strip = strip, part: list[slice] = outputs, V: np.ndarray = V) -> None:
-                ours = part[index]
-                with workspace(np.float32) as new:
-                    dM, dU = new(f.n**2, strip.pixels, length(ours)), new(f.n**2, length(ours), g.C)
-                    f.transform_output_gradient(dy[:, ours], strip, dM)
-                    np.matmul(dM.transpose(0, 2, 1), V, out=dU)  # (n², O', C) = (n², O', T) @ (n², T, C)
-                    product = new(length(ours), 9, g.C)
-                    f.transform_kernel_gradient(dU, product)
-                    dweight[ours] += product.transpose(0, 2, 1)
-
-            parallel_for(task, len(outputs), 4 * f.n**2 * length(outputs[0]) * (5 * g.C // 4 + 2 * strip.pixels))
+    _over_outputs(x, g, f, outputs)
     return dweight
 
 
@@ -275,6 +264,21 @@ def _tiles_a_task(g: Geometry, f: Winograd, tasks: int) -> int:
     """As many as fit in cache; fewer where that leaves threads without work, but 64 for the product's sake."""
     tiles = g.N * -(-g.OH // f.m) * -(-g.OW // f.m)
     return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(64, -(-tiles // tasks)))
+
+
+def _over_outputs(x: np.ndarray, g: Geometry, f: Winograd, compute: Callable[[slice, Strip, np.ndarray], None]) -> None:
+    """Calls `compute(ours, strip, V)` on all threads: for strips of as many tiles as fit, their V (n², T, C) transformed once,
+    for some output channels each time."""
+    for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
+        parts = even_parts(g.O, _outputs_a_task(strip))
+        with workspace(np.float32) as new:
+            V = new(f.n**2, strip.pixels, g.C)
+            _transform_input_on_all_threads(x, strip, g, f, V)
+
+            def task(index: int, strip: Strip = strip, parts: list[slice] = parts, V: np.ndarray = V) -> None:
+                compute(parts[index], strip, V)
+
+            parallel_for(task, len(parts), 4 * f.n**2 * length(parts[0]) * (5 * g.C // 4 + 2 * strip.pixels))
 
 
 def _outputs_a_task(strip: Strip) -> int:

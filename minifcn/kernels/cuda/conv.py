@@ -60,7 +60,7 @@ def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rel
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) or None; with ReLU in the same pass if asked."""
     g = geometry
     CG, OG, T = g.C // g.G, g.O // g.G, g.KH * g.KW
-    packed_x = pack(x, g.N, g.G, CG, g.H * g.W)  # (G, N, H·W, CG4)
+    packed_x = _pack_x(x, g)  # (G, N, H·W, CG4)
     packed_weight = pack(weight, g.O, 1, CG, T)  # (O, T, CG4)
     sizes = (g.H, g.W, OG, T, g.OH, g.OW, g.SH, g.SW, 1, 1)
     return _gather(packed_x, packed_weight, bias, g, _forward_taps, g.y_shape, g.OH * g.OW, sizes, relu)
@@ -68,23 +68,19 @@ def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rel
 
 def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
     """dx (N, C, H, W) of dy (N, O, OH, OW), weight (O, C/G, KH, KW)."""
-    g = geometry
-    return _input_gradient(pack(dy, g.N, g.G, g.O // g.G, g.OH * g.OW), weight, g)
+    return _input_gradient(_pack_dy(dy, geometry), weight, geometry)
 
 
 def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
     """dweight (O, C/G, KH, KW) of x (N, C, H, W), dy (N, O, OH, OW)."""
-    g = geometry
-    packed_x = pack(x, g.N, g.G, g.C // g.G, g.H * g.W)  # (G, N, H·W, CG4)
-    return _weight_gradient(packed_x, pack(dy, g.N, g.G, g.O // g.G, g.OH * g.OW), g)
+    return _weight_gradient(_pack_x(x, geometry), _pack_dy(dy, geometry), geometry)
 
 
 def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
     """dx and dweight: dy is packed once for both."""
-    g = geometry
-    packed_dy = pack(dy, g.N, g.G, g.O // g.G, g.OH * g.OW)  # (G, N, OH·OW, OG4)
-    dx = _input_gradient(packed_dy, weight, g)
-    return dx, _weight_gradient(pack(x, g.N, g.G, g.C // g.G, g.H * g.W), packed_dy, g)
+    packed_dy = _pack_dy(dy, geometry)  # (G, N, OH·OW, OG4)
+    dx = _input_gradient(packed_dy, weight, geometry)
+    return dx, _weight_gradient(_pack_x(x, geometry), packed_dy, geometry)
 
 
 def _input_gradient(packed_dy: Array, weight: Array, g: Geometry) -> Array:
@@ -139,6 +135,16 @@ def _gather(x, weight, bias, g: Geometry, taps_of, shape, pixels: int, sizes: tu
         arguments = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
         launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256)
     return y
+
+
+def _pack_x(x: Array, g: Geometry) -> Array:
+    """x (N, C, H, W) -> (G, N, H·W, CG4)."""
+    return pack(x, g.N, g.G, g.C // g.G, g.H * g.W)
+
+
+def _pack_dy(dy: Array, g: Geometry) -> Array:
+    """dy (N, O, OH, OW) -> (G, N, OH·OW, OG4)."""
+    return pack(dy, g.N, g.G, g.O // g.G, g.OH * g.OW)
 
 
 def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
