@@ -20,7 +20,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn import kernels
 from minifcn import visualize as vis
-from minifcn.kernels import loops
+from minifcn.kernels.convolution import loops
 from minifcn.layers import Conv2d
 
 # %% [markdown]

@@ -20,7 +20,7 @@ import minifcn
 from minifcn import functional as F
 from minifcn import kernels
 from minifcn import visualize as vis
-from minifcn.kernels.im2col import col2im, im2col
+from minifcn.kernels.convolution.im2col import col2im, im2col
 from minifcn.layers import Conv2d
 
 # %% [markdown]
@@ -193,9 +193,9 @@ assert dbias == 1 - 2 + 3 + 5 == 7
 assert np.allclose(dbias, measured_dbias)
 
 # %% [markdown]
-# The library's definition is this list: `minifcn/kernels/loops.py` runs through the same products three times, once for each
-# of the three. And this is how you ask for all gradients: the forward gives a *cache*, what backward will need, and backward
-# takes dy and that cache.
+# The library's definition is this list: `minifcn/kernels/convolution/loops.py` runs through the same products three times,
+# once for each of the three. And this is how you ask for all gradients: the forward gives a *cache*, what backward will need,
+# and backward takes dy and that cache.
 
 # %%
 y4, cache = F.conv2d(x[None, None], weight[None, None], bias)  # (1, 1, 2, 2)

@@ -21,7 +21,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn import kernels
 from minifcn import visualize as vis
-from minifcn.kernels.im2col import col2im
+from minifcn.kernels.convolution.im2col import col2im
 from minifcn.layers import ConvTranspose2d
 from minifcn.layers.initializers import bilinear
 from minifcn.training import SGD

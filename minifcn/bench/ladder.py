@@ -15,7 +15,8 @@ import numpy as np
 from minifcn import kernels
 from minifcn.bench.contest import TOLERANCE, Contest, Result, relative_difference, run
 from minifcn.bench.device import Device
-from minifcn.kernels import Geometry, loops
+from minifcn.kernels import Geometry
+from minifcn.kernels.convolution import loops
 from minifcn.kernels.select import rung
 
 PATIENCE = 1.0  # seconds that one call may take, as the case before lets expect

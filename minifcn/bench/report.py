@@ -12,7 +12,7 @@ from minifcn.bench.contest import Result
 from minifcn.bench.ladder import Proof
 from minifcn.bench.memory import Peak
 from minifcn.bench.timing import geometric_mean
-from minifcn.training.safe_file import replacing
+from minifcn.safe_file import replacing
 
 FORMAT = "minifcn bench 1"
 

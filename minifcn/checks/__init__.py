@@ -1,10 +1,8 @@
-"""Checks: is it right, and what does it cost? Gradients against numeric ones and PyTorch's, coordinates, ledgers, diagnoses."""
+"""Checks: is it right? Gradients against numeric ones and PyTorch's, and the likely mistake where one is not."""
 
-from minifcn.checks.coordinates import coordinates
+from minifcn.anatomy import coordinates, ledger, training_step_peak  # asked for here, too, since minifcn 0.1
 from minifcn.checks.diagnose import diagnose
 from minifcn.checks.gradcheck import gradcheck, tie_free
-from minifcn.checks.ledger import ledger
-from minifcn.checks.memory import training_step_peak
 from minifcn.checks.parity import parity
 from minifcn.checks.report import Report
 from minifcn.checks.sweep import sweep

@@ -54,9 +54,9 @@ def use_device(device: str, precision: str = "tf32") -> str:
 
 def out_of_memory(trainer: training.Trainer) -> ValueError:
     """What to do about a step that did not fit into the GPU's memory, as an error to raise."""
+    from minifcn.anatomy.device_memory import out_of_memory_sentence
+    from minifcn.anatomy.ledger import ledger
     from minifcn.backend import import_cupy
-    from minifcn.checks.device_memory import out_of_memory_sentence
-    from minifcn.checks.ledger import ledger
 
     with contextlib.closing(trainer.loader.epoch(0)) as batches:
         N, C, H, W = next(batches).images.shape

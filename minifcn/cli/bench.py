@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minifcn.cli.summary import parse_size
+from minifcn.cli.options import parse_size
 
 if TYPE_CHECKING:
     from minifcn.bench import Result

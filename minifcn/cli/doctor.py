@@ -15,8 +15,8 @@ def doctor() -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from minifcn.checks import doctor as checks
     from minifcn.cli.screen import console
+    from minifcn.machine import doctor as checks
 
     findings = checks.examine()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))

@@ -27,7 +27,7 @@ def evaluate(
     from minifcn.cli.assemble import use_device
     from minifcn.cli.screen import print_evaluation
     from minifcn.data import Preprocessing
-    from minifcn.training.safe_file import write_text
+    from minifcn.safe_file import write_text
     from minifcn.visualize import draw_confusion
 
     net, about = training.load_model(weights, use_device(device, precision))

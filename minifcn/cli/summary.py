@@ -6,11 +6,7 @@ from typing import Annotated
 
 import typer
 
-Model = Annotated[str, typer.Argument(help="fcn32s, fcn16s, fcn8s, ...")]
-Classes = Annotated[int, typer.Option(help="Number of classes, background included.")]
-Width = Annotated[float, typer.Option(help="Factor on all channel counts.")]
-Padding = Annotated[int, typer.Option(help="Of the first layer.")]
-Size = Annotated[str, typer.Option(help="Height x width of the picture.")]
+from minifcn.cli.options import Classes, Model, Padding, Size, Width, build, parse_size
 
 
 def summary(
@@ -26,31 +22,16 @@ def summary(
 
     Example: minifcn summary fcn8s --size 375x500 --measure
     """
-    from minifcn.checks.ledger import ledger
+    from minifcn.anatomy.ledger import ledger
 
     net = build(model, num_classes, width, padding)
     shape = (batch_size, 3, *parse_size(size))
     costs = ledger(net, shape)
     print(costs)
     if measure:
-        from minifcn.checks.memory import training_step_peak
+        from minifcn.anatomy.memory import training_step_peak
 
         peak = training_step_peak(net, shape, num_classes)
         print(
             f"measured: {peak / 2**20:,.0f} MB at the peak of a training step, predicted {costs.training_peak / 2**20:,.0f} MB"
         )
-
-
-def build(model: str, num_classes: int, width: float, padding: int):
-    """The network that the options describe."""
-    from minifcn import models
-
-    return models.build(model, num_classes, width=width, padding=padding)
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """ "375x500" -> (375, 500)."""
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(f"--size {text!r}: write height x width, such as 375x500")
-    return int(parts[0]), int(parts[1])

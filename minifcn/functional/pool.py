@@ -14,8 +14,8 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional import separable
 from minifcn.functional.arguments import check_gradient, check_images
-from minifcn.functional.windows import Windows
 from minifcn.kernels.geometry import pair
+from minifcn.kernels.pool_geometry import Windows
 
 Pair = int | tuple[int, int]
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.costs import winograd_method
+from minifcn.kernels.convolution.costs import winograd_method
 from minifcn.kernels.geometry import Geometry
 
-_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "pointwise", "zero_insertion", "phases")
+_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases")
 _HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
 
 _forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("minifcn_kernel", default=None)
@@ -39,7 +39,7 @@ def rung(name: str) -> ModuleType:
     """The module of a rung: `covers`, and of `forward`, `input_gradient`, `weight_gradient` those that it offers."""
     if name not in (*_RUNGS, "cuda"):
         raise ValueError(f"There is no kernel {name!r}: choose one of {', '.join(_RUNGS)}.")
-    return importlib.import_module(f"minifcn.kernels.{name}")
+    return importlib.import_module(f"minifcn.kernels.{name}" if name == "cuda" else f"minifcn.kernels.convolution.{name}")
 
 
 @contextlib.contextmanager
@@ -76,8 +76,8 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
     """The choice by shape. Its figures, and the measurements behind them, are in `costs`."""
     if on_gpu:
         return "cuda"
-    if _offers("pointwise", what, g, dtype):
-        return "pointwise"
+    if _offers("one_by_one", what, g, dtype):
+        return "one_by_one"
     strided = g.SH > 1 or g.SW > 1
     if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.models.fcn import FCN, fcn8s, fcn8s_at_once, fcn16s, fcn32s, fcn32s_fixed, fcn_alexnet
-from minifcn.models.surgery import Transplant, transplant
+from minifcn.weights.transplant import Transplant, transplant
 
 BUILDERS: dict[str, Callable[..., Any]] = {
     "fcn32s": fcn32s,

@@ -16,10 +16,10 @@ from itertools import pairwise
 import numpy as np
 
 from minifcn.backend import Array
-from minifcn.layers import Conv2d, ConvTranspose2d, Layer, Parameter, initializers, no_grad
+from minifcn.layers import Conv2d, ConvTranspose2d, Layer, Parameter, coordinates, initializers, no_grad
 from minifcn.layers.containers import run
-from minifcn.models import backbones, coordinates
-from minifcn.models.crop import Crop, Join
+from minifcn.layers.merge import Crop, Join
+from minifcn.models import backbones
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class FCN(Layer):
     # ------------------------------------------------------------------------------------------------- making one
 
     def _add_crops(self) -> None:
-        """Derives every crop from the layers' coordinates (:mod:`minifcn.models.coordinates`): 5, 9 and 31 for FCN-8s."""
+        """Derives every crop from the layers' coordinates (:mod:`minifcn.layers.coordinates`): 5, 9 and 31 for FCN-8s."""
         maps = {}
         here = coordinates.Map()
         for name in self.trunk:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from minifcn.backend import Array
-from minifcn.training.checkpoint import is_finite, non_finite
+from minifcn.weights.files import is_finite, non_finite
 
 
 class Diverged(ValueError):

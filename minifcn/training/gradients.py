@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import Array, get_xp
-from minifcn.kernels.parallel import blocks, over_blocks
+from minifcn.kernels.threads import blocks, over_blocks
 
 _GPU_BLOCK = 1 << 24  # elements; a CPU's blocks fit in its cache, a GPU's only keep temporaries down to 64 MB
 

@@ -23,15 +23,16 @@ import numpy as np
 
 from minifcn import layers
 from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.machine.environment import environment
 from minifcn.training.diagnosis import Diverged, first_cause
-from minifcn.training.environment import environment
 from minifcn.training.gradients import clip_grad_norm
-from minifcn.training.progress import Progress, interruptible
-from minifcn.training.report import draw_log, draw_samples, sample_indices
-from minifcn.training.run_folder import RunFolder
-from minifcn.training.run_state import RunState, identity, load_run, save_run
+from minifcn.training.objective import LossScale
+from minifcn.training.run.folder import RunFolder
+from minifcn.training.run.pictures import draw_log, draw_samples, sample_indices
+from minifcn.training.run.progress import Progress, interruptible
+from minifcn.training.run.state import RunState, identity, load_run, save_run
 from minifcn.training.schedules import parse_schedule
-from minifcn.training.settings import LossScale, Settings
+from minifcn.training.settings import Settings
 from minifcn.training.upload import Uploaded, upload_ahead
 from minifcn.training.validation import Evaluation, evaluate
 

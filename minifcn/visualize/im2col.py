@@ -9,7 +9,7 @@ from matplotlib.colors import hsv_to_rgb
 from matplotlib.figure import Figure
 
 from minifcn import kernels
-from minifcn.kernels import im2col as rung
+from minifcn.kernels.convolution import im2col as rung
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, cell_texts
 from minifcn.visualize.showing import Animation

@@ -16,7 +16,7 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr(timing, "LEAST", 0.0)
     monkeypatch.setattr(timing, "LEAST_ON_GPU", 0.0)
     monkeypatch.setattr(profile, "SETTLE", 0.0)
-    monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 0.0)
+    monkeypatch.setattr("minifcn.machine.facts.busy_cores", lambda: 0.0)
 
 
 @pytest.fixture

@@ -10,10 +10,11 @@ from PIL import Image
 
 from minifcn import functional as F
 from minifcn.bench import Contest, Result, Timing, ladder, layers, report
-from minifcn.bench.machine import busy_cores, described, disturbed, machine
+from minifcn.bench.machine import described, disturbed, machine
 from minifcn.bench.memory import Peak
 from minifcn.bench.subjects import subjects_of
 from minifcn.cli.bench import bench, parse_batch_sizes
+from minifcn.machine.facts import busy_cores
 
 TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
 
@@ -203,10 +204,10 @@ def test_batch_sizes():
 
 
 def test_a_busy_machine_is_said(device, monkeypatch):
-    monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 1.53)
+    monkeypatch.setattr("minifcn.machine.facts.busy_cores", lambda: 1.53)
     assert disturbed(machine(device)).startswith("other programs keep 1.5 of this machine's cores busy")
     for idle in (0.1, None):
-        monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda idle=idle: idle)
+        monkeypatch.setattr("minifcn.machine.facts.busy_cores", lambda idle=idle: idle)
         assert disturbed(machine(device)) is None
 
 
@@ -214,7 +215,7 @@ def test_busy_cores_are_read_while_this_process_sleeps(monkeypatch):
     """Between the two looks, 80 ticks of the cores were idle or waiting for a disk, and 20 busy."""
     lines = iter(["cpu  100 0 50 1000 5 1 2 3 0 0", "cpu  110 1 55 1070 15 2 3 5 9 9"])
     monkeypatch.setattr(Path, "read_text", lambda self: next(lines) + "\ncpu0 1 2 3")
-    monkeypatch.setattr("minifcn.bench.machine.os.cpu_count", lambda: 8)
+    monkeypatch.setattr("minifcn.machine.facts.os.cpu_count", lambda: 8)
     assert busy_cores(lambda seconds: None) == pytest.approx(8 * 20 / 100)
     monkeypatch.undo()
 

@@ -8,7 +8,8 @@ import pytest
 
 from minifcn import kernels
 from minifcn.bench import ladder
-from minifcn.kernels import Geometry, strips, taps, winograd
+from minifcn.kernels import Geometry
+from minifcn.kernels.convolution import strips, taps, winograd
 
 TINY = (Geometry(1, 2, 4, 5, 3, 3, 3, PH=1, PW=1), Geometry(1, 4, 8, 9, 4, 3, 3, PH=1, PW=1))
 TINY_UP = (Geometry(1, 2, 24, 24, 2, 16, 16, SH=8, SW=8),)

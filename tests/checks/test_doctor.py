@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.checks.device_memory import out_of_memory_sentence
-from minifcn.checks.doctor import Device, GpuFacts, examine, judge_gpu, probe_gpu
+from minifcn.anatomy.device_memory import out_of_memory_sentence
+from minifcn.machine.doctor import Device, GpuFacts, examine, judge_gpu, probe_gpu
 
 H200 = Device("NVIDIA H200", (9, 0), 140 << 30, 139 << 30)
 T4 = Device("Tesla T4", (7, 5), 15 << 30, 14 << 30)

@@ -8,8 +8,8 @@ import pytest
 import minifcn
 from minifcn import checks, kernels, models
 from minifcn import layers as L
-from minifcn.checks.standin import Standin
-from minifcn.checks.walk import walk
+from minifcn.anatomy.standin import Standin
+from minifcn.anatomy.trace import walk
 from minifcn.layers import initializers
 
 VOC = (1, 3, 375, 500)

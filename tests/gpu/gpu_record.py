@@ -16,7 +16,7 @@ from typing import Any
 
 from minifcn.bench.report import milliseconds, ratio
 from minifcn.bench.timing import geometric_mean
-from minifcn.training.safe_file import write_text
+from minifcn.safe_file import write_text
 
 FORMAT = "minifcn gpu 1"
 PRECISIONS = ("tf32", "float32")

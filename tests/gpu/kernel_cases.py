@@ -16,10 +16,11 @@ from unittest import mock
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.functional.windows import Windows
-from minifcn.kernels import Geometry, cuda, im2col
+from minifcn.kernels import Geometry, cuda
+from minifcn.kernels.convolution import im2col
 from minifcn.kernels.cuda import conv, fallback, launch
 from minifcn.kernels.cuda.tiles import TILES, Plan, Tile
+from minifcn.kernels.pool_geometry import Windows
 from minifcn.layers import Parameter
 from minifcn.training import optimizers
 

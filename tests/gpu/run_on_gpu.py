@@ -100,7 +100,7 @@ def parse(arguments: Sequence[str]) -> Options:
 
 def machine() -> dict[str, Any]:
     """Device, driver, versions and the day. Ends the program with the doctor's words where no GPU works."""
-    from minifcn.checks.doctor import judge_gpu, probe_gpu
+    from minifcn.machine.doctor import judge_gpu, probe_gpu
 
     facts = probe_gpu()
     if facts.smoke != "":
@@ -155,7 +155,7 @@ class Job:
     """One run of one part: runs its commands, and notes what came of them."""
 
     def __init__(self, record: Record, name: str, scratch: Path, end: float = float("inf"), commit: str | None = None) -> None:
-        from minifcn.training.environment import git_commit
+        from minifcn.machine.environment import git_commit
 
         self.record, self.name, self.scratch, self.end = record, name, scratch, end
         self.began = time.monotonic()

@@ -11,7 +11,8 @@ import kernel_cases
 import numpy as np
 import pytest
 
-from minifcn.kernels import Geometry, cuda, im2col
+from minifcn.kernels import Geometry, cuda
+from minifcn.kernels.convolution import im2col
 from minifcn.kernels.cuda import conv, launch, tiles
 from minifcn.kernels.cuda.tiles import TILES
 

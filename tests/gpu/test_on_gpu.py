@@ -18,10 +18,10 @@ import test_functional_on_strict_cupy as functional_cases
 import test_training_step_on_strict_cupy as training_case
 
 from minifcn.backend import to_host
-from minifcn.checks.doctor import judge_gpu, probe_gpu
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.cuda import conv
 from minifcn.kernels.cuda.tiles import TILES
+from minifcn.machine.doctor import judge_gpu, probe_gpu
 
 EXACT = 2e-5  # between the errors of float32's sums (1e-6) and of TF32's (3e-4), relative to the largest magnitude
 SLACK = 4.0  # a tensor core aligns its products before it adds them, and drops more bits than the emulator's

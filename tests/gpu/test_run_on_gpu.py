@@ -17,9 +17,9 @@ from gpu_record import Record
 from run_on_gpu import Job
 
 from minifcn.bench import Result, Timing, layers, report, timing
-from minifcn.checks.doctor import probe_gpu
 from minifcn.cli.bench import bench
 from minifcn.kernels.cuda import conv
+from minifcn.machine.doctor import probe_gpu
 
 without_gpu = pytest.mark.skipif(probe_gpu().smoke is not None, reason="there is a GPU: run_on_gpu.py itself says more")
 FACTS = {
@@ -412,7 +412,7 @@ def benched(record, tmp_path, monkeypatch) -> Record:
     pytest.importorskip("torch")
     monkeypatch.setattr(timing, "SETTLE", 0.0)
     monkeypatch.setattr(timing, "LEAST", 0.0)
-    monkeypatch.setattr("minifcn.bench.machine.busy_cores", lambda: 0.0)
+    monkeypatch.setattr("minifcn.machine.facts.busy_cores", lambda: 0.0)
     monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
     for subject in ("step", "inference", "layers"):
         run = record.begin(subject, began="2026-01-02T03:04:05", commit="abc")

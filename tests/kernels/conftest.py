@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from minifcn import kernels
-from minifcn.kernels import loops, phases, pointwise, select, strips, winograd
+from minifcn.kernels import select
+from minifcn.kernels.convolution import loops, one_by_one, phases, strips, winograd
 from minifcn.kernels.geometry import Geometry
 
 _truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
@@ -63,7 +64,7 @@ def _cut_small(patch: pytest.MonkeyPatch, heavy: bool) -> None:
         (strips, "_COLUMNS", 600), (strips, "_PARTIAL", 3000), (strips, "_PIXELS", 12), (strips, "SHARED", 3000),
         (strips, "_HEAVY", 1 if heavy else 1 << 30), (phases, "_CHUNK", 400), (winograd, "_TASK", 1),
         (winograd, "SHARED", 1), (winograd, "_LIGHT", 1 if heavy else 1 << 30),
-        (pointwise, "_SMALL", 12), (strips, "_LONG", 5),
+        (one_by_one, "_SMALL", 12), (strips, "_LONG", 5),
     ):  # fmt: skip
         patch.setattr(module, name, value)
     patch.setattr(Geometry, "tasks", property(lambda geometry: 2))

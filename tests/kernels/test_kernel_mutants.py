@@ -53,9 +53,9 @@ MUTANTS = [
     ("taps", "y[n, group] += matmul", "y[n, group] = matmul", "taps"),
     ("taps", "dweight[:, :, kh, kw]", "dweight[:, :, kh, -1 - kw]", "taps"),
     ("taps", "matmul(matrix.T, dy[n, group])", "matmul(matrix.T, dy[n, 0])", "taps"),
-    ("pointwise", "weight[:, :, 0, 0].T, dy", "weight[:, :, 0, 0].T, dy[:, ::-1]", "pointwise"),
-    ("pointwise", "else dweight + product", "else product", "pointwise"),
-    ("pointwise", "reshape(B, -1, g.H, g.W).transpose(1, 0, 2, 3)", "reshape(-1, B, g.H, g.W)", "pointwise"),
+    ("one_by_one", "weight[:, :, 0, 0].T, dy", "weight[:, :, 0, 0].T, dy[:, ::-1]", "one_by_one"),
+    ("one_by_one", "else dweight + product", "else product", "one_by_one"),
+    ("one_by_one", "reshape(B, -1, g.H, g.W).transpose(1, 0, 2, 3)", "reshape(-1, B, g.H, g.W)", "one_by_one"),
     ("strips", "total += np.matmul", "total[...] = np.matmul", "strips"),
     ("strips", "        partial[0] += part\n", "        pass\n", "strips"),
     ("strips", "        product += bias\n", "        pass\n", "strips"),
@@ -90,7 +90,7 @@ MUTANTS = [
 @contextlib.contextmanager
 def planted(file: str, old: str, new: str) -> Iterator[None]:
     """Replaces a line of one file for all of minifcn.kernels, whoever has imported from it."""
-    module = importlib.import_module(f"minifcn.kernels.{file}")
+    module = importlib.import_module(f"minifcn.kernels.convolution.{file}")
     source = inspect.getsource(module)
     assert old in source, f"{old!r} is no longer in {file}.py: plant this mistake in what stands there now"
     everyone = [sys.modules[key] for key in sys.modules if key.startswith("minifcn.kernels.")]
@@ -124,7 +124,7 @@ def test_nothing_is_seen_where_nothing_is_planted(difference, cut_small):
     for heavy in (False, True):
         with planted("windows", "import math", "import math"), pytest.MonkeyPatch.context() as patch:
             cut_small(patch, heavy)
-            for rung in ("taps", "im2col", "strips", "F2", "F4", "pointwise", "zero_insertion", "phases"):
+            for rung in ("taps", "im2col", "strips", "F2", "F4", "one_by_one", "zero_insertion", "phases"):
                 assert not differs(rung, difference)
 
 

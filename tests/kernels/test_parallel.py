@@ -13,8 +13,9 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from minifcn import kernels
-from minifcn.kernels import Geometry, parallel, select
-from minifcn.kernels.parallel import blocks, matmul, over_blocks, parallel_for
+from minifcn.kernels import Geometry, select
+from minifcn.kernels import threads as parallel
+from minifcn.kernels.threads import blocks, matmul, over_blocks, parallel_for
 
 pytestmark = pytest.mark.usefixtures("threads")
 

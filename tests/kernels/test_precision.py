@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minifcn import kernels
-from minifcn.kernels import Geometry, select, winograd
+from minifcn.kernels import Geometry, select
+from minifcn.kernels.convolution import winograd
 
 # deep: long sums; wide: many pixels in dweight's sums; VGG's own 3x3 layers in small
 SHAPES = [

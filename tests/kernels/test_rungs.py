@@ -120,7 +120,7 @@ def test_any_geometry_in_many_pieces(geometry, heavy, difference, cut_small):
 @pytest.mark.parametrize("rung", OTHERS)
 def test_arrays_need_not_be_contiguous(rung, difference, arguments):
     geometry = Geometry(2, 4, 6, 5, 4, 3, 3, 1, 1, 1, 1)
-    if rung == "pointwise":
+    if rung == "one_by_one":
         geometry = Geometry(2, 4, 6, 5, 4, 1, 1)
     dtype = np.float32 if rung == "winograd" else np.float64
     module = select.rung(rung)
@@ -136,7 +136,7 @@ def test_arrays_need_not_be_contiguous(rung, difference, arguments):
 
 @pytest.mark.parametrize("rung", OTHERS)
 def test_arguments_are_not_written_to(rung, arguments):
-    geometry = Geometry(2, 4, 6, 5, 4, 1 if rung == "pointwise" else 3, 1 if rung == "pointwise" else 3)
+    geometry = Geometry(2, 4, 6, 5, 4, 1 if rung == "one_by_one" else 3, 1 if rung == "one_by_one" else 3)
     module = select.rung(rung)
     for what, given_arrays in arguments(geometry).items():
         if hasattr(module, what):

@@ -12,8 +12,8 @@ import pytest
 
 from minifcn import kernels
 from minifcn.kernels import Geometry, scratch
-from minifcn.kernels.parallel import parallel_for
 from minifcn.kernels.scratch import odd_lines, workspace
+from minifcn.kernels.threads import parallel_for
 
 pytestmark = pytest.mark.usefixtures("threads")
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from minifcn import kernels
-from minifcn.kernels import Geometry, costs, select
+from minifcn.kernels import Geometry, select
+from minifcn.kernels.convolution import costs
 from minifcn.kernels.select import choose
 
 VGG = Geometry.of((1, 64, 56, 56), (64, 64, 3, 3), 1, 1)
@@ -29,7 +30,7 @@ def nothing_forced(monkeypatch):
 def test_the_fastest_for_each_kind_of_shape():
     assert {choose(what, VGG) for what in FUNCTIONS} == {"winograd"}
     assert {choose(what, FC6) for what in FUNCTIONS} == {"strips"}
-    assert {choose(what, SCORE) for what in FUNCTIONS} == {"pointwise"}
+    assert {choose(what, SCORE) for what in FUNCTIONS} == {"one_by_one"}
     assert choose("input_gradient", DECONVOLUTION) == "phases"
     assert choose("forward", DECONVOLUTION) == "strips"
     tiny = Geometry.of((1, 3, 5, 5), (4, 3, 3, 3), 1, 1)
@@ -80,7 +81,7 @@ def test_a_forced_rung_really_runs(monkeypatch):
 def test_where_the_forced_rung_does_not_cover_the_choice_is_by_shape():
     with kernels.using("winograd"):
         assert choose("forward", FC6) == "strips"
-        assert choose("forward", SCORE) == "pointwise"
+        assert choose("forward", SCORE) == "one_by_one"
     with kernels.using("zero_insertion"):
         assert choose("input_gradient", VGG) == "zero_insertion"
         assert choose("forward", VGG) == "winograd"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minifcn import functional as F
 from minifcn import layers as L
-from minifcn.models.coordinates import Map, chain, crop, of_layer
+from minifcn.layers.coordinates import Map, chain, crop, of_layer
 
 VGG = {"conv1_1": Map.conv(3, 1, 100)}  # up to each pool; convolutions 3x3 with padding 1 move nothing
 for _stage, _count in enumerate((1, 2, 3, 3, 3), start=1):

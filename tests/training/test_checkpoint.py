@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from minifcn.training import Checkpoint, load_weights, read_checkpoint, read_metadata, safe_file, write_checkpoint
-from minifcn.training.checkpoint import check_state
+from minifcn import safe_file
+from minifcn.training import Checkpoint, load_weights, read_checkpoint, read_metadata, write_checkpoint
+from minifcn.training.run.checkpoint import check_state
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from minifcn.training import environment, report
+from minifcn.machine import environment
+from minifcn.training.run import pictures as report
 from minifcn.visualize import curves
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from minifcn import kernels
 from minifcn.training import read_checkpoint, read_metadata, trainer
-from minifcn.training.run_folder import RunFolder
+from minifcn.training.run.folder import RunFolder
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX's")
 

@@ -8,22 +8,11 @@ import os
 import numpy as np
 import pytest
 
-from minifcn import layers
+from minifcn import layers, safe_file
 from minifcn.data import Loader
-from minifcn.training import (
-    SGD,
-    Diverged,
-    RunFolder,
-    Settings,
-    Trainer,
-    evaluate,
-    freeze,
-    read_checkpoint,
-    read_metadata,
-    run_folder,
-    safe_file,
-)
+from minifcn.training import SGD, Diverged, RunFolder, Settings, Trainer, evaluate, freeze, read_checkpoint, read_metadata
 from minifcn.training import trainer as trainer_module
+from minifcn.training.run import folder as run_folder
 
 torch = pytest.importorskip("torch")
 

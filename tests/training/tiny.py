@@ -21,7 +21,7 @@ from minifcn import layers
 from minifcn.data import Loader
 from minifcn.data.palette import VOC_PALETTE
 from minifcn.training import SGD, Adam, Progress, RunFolder, Settings, Trainer
-from minifcn.training.run_state import RunState, load_run, save_run
+from minifcn.training.run.state import RunState, load_run, save_run
 
 
 class TinySet:

@@ -5,7 +5,7 @@
                    ptx.cuh
     tiles.py       which tile for which shape, and into how many pieces long sums are cut
     fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
-    pointwise.py   max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu, dropout.cu
+    rest.py        max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu, dropout.cu
     update.py      the optimizers' updates: update.cu
 
 All results have the same bits on every run: threads gather, none adds into another's place.
@@ -21,7 +21,7 @@ from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda import conv, fallback
 from minifcn.kernels.cuda.conv import get_precision, multiplier, set_precision
 from minifcn.kernels.cuda.launch import MAX_GRID
-from minifcn.kernels.cuda.pointwise import (
+from minifcn.kernels.cuda.rest import (
     channel_statistics,
     channel_sum,
     dropout,

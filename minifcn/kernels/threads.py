@@ -67,11 +67,11 @@ def get_num_threads() -> int:
     """Threads in use: what `set_num_threads` said, else the variable MINIFCN_THREADS, else the cores available."""
     if _pool.size is None:
         given = os.environ.get("MINIFCN_THREADS")
-        _pool.size = _whole_number(given, "MINIFCN_THREADS") if given else _cores()
+        _pool.size = _whole_number(given, "MINIFCN_THREADS") if given else cores()
     return _pool.size
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use: in a container fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

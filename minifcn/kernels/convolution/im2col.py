@@ -17,9 +17,9 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.backend import get_xp
+from minifcn.kernels.convolution.windows import add_windows, read, windows
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import matmul
-from minifcn.kernels.windows import add_windows, read, windows
+from minifcn.kernels.threads import matmul
 
 
 def covers(geometry: Geometry, dtype: Any) -> bool:

@@ -27,11 +27,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.costs import nanoseconds
+from minifcn.kernels.convolution.costs import nanoseconds
+from minifcn.kernels.convolution.windows import Strip, even_parts, length, read, strips
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import parallel_for
 from minifcn.kernels.scratch import SHARED, odd_lines, workspace
-from minifcn.kernels.windows import Strip, even_parts, length, read, strips
+from minifcn.kernels.threads import parallel_for
 
 _LIGHT = 5 << 20  # bytes of transformed weights up to which every task reads all of them
 _TASK = 15 << 19  # bytes of transformed tiles and products that one task works on

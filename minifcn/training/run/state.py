@@ -9,8 +9,8 @@ from typing import Any
 
 import minifcn
 from minifcn.backend import Array, to_host
-from minifcn.training.checkpoint import Checkpoint, check_state, read_checkpoint, write_checkpoint
-from minifcn.training.run_folder import RunFolder
+from minifcn.training.run.checkpoint import Checkpoint, check_state, read_checkpoint, write_checkpoint
+from minifcn.training.run.folder import RunFolder
 from minifcn.training.settings import Settings
 
 

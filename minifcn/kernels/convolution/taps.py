@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from minifcn.backend import get_xp
+from minifcn.kernels.convolution.windows import read, windows
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import matmul
-from minifcn.kernels.windows import read, windows
+from minifcn.kernels.threads import matmul
 
 
 def covers(geometry: Geometry, dtype: Any) -> bool:

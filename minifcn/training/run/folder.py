@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.training.safe_file import write_text
+from minifcn.safe_file import write_text
 
 fcntl: Any = None
 with contextlib.suppress(ImportError):  # Windows has none: there the folder is not held

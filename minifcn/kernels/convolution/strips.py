@@ -20,10 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import parallel_for
-from minifcn.kernels.scratch import SHARED, workspace
-from minifcn.kernels.windows import (
+from minifcn.kernels.convolution.windows import (
     Channels,
     Strip,
     add_windows,
@@ -38,6 +35,9 @@ from minifcn.kernels.windows import (
     unfold,
     unfold_bytes,
 )
+from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.scratch import SHARED, workspace
+from minifcn.kernels.threads import parallel_for
 
 _COLUMNS = 3 << 20  # bytes of columns in one strip: they and the result stay in a core's second-level cache
 _HEAVY = 4 << 20  # bytes of weights from which on they, not the pixels, are cut into strips

@@ -19,8 +19,8 @@ from typing import Any
 
 from minifcn.backend import get_xp
 from minifcn.kernels import select
+from minifcn.kernels.convolution.windows import turned
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.windows import turned
 
 
 def covers(geometry: Geometry, dtype: Any) -> bool:

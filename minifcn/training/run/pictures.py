@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.training.run_folder import RunFolder
+from minifcn.training.run.folder import RunFolder
 
 
 def sample_indices(length: int, count: int) -> list[int]:

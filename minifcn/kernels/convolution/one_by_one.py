@@ -1,11 +1,11 @@
-"""Rung `pointwise`: a 1x1 convolution needs no unfolding. Each pixel is a vector of channels, the weight a matrix.
+"""Rung `one_by_one`: a 1x1 convolution needs no unfolding. Each pixel is a vector of channels, the weight a matrix.
 
     y = weight @ x        dx = weight^T @ dy        dweight = dy @ x^T, summed over the batch
 
 Cost: N*O*C*H*W multiply-adds, and no memory beyond the result; small pictures of a batch are laid side by side first,
 so that the weights are read once and not once a picture.
 
-NumPy and CuPy. Run it: `minifcn bench ladder`, or `with kernels.using("pointwise"): ...`.
+NumPy and CuPy. Run it: `minifcn bench ladder`, or `with kernels.using("one_by_one"): ...`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.backend import get_xp
+from minifcn.kernels.convolution.windows import even_parts, length
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import matmul
-from minifcn.kernels.windows import even_parts, length
+from minifcn.kernels.threads import matmul
 
 _SMALL = 1024  # pixels of a picture up to which several are multiplied at once
 _MEMORY = 16 << 20  # and the bytes that they may take side by side

@@ -1,6 +1,6 @@
 """The coordinate table of a network: where each layer's pixels look in the picture, and how much of it they see.
 
-The algebra is :mod:`minifcn.models.coordinates`; here it is carried through a whole network, skips and crops included, and
+The algebra is :mod:`minifcn.layers.coordinates`; here it is carried through a whole network, skips and crops included, and
 feature maps that are added although they lie apart are noticed.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from minifcn.checks.standin import Places
-from minifcn.checks.walk import walk
+from minifcn.anatomy.standin import Places
+from minifcn.anatomy.trace import walk
 from minifcn.layers import Layer
-from minifcn.models.coordinates import Map
+from minifcn.layers.coordinates import Map
 
 
 @dataclass(frozen=True)

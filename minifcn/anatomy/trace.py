@@ -1,6 +1,6 @@
 """Walks through a network: every layer's sizes, cost, memory and coordinates, in the order of the forward pass.
 
-The network's own ``forward`` runs, on a :class:`~minifcn.checks.standin.Standin`, while each of its elementary layers (those
+The network's own ``forward`` runs, on a :class:`~minifcn.anatomy.standin.Standin`, while each of its elementary layers (those
 without layers inside) answers with the shape of its output instead of computing it. So a VGG16 on a full picture takes
 milliseconds, and skips, crops and layers used twice are counted as they happen.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.checks.standin import Places, Standin, Storage
+from minifcn.anatomy.standin import Places, Standin, Storage
 from minifcn.kernels import Geometry
 from minifcn.kernels.geometry import pair
 from minifcn.layers import (
@@ -30,8 +30,8 @@ from minifcn.layers import (
     Upsample,
     no_grad,
 )  # fmt: skip
+from minifcn.layers.coordinates import Map, of_layer
 from minifcn.layers.module import is_grad_off
-from minifcn.models.coordinates import Map, of_layer
 
 _PLANEWISE = (MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Upsample)  # treat each channel alike: one small plane tells the size
 

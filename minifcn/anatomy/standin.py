@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from minifcn.models.coordinates import Map
+from minifcn.layers.coordinates import Map
 
 Places = tuple[Map, Map]  # of rows, of columns
 

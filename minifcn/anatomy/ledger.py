@@ -1,7 +1,7 @@
 """The ledger of a network: shape, parameters, multiply-adds and bytes of every layer, for one size of picture.
 
-Nothing is computed (:mod:`minifcn.checks.walk`), so it costs milliseconds for any network. Printed, it is the well-known table
-of torchsummary, with costs beside it.
+Nothing is computed (:mod:`minifcn.anatomy.trace`), so it costs milliseconds for any network. Printed, it is the well-known
+table of torchsummary, with costs beside it.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from minifcn.checks.standin import Storage
-from minifcn.checks.walk import Step, walk
+from minifcn.anatomy.standin import Storage
+from minifcn.anatomy.trace import Step, walk
 from minifcn.layers import Layer
 
 _MB = 2**20  # what torchsummary, and so this table, calls a megabyte

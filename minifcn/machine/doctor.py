@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
-import os
 import platform
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from minifcn import backend
+from minifcn.machine import facts
 
 Version = tuple[int, int]
 _WHEELS = {13: ("cupy-cuda13x", "gpu"), 12: ("cupy-cuda12x", "gpu-cuda12")}  # CUDA major -> CuPy's wheel, our extra
@@ -82,15 +81,14 @@ def machine() -> list[Finding]:
     from minifcn import __version__
     from minifcn.kernels import get_num_threads
 
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     findings = [
         Finding("minifcn", __version__),
         Finding("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         Finding("NumPy", np.__version__),
         _blas(),
-        Finding("threads", f"{get_num_threads()} of {cores} cores"),
+        Finding("threads", f"{get_num_threads()} of {facts.cores()} cores"),
     ]
-    total, free = memory()
+    total, free = facts.memory()
     if total:
         findings.append(Finding("memory", f"{_gib(free)} free of {_gib(total)}"))
     return findings
@@ -99,34 +97,16 @@ def machine() -> list[Finding]:
 def _blas() -> Finding:
     """The library behind NumPy's matrix products, and its threads."""
     try:
-        from threadpoolctl import threadpool_info
+        library = facts.blas()
     except ImportError:
         return Finding("BLAS", "unknown", "problem", "pip install threadpoolctl: without it BLAS cannot be held to one thread")
-    libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
-    if not libraries:
+    if library is None:
         return Finding(
             "BLAS", "not recognised", "note",
             "products may be slow, and threads are not held: install NumPy from PyPI or conda-forge, whose OpenBLAS is known",
         )  # fmt: skip
-    library = libraries[0]
     details = f"{library['internal_api']} {library['version']}, {library['num_threads']} threads"
     return Finding("BLAS", f"{details}, {library.get('architecture', '')}".rstrip(", "))
-
-
-def memory() -> tuple[int | None, int | None]:
-    """(total, available) bytes of main memory that this process may use, a container's limit counted; None: unknown."""
-    try:
-        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        total, free = (int(lines[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
-    except (OSError, KeyError, ValueError):
-        return None, None
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())  # "max" (no limit) is not a number
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        total, free = min(total, limit), min(free, max(0, limit - used))
-    except (OSError, ValueError):
-        pass
-    return total, free
 
 
 # ------------------------------------------------------------------------------------------------------- looking: GPU

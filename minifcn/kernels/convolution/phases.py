@@ -22,9 +22,9 @@ import numpy as np
 
 from minifcn.backend import get_xp
 from minifcn.kernels import select
+from minifcn.kernels.convolution.windows import Strip, length, read, strips
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.parallel import parallel_for
-from minifcn.kernels.windows import Strip, length, read, strips
+from minifcn.kernels.threads import parallel_for
 
 _CHUNK = 2 << 20  # bytes of dx made at a time, so that the phases are still in cache when they are interleaved
 

@@ -1,0 +1,1 @@
+"""Machine: what this computer is, what it can do, and what a run was made with."""
