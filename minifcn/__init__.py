@@ -13,19 +13,19 @@ Importing the package costs no more than importing NumPy: each part is loaded wh
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from minifcn.lazy import lazy
 
 __version__ = "0.1.0"
 
-_SUBMODULES = (
-    "backend", "checks", "data", "functional", "kernels", "layers", "models", "training", "visualize",
-)  # fmt: skip
-_NAMES = {"gradcheck": "minifcn.checks.gradcheck", "no_grad": "minifcn.layers.module"}
-
-__all__ = ["__version__", *_SUBMODULES, *_NAMES]
+__all__ = [
+    "__version__", "anatomy", "backend", "checks", "data", "functional", "gradcheck", "kernels", "layers", "models", "no_grad",
+    "training", "visualize", "weights",
+]  # fmt: skip
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from minifcn import anatomy as anatomy
     from minifcn import backend as backend
     from minifcn import checks as checks
     from minifcn import data as data
@@ -35,17 +35,12 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from minifcn import models as models
     from minifcn import training as training
     from minifcn import visualize as visualize
+    from minifcn import weights as weights
     from minifcn.checks.gradcheck import gradcheck as gradcheck
     from minifcn.layers.module import no_grad as no_grad
 
 
-def __getattr__(name: str) -> Any:
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"minifcn.{name}")
-    raise AttributeError(f"module 'minifcn' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+_MODULES = (
+    "anatomy", "backend", "checks", "data", "functional", "kernels", "layers", "models", "training", "visualize", "weights",
+)  # fmt: skip
+__getattr__, __dir__ = lazy(__name__, {"checks.gradcheck": ("gradcheck",), "layers.module": ("no_grad",)}, _MODULES)

@@ -30,7 +30,7 @@ from minifcn.layers import (
     Upsample,
     no_grad,
 )  # fmt: skip
-from minifcn.layers.coordinates import Map, of_layer
+from minifcn.layers.coordinates import Map
 from minifcn.layers.module import is_grad_off
 
 _PLANEWISE = (MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Upsample)  # treat each channel alike: one small plane tells the size
@@ -130,7 +130,7 @@ def _any(layer: Layer, x: Standin, others: tuple) -> Standin:
 
 
 def _through(layer: Layer, x: Standin) -> Places | None:
-    maps = [of_layer(layer, axis) for axis in (0, 1)]
+    maps = [layer.coordinates(axis) for axis in (0, 1)]
     if x.places is None or None in maps:
         return None
     return tuple(place.then(following) for place, following in zip(x.places, maps, strict=True))

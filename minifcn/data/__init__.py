@@ -10,9 +10,10 @@ Every part is loaded when it is first used, so that `import minifcn.data` costs 
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from minifcn.lazy import lazy
 
 if TYPE_CHECKING:
     from minifcn.data.dataset import SegmentationDataset, check_disjoint
@@ -46,6 +47,7 @@ _HOME = {
     "transforms": ("Compose", "parse"),
     "voc": ("VOCSegmentation",),
 }
+__getattr__, __dir__ = lazy(__name__, _HOME)
 
 # name on the command line -> reader, and the options that the name stands for
 _SETS: dict[str, tuple[str, dict[str, str]]] = {
@@ -76,14 +78,3 @@ def build(name: str, root: str | Path | None = None, split: str = "train", **opt
     if root is not None:
         options["root"] = root
     return __getattr__(reader)(split=split, **fixed, **options)
-
-
-def __getattr__(name: str) -> Any:
-    for module, public in _HOME.items():
-        if name in public:
-            return getattr(importlib.import_module(f"minifcn.data.{module}"), name)
-    raise AttributeError(f"module 'minifcn.data' has no attribute {name!r}; it has {', '.join(__all__)}")
-
-
-def __dir__() -> list[str]:
-    return list(__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.layers.coordinates import Map
 from minifcn.layers.module import Layer
 
 
@@ -22,5 +23,5 @@ class ReLU(Layer):
     def backward(self, dy: Array) -> Array:
         return F.relu_backward(dy, self._pop(), self.inplace)
 
-    def options(self) -> str:
-        return "inplace=True" if self.inplace else ""
+    def coordinates(self, axis: int) -> Map:
+        return Map()

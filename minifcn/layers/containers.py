@@ -9,14 +9,15 @@ from minifcn.backend import Array
 from minifcn.layers.activation import ReLU
 from minifcn.layers.conv import Conv2d
 from minifcn.layers.module import Layer
+from minifcn.layers.watch import is_watched
 
 
-def run(layers: Sequence[Layer], x: Array) -> Array:
+def forward_through(layers: Sequence[Layer], x: Array) -> Array:
     """x through layers in a row, a convolution and the in-place ReLU behind it in one pass over memory."""
     place = 0
     while place < len(layers):
         layer, *behind = layers[place : place + 2]
-        if behind and _in_one_pass(layer, *behind):
+        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, *behind):
             x = layer.forward_relu(x, *behind)
             place += 2
         else:
@@ -26,9 +27,28 @@ def run(layers: Sequence[Layer], x: Array) -> Array:
 
 
 def _in_one_pass(layer: Layer, behind: Layer) -> bool:
-    """Whether the two are such a pair, and nobody watches one of them, by a ``forward`` put over the class's own."""
-    pair = type(layer) is Conv2d and type(behind) is ReLU and behind.inplace
-    return pair and not any("forward" in vars(one) for one in (layer, behind))
+    """Whether the two are such a pair, and nobody watches, or has set a ``forward`` of his own on one of them."""
+    pair = type(layer) is Conv2d and isinstance(behind, ReLU) and type(behind) is ReLU and behind.inplace
+    return pair and not is_watched() and not any("forward" in vars(member) for member in (layer, behind))
+
+
+def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
+    """dy through the same layers, the other way."""
+    for layer in reversed(layers):
+        dy = layer.backward(dy)
+    return dy
+
+
+def needs_dx_of(name: str) -> property:
+    """``needs_dx`` of a container whose input enters at its part ``name``: ``needs_dx = needs_dx_of("conv1")``."""
+
+    def get(container: Layer) -> bool:
+        return getattr(container, name).needs_dx
+
+    def put(container: Layer, value: bool) -> None:
+        getattr(container, name).needs_dx = value
+
+    return property(get, put, doc=f"Whether backward computes the gradient of what enters at {name}.")
 
 
 class Sequential(Layer):
@@ -42,12 +62,20 @@ class Sequential(Layer):
             setattr(self, name, layer)
 
     def forward(self, x: Array) -> Array:
-        return run(list(self), x)
+        return forward_through(list(self), x)
 
     def backward(self, dy: Array) -> Array | None:
-        for layer in reversed(list(self)):
-            dy = layer.backward(dy)
-        return dy
+        return backward_through(list(self), dy)
+
+    @property
+    def needs_dx(self) -> bool:
+        """The first layer's: it is the one that the input enters."""
+        return all(layer.needs_dx for layer in list(self)[:1])
+
+    @needs_dx.setter
+    def needs_dx(self, value: bool) -> None:
+        for layer in list(self)[:1]:
+            layer.needs_dx = value
 
     def __iter__(self) -> Iterator[Layer]:
         return (layer for _, layer in self.children())

@@ -8,6 +8,7 @@ from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair, pair
 from minifcn.layers import initializers
+from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer, Parameter
 
 
@@ -18,8 +19,6 @@ class Conv2d(Layer):
     picture) backward returns None and saves the work.
     """
 
-    needs_dx = True
-
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0,
         dilation: Pair = 1, groups: int = 1, bias: bool = True, rng: np.random.Generator | None = None,
@@ -27,6 +26,7 @@ class Conv2d(Layer):
         super().__init__()
         KH, KW = pair(kernel_size, "kernel_size", 1)
         _check_channels("Conv2d", in_channels, out_channels, groups)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.weight = Parameter(initializers.he_normal((out_channels, in_channels // groups, KH, KW), rng))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
@@ -52,15 +52,12 @@ class Conv2d(Layer):
             self.bias.accumulate(dbias)
         return dx
 
-    def options(self) -> str:
-        O, C, KH, KW = self.weight.shape
-        return f"{C * self.groups}, {O}, kernel_size={(KH, KW)}" + _common_options(self)
+    def coordinates(self, axis: int) -> Map:
+        return Map.conv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding, self.dilation)))
 
 
 class ConvTranspose2d(Layer):
     """x (N, in_channels, H, W) -> y (N, out_channels, OH, OW). Weight (C, O/G, KH, KW), He-initialised; bias zero."""
-
-    needs_dx = True
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0,
@@ -70,6 +67,7 @@ class ConvTranspose2d(Layer):
         super().__init__()
         KH, KW = pair(kernel_size, "kernel_size", 1)
         _check_channels("ConvTranspose2d", in_channels, out_channels, groups)
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.dilation, self.groups = dilation, groups
         SH, SW = pair(stride, "stride", 1)
@@ -92,10 +90,8 @@ class ConvTranspose2d(Layer):
             self.bias.accumulate(dbias)
         return dx
 
-    def options(self) -> str:
-        C, O, KH, KW = self.weight.shape
-        output_padding = f", output_padding={self.output_padding}" if self.output_padding else ""
-        return f"{C}, {O * self.groups}, kernel_size={(KH, KW)}" + output_padding + _common_options(self)
+    def coordinates(self, axis: int) -> Map:
+        return Map.deconv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding, self.dilation)))
 
 
 def _needs(layer: Conv2d | ConvTranspose2d) -> tuple[bool, bool, bool]:
@@ -108,9 +104,3 @@ def _check_channels(name: str, in_channels: int, out_channels: int, groups: int)
         raise ValueError(
             f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}, all at least 1"
         )
-
-
-def _common_options(layer: Conv2d | ConvTranspose2d) -> str:
-    said = [("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1)]
-    text = "".join(f", {name}={getattr(layer, name)}" for name, default in said if getattr(layer, name) != default)
-    return text + ("" if layer.bias else ", bias=False")

@@ -15,11 +15,13 @@ authors' coord_map.py, which writes the map the other way round: y = (x + P − 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
-from minifcn.layers import AdaptiveAvgPool2d, AvgPool2d, Conv2d, ConvTranspose2d, Layer, MaxPool2d, Upsample
+from minifcn.kernels.geometry import Pair
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ def chain(*maps: Map) -> Map:
     return total
 
 
+def behind(layers: Mapping[str, Any], start: Map | None = None) -> dict[str, Map]:
+    """The map behind each of the layers, which stand in a row, seen from where the first one begins."""
+    maps, here = {}, start or Map()
+    for name, layer in layers.items():
+        here = maps[name] = here.then(layer.coordinates(axis=0))
+    return maps
+
+
 def crop(a: Map, b: Map) -> int:
     """How many pixels to leave out at the start of feature map ``a`` so that its pixel 0 looks where ``b``'s pixel 0 does.
 
@@ -91,21 +101,6 @@ def crop(a: Map, b: Map) -> int:
     return int(pixels)
 
 
-def of_layer(layer: Layer, axis: int = 0) -> Map | None:
-    """The map of one layer along axis 0 (rows) or 1 (columns); None where no one map holds (a resize to a fixed size)."""
-    if isinstance(layer, (Conv2d, ConvTranspose2d)):
-        sizes = (layer.stride, layer.padding, layer.dilation)
-        make = Map.conv if isinstance(layer, Conv2d) else Map.deconv
-        return make(layer.weight.shape[2 + axis], *(_along(size, axis) for size in sizes))
-    if isinstance(layer, (MaxPool2d, AvgPool2d)):
-        sizes = (layer.kernel_size, layer.stride, layer.padding, getattr(layer, "dilation", 1))
-        return Map.conv(*(_along(size, axis) for size in sizes))
-    if isinstance(layer, AdaptiveAvgPool2d):
-        return None
-    if isinstance(layer, Upsample):
-        return None if layer.size is not None or layer.align_corners else Map.resize(_along(layer.scale_factor, axis))
-    return Map()
-
-
-def _along(size, axis: int):
+def along(size: Pair, axis: int) -> int:
+    """An option of a layer, one number or (vertical, horizontal), along one axis."""
     return size[axis] if isinstance(size, (tuple, list)) else size

@@ -6,11 +6,14 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.layers.coordinates import Map
 from minifcn.layers.module import Layer
 
 
 class Dropout(Layer):
     """In training sets each element to zero with probability p; in evaluation passes x through. See ``Layer.reseed``."""
+
+    draws = True
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
@@ -27,5 +30,5 @@ class Dropout(Layer):
     def backward(self, dy: Array) -> Array:
         return F.dropout_backward(dy, self._pop())
 
-    def options(self) -> str:
-        return f"p={self.p}"
+    def coordinates(self, axis: int) -> Map:
+        return Map()

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
+
 import numpy as np
+
+_blank: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_blank_weights", default=False)
+
+
+@contextlib.contextmanager
+def blank() -> Iterator[None]:
+    """Inside of ``with initializers.blank():`` nothing is drawn: weights have their shape, are zero, cannot be written to and
+    take no memory. For looking at a network that will not be run (``minifcn summary``)."""
+    token = _blank.set(True)
+    try:
+        yield
+    finally:
+        _blank.reset(token)
+
+
+def zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """All zero."""
+    return np.broadcast_to(np.float32(0), shape) if _blank.get() else np.zeros(shape, np.float32)
 
 
 def he_normal(shape: tuple[int, ...], rng: np.random.Generator | None = None, fan_in: int | None = None) -> np.ndarray:
@@ -16,12 +38,16 @@ def he_normal(shape: tuple[int, ...], rng: np.random.Generator | None = None, fa
 
 def xavier_uniform(shape: tuple[int, ...], rng: np.random.Generator | None = None) -> np.ndarray:
     """Uniform with variance 2 / (fan_in + fan_out), for a weight (O, C, KH, KW) (Glorot and Bengio 2010, equation 16)."""
+    if _blank.get():
+        return zeros(shape)
     taps = int(np.prod(shape[2:]))
     limit = np.sqrt(6 / (taps * (shape[0] + shape[1])))
     return (rng or np.random.default_rng()).uniform(-limit, limit, shape).astype(np.float32)
 
 
 def _normal(shape: tuple[int, ...], rng: np.random.Generator | None, std: float) -> np.ndarray:
+    if _blank.get():
+        return zeros(shape)
     values = (rng or np.random.default_rng()).standard_normal(shape, dtype=np.float32)
     values *= np.float32(std)
     return values

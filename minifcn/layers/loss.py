@@ -22,9 +22,6 @@ class CrossEntropyLoss(Layer):
         super().__init__()
         self.weight, self.ignore_index, self.reduction, self.label_smoothing = weight, ignore_index, reduction, label_smoothing
 
-    def __call__(self, scores: Array, labels: Array) -> Array:
-        return self.forward(scores, labels)
-
     def forward(self, scores: Array, labels: Array) -> Array:
         """scores (N, C, H, W), labels (N, H, W) of any integer dtype -> the loss."""
         weight = self.weight

@@ -3,35 +3,57 @@
 There is no autograd here. A layer's ``forward`` puts what its ``backward`` will need on a stack; ``backward`` takes it off.
 So a layer that is used several times in one pass is right by construction (the last use comes back first), and memory is
 freed while backward walks.
+
+*Who owns a gradient.* A gradient handed to ``backward`` is given away: whoever gets it may write over it, as an in-place ReLU
+does. So whoever hands one gradient to two roads hands each its own array (:class:`~minifcn.layers.Add`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Iterator, Mapping
+import contextvars
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from minifcn.backend import DEVICES, Array, device_of, to_device
+from minifcn.layers.coordinates import Map
+from minifcn.layers.watch import is_watched, run_watched
 
-_state = threading.local()
+_grad_off: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_no_grad", default=False)
+_MOST_PASSES = 2  # forwards in evaluation that wait for their backward; older ones are dropped
+
+
+class _Pass:
+    """One call from outside, of a network or of a single layer: its number, and the layers that kept something in it."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self) -> None:
+        self.number = next(self.numbers)
+        self.layers: list[Layer] = []
+
+
+_pass: contextvars.ContextVar[_Pass | None] = contextvars.ContextVar("minifcn_pass", default=None)  # the one under way
 
 
 @contextlib.contextmanager
 def no_grad() -> Iterator[None]:
     """Under ``with minifcn.no_grad():`` layers keep nothing for a backward pass: evaluation in little memory."""
-    before, _state.no_grad = is_grad_off(), True
+    token = _grad_off.set(True)
     try:
         yield
     finally:
-        _state.no_grad = before
+        _grad_off.reset(token)
 
 
 def is_grad_off() -> bool:
     """Whether this thread is inside :func:`no_grad`."""
-    return getattr(_state, "no_grad", False)
+    return _grad_off.get()
 
 
 class Parameter:
@@ -65,39 +87,108 @@ class Parameter:
 
 
 class Layer:
-    """A piece of a network. Subclasses define ``forward(x)`` and ``backward(dy)``; parameters, buffers (arrays named in
-    ``buffers``) and sub-layers are simply attributes, in the order of their assignment."""
+    """A piece of a network. Subclasses define ``forward(*xs)`` and ``backward(*dys)``; parameters, buffers (arrays named in
+    ``buffers``) and sub-layers are simply attributes, in the order of their assignment.
+
+    A layer is called, ``layer(x)``, never its ``forward``: the call is the one door, at which watchers stand
+    (:mod:`minifcn.layers.watch`) and where a forward that fails, or is not taken back in evaluation, is cleaned up.
+    """
 
     buffers: tuple[str, ...] = ()  # attributes that are saved and moved, but not learnt (running statistics)
+    needs_dx = True  # False: nobody reads the gradient of the input (a network's first layer), so backward may return None
+    draws = False  # whether forward draws random numbers, from ``self.rng``, which ``reseed`` then sets
+    frozen = False  # see ``freeze``
 
     def __init__(self) -> None:
         self.training = True
-        self._stack: list[Any] = []
+        self._stack: list[tuple[int, Any]] = []  # (number of the pass, cache)
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "backward" in vars(cls):
+            cls.backward = _told(vars(cls)["backward"])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (Layer, Parameter)):
+            if "_stack" not in vars(self):
+                raise AttributeError(f"{type(self).__name__}.{name}: call super().__init__() first, then assign layers")
+            if hasattr(Layer, name):
+                raise ValueError(f"{type(self).__name__}: {name!r} is a name that every Layer has; call it something else")
+        elif _holds_layers(value):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a {type(value).__name__} of layers or parameters, which would be found by "
+                "nobody who walks the network (training, saving, moving): put them into a Sequential, or give each a name"
+            )
+        super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        why = "; its __init__ must call super().__init__() first" if name in ("_stack", "training") else ""
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{why}")
 
     # ------------------------------------------------------------------------------------------ forward and backward
 
-    def __call__(self, x: Array) -> Array:
-        return self.forward(x)
+    def __call__(self, *xs: Any, **options: Any) -> Any:
+        if _pass.get() is None:
+            return self._from_outside(xs, options)
+        if is_watched():
+            return run_watched(self, "forward", self.forward, xs, options)
+        return self.forward(*xs, **options)
 
-    def forward(self, x: Array) -> Array:
-        """x -> y, keeping what backward needs."""
+    def _from_outside(self, xs: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """The outermost call: no forward of another layer is under way. Where it fails, what it has kept so far goes."""
+        if not self.training and not is_grad_off():
+            self._drop_old_passes()
+        this = _Pass()
+        token = _pass.set(this)
+        try:
+            return self(*xs, **options)
+        except BaseException:
+            for layer in this.layers:
+                layer._stack = [kept for kept in layer._stack if kept[0] != this.number]
+            raise
+        finally:
+            _pass.reset(token)
+
+    def _drop_old_passes(self) -> None:
+        """Makes room for one more pass in evaluation, which usually no backward follows: without this, a loop over pictures
+        outside of ``no_grad()`` would fill the memory."""
+        layers = [layer for _, layer in self.named_layers()]
+        waiting = sorted({number for layer in layers for number, _ in layer._stack})
+        if len(waiting) >= _MOST_PASSES:
+            oldest = waiting[1 - _MOST_PASSES]
+            for layer in layers:
+                layer._stack = [kept for kept in layer._stack if kept[0] >= oldest]
+
+    def forward(self, *xs: Any) -> Any:
+        """x -> y, keeping what backward needs; a layer may take several arrays, and return a tuple of several."""
         raise TypeError(f"{type(self).__name__} defines no forward(x)")
 
-    def backward(self, dy: Array) -> Array | None:
-        """dy -> dx for the latest forward that was not yet taken back; adds to the parameters' ``grad``."""
+    def backward(self, *dys: Any) -> Any:
+        """dy -> dx for the latest forward that was not yet taken back; adds to the parameters' ``grad``.
+
+        As many gradients as forward returned arrays, and as many come out as it took. Each is given away, see the module.
+        """
         raise TypeError(f"{type(self).__name__} defines no backward(dy)")
 
     def _push(self, cache: Any) -> None:
-        if not is_grad_off():
-            self._stack.append(cache)
+        if is_grad_off():
+            return
+        under_way = _pass.get()
+        self._stack.append((under_way.number if under_way else 0, cache))
+        if under_way:
+            under_way.layers.append(self)
 
     def _pop(self) -> Any:
         if not self._stack:
             raise RuntimeError(
                 f"{type(self).__name__}.backward() has no forward to take back: call forward once for each backward, "
-                "outside of no_grad()"
+                f"outside of no_grad(); in evaluation only the latest {_MOST_PASSES} calls are kept"
             )
-        return self._stack.pop()
+        return self._stack.pop()[1]
+
+    def kept(self) -> list[Any]:
+        """The caches that wait for a backward, of this layer alone, the oldest first."""
+        return [cache for _, cache in self._stack]
 
     def forget(self) -> None:
         """Drops what forwards have kept, for a forward that no backward will follow (an interrupted step)."""
@@ -112,26 +203,41 @@ class Layer:
             if isinstance(value, Layer):
                 yield name, value
 
-    def named_layers(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-        """(key, layer) of this layer (key ``prefix``) and of all below, in the order of their assignment."""
+    def named_layers(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Layer]]:
+        """(key, layer) of this layer (key ``prefix``) and of all below, in the order of their assignment.
+
+        A layer that stands in several places comes once, under its first key, unless ``remove_duplicate`` is False.
+        """
+        seen: set[int] = set()
+        for key, layer in self._all_layers(prefix):
+            if not remove_duplicate or id(layer) not in seen:
+                seen.add(id(layer))
+                yield key, layer
+
+    def _all_layers(self, prefix: str) -> Iterator[tuple[str, Layer]]:
         yield prefix, self
         for name, child in self.children():
-            yield from child.named_layers(f"{prefix}.{name}" if prefix else name)
+            yield from child._all_layers(f"{prefix}.{name}" if prefix else name)
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """(key, parameter) of this layer and all below, keys as in a PyTorch state dict: ``conv1_1.weight``."""
-        for key, layer in self.named_layers():
+    def named_parameters(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(key, parameter) of this layer and all below, keys as in a PyTorch state dict: ``conv1_1.weight``.
+
+        A parameter that several layers share comes once, under its first key, unless ``remove_duplicate`` is False.
+        """
+        seen: set[int] = set()
+        for key, layer in self.named_layers(remove_duplicate=remove_duplicate):
             for name, value in vars(layer).items():
-                if isinstance(value, Parameter):
+                if isinstance(value, Parameter) and not (remove_duplicate and id(value) in seen):
+                    seen.add(id(value))
                     yield f"{key}.{name}" if key else name, value
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters, frozen ones included."""
+        """All parameters, each once, frozen ones included."""
         return (parameter for _, parameter in self.named_parameters())
 
-    def named_buffers(self) -> Iterator[tuple[str, Array]]:
+    def named_buffers(self, remove_duplicate: bool = True) -> Iterator[tuple[str, Array]]:
         """(key, array) of what is saved with the parameters but not learnt."""
-        for key, layer in self.named_layers():
+        for key, layer in self.named_layers(remove_duplicate=remove_duplicate):
             for name in layer.buffers:
                 if getattr(layer, name) is not None:
                     yield f"{key}.{name}" if key else name, getattr(layer, name)
@@ -139,16 +245,18 @@ class Layer:
     # ------------------------------------------------------------------------------------------------------------- state
 
     def state_dict(self) -> dict[str, Array]:
-        """All parameters' and buffers' arrays (themselves, not copies) under their keys."""
-        return {key: parameter.data for key, parameter in self.named_parameters()} | dict(self.named_buffers())
+        """All parameters' and buffers' arrays (themselves, not copies) under all their keys, those of shared ones too."""
+        parameters = {key: parameter.data for key, parameter in self.named_parameters(remove_duplicate=False)}
+        return parameters | dict(self.named_buffers(remove_duplicate=False))
 
     def load_state_dict(self, state: Mapping[str, Array], strict: bool = True) -> None:
         """Copies arrays into parameters and buffers of the same key, keeping this layer's dtype and device.
 
         All is checked before anything is changed. Raises ValueError naming missing and unexpected keys (``strict``) and
-        keys whose shape differs.
+        keys whose shape differs. PyTorch's ``num_batches_tracked``, which nothing here counts, is passed over.
         """
         mine = self.state_dict()
+        state = {key: array for key, array in state.items() if key.rpartition(".")[2] != "num_batches_tracked" or key in mine}
         missing = [key for key in mine if key not in state]
         unexpected = [key for key in state if key not in mine]
         both = [key for key in mine if key in state]
@@ -165,9 +273,12 @@ class Layer:
     # ------------------------------------------------------------------------------------------------------------- modes
 
     def train(self, mode: bool = True) -> Layer:
-        """Training mode here and below: dropout drops, batch norm uses the batch's statistics. Returns self."""
+        """Training mode here and below, frozen layers excepted: dropout drops, batch norm uses the batch's statistics.
+
+        Returns self.
+        """
         for _, layer in self.named_layers():
-            layer.training = mode
+            layer.training = mode and not layer.frozen
         return self
 
     def eval(self) -> Layer:
@@ -185,11 +296,21 @@ class Layer:
             parameter.requires_grad = requires_grad
         return self
 
+    def freeze(self, frozen: bool = True) -> Layer:
+        """Freezes, or with False thaws, everything here and below. Returns self.
+
+        A frozen layer learns nothing, and is in evaluation whatever ``train`` says: a batch norm keeps its statistics.
+        """
+        for _, layer in self.named_layers():
+            layer.frozen = frozen
+            layer.training = layer.training and not frozen
+        return self.requires_grad_(not frozen)
+
     def reseed(self, seed: int | tuple[int, ...]) -> None:
         """Gives every dropout below a generator of its own that depends on ``seed`` and on its place, nothing else."""
         seed = seed if isinstance(seed, tuple) else (seed,)
         for place, (_, layer) in enumerate(self.named_layers()):
-            if hasattr(layer, "rng"):
+            if layer.draws:
                 layer.rng = np.random.default_rng((*seed, place))
 
     def to(self, target: str | np.dtype | type) -> Layer:
@@ -214,11 +335,38 @@ class Layer:
                     setattr(layer, name, convert(value))
         return self
 
-    # ---------------------------------------------------------------------------------------------------------- printing
+    # ------------------------------------------------------------------------------------------ what a layer says of itself
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What :func:`minifcn.models.build` needs to build this network again; of any other layer, its class's name."""
+        return vars(self).get("_config", {"name": type(self).__name__})
+
+    @config.setter
+    def config(self, config: dict[str, Any]) -> None:
+        vars(self)["_config"] = config
+
+    def coordinates(self, axis: int) -> Map | None:
+        """Where the output's pixels lie in the input, along rows (axis 0) or columns (1); None: nobody said."""
+        return None
 
     def options(self) -> str:
-        """What to say between the parentheses of repr()."""
-        return ""
+        """What stands between the parentheses of repr(): the arguments that make such a layer again.
+
+        Read from the constructor's signature and the attributes of the same names; those at their default are left out.
+        """
+        said = []
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(self, name) or name == "rng":
+                continue
+            value = getattr(self, name)
+            if isinstance(parameter.default, bool) and not isinstance(value, bool):
+                value = value is not None  # bias=False: the option says whether there is one
+            if parameter.default is parameter.empty:
+                said.append(repr(value))
+            elif not np.array_equal(value, parameter.default):
+                said.append(f"{name}={value!r}")
+        return ", ".join(said)
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
@@ -229,3 +377,23 @@ class Layer:
 def _some(keys: list[str], limit: int = 5) -> str:
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
     return ", ".join(keys[:limit]) + more
+
+
+def _told(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """The door on the way back: a class's ``backward``, with the watchers told of it."""
+
+    @functools.wraps(backward)
+    def door(self: Layer, *dys: Any, **options: Any) -> Any:
+        if is_watched():
+            return run_watched(self, "backward", functools.partial(backward, self), dys, options)
+        return backward(self, *dys, **options)
+
+    return door
+
+
+def _holds_layers(value: Any) -> bool:
+    """Whether a list, tuple, set or dict holds layers or parameters, at any depth."""
+    if isinstance(value, (list, tuple, set, frozenset, dict)):
+        entries = value.values() if isinstance(value, dict) else value
+        return any(isinstance(entry, (Layer, Parameter)) or _holds_layers(entry) for entry in entries)
+    return False

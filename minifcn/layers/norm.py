@@ -6,6 +6,7 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.layers.coordinates import Map
 from minifcn.layers.module import Layer, Parameter
 
 
@@ -16,7 +17,7 @@ class BatchNorm2d(Layer):
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__()
-        self.eps, self.momentum = eps, momentum
+        self.num_features, self.eps, self.momentum, self.affine = num_features, eps, momentum, affine
         self.weight = Parameter(np.ones(num_features, np.float32)) if affine else None
         self.bias = Parameter(np.zeros(num_features, np.float32)) if affine else None
         self.running_mean = np.zeros(num_features, np.float32)
@@ -28,13 +29,13 @@ class BatchNorm2d(Layer):
         self._push(cache)
         return y
 
-    def backward(self, dy: Array) -> Array:
-        needs = (True, *((self.weight.requires_grad, self.bias.requires_grad) if self.weight else (False, False)))
+    def backward(self, dy: Array) -> Array | None:
+        needs = (self.needs_dx, *((self.weight.requires_grad, self.bias.requires_grad) if self.weight else (False, False)))
         dx, dweight, dbias = F.batch_norm_backward(dy, self._pop(), needs)
         if self.weight:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
         return dx
 
-    def options(self) -> str:
-        return f"{self.running_mean.size}"
+    def coordinates(self, axis: int) -> Map:
+        return Map()

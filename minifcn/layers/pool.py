@@ -5,6 +5,7 @@ from __future__ import annotations
 from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair
+from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer
 
 
@@ -27,23 +28,44 @@ class MaxPool2d(Layer):
     def backward(self, dy: Array) -> Array:
         return F.max_pool2d_backward(dy, self._pop())
 
-    def options(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}" + (", ceil_mode=True" if self.ceil_mode else "")
+    def coordinates(self, axis: int) -> Map:
+        return Map.conv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding, self.dilation)))
 
 
 class MaxUnpool2d(Layer):
-    """Puts values back where a max-pooling took them from, zeros elsewhere: ``layer(x, indices, output_size)``."""
+    """Puts values back where a max-pooling took them from, zeros elsewhere: ``layer(x, indices, output_size)``.
 
-    def __call__(self, x: Array, indices: Array, output_size: tuple[int, int]) -> Array:
-        return self.forward(x, indices, output_size)
+    ``output_size`` (OH, OW) is the size of the pooling's input. It may be left out where the layer knows the pooling's
+    ``kernel_size``, ``stride`` and ``padding``, and no row or column was lost to rounding.
+    """
 
-    def forward(self, x: Array, indices: Array, output_size: tuple[int, int]) -> Array:
+    def __init__(self, kernel_size: Pair | None = None, stride: Pair | None = None, padding: Pair = 0) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+
+    def forward(self, x: Array, indices: Array, output_size: tuple[int, int] | None = None) -> Array:
+        if output_size is None:
+            output_size = self._size_before(x.shape[2:])
         y, cache = F.max_unpool2d(x, indices, output_size)
         self._push(cache)
         return y
 
     def backward(self, dy: Array) -> Array:
         return F.max_unpool2d_backward(dy, self._pop())
+
+    def _size_before(self, size: tuple[int, int]) -> tuple[int, int]:
+        """(OH, OW) of the smallest picture that the pooling makes ``size`` of."""
+        if self.kernel_size is None or self.stride is None:
+            raise ValueError("MaxUnpool2d: give output_size, the size of the pooling's input, or make it with a kernel_size")
+        options = [(along(self.kernel_size, a), along(self.stride, a), along(self.padding, a)) for a in (0, 1)]
+        OH, OW = ((n - 1) * S - 2 * P + K for n, (K, S, P) in zip(size, options, strict=True))
+        return OH, OW
+
+    def coordinates(self, axis: int) -> Map | None:
+        """The pooling's map, read backwards."""
+        if self.kernel_size is None or self.stride is None:
+            return None
+        return Map.deconv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding)))
 
 
 class AvgPool2d(Layer):
@@ -65,8 +87,8 @@ class AvgPool2d(Layer):
     def backward(self, dy: Array) -> Array:
         return F.avg_pool2d_backward(dy, self._pop())
 
-    def options(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}"
+    def coordinates(self, axis: int) -> Map:
+        return Map.conv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding)))
 
 
 class AdaptiveAvgPool2d(Layer):
@@ -83,6 +105,3 @@ class AdaptiveAvgPool2d(Layer):
 
     def backward(self, dy: Array) -> Array:
         return F.adaptive_avg_pool2d_backward(dy, self._pop())
-
-    def options(self) -> str:
-        return f"{self.output_size}"

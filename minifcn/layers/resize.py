@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer
 
 
@@ -25,6 +26,8 @@ class Upsample(Layer):
     def backward(self, dy: Array) -> Array:
         return F.interpolate_backward(dy, self._pop())
 
-    def options(self) -> str:
-        target = f"size={self.size}" if self.size is not None else f"scale_factor={self.scale_factor}"
-        return f"{target}, mode={self.mode!r}"
+    def coordinates(self, axis: int) -> Map | None:
+        """None where no one map holds for pictures of all sizes."""
+        if self.scale_factor is None or self.align_corners:
+            return None
+        return Map.resize(along(self.scale_factor, axis))

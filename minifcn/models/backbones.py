@@ -18,6 +18,12 @@ def scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
+def check_width(width: float) -> None:
+    """Raises ValueError for a width that makes no network."""
+    if not 0 < width < float("inf"):
+        raise ValueError(f"width={width} must be positive: it is the factor on the paper's channel counts, 0.25 for a quarter")
+
+
 def vgg16(in_channels: int, width: float, dropout: float, padding: int, rng: np.random.Generator) -> dict[str, Layer]:
     """conv1_1 ... drop7 of VGG16 (Simonyan and Zisserman 2015, configuration D), in the order of the forward pass.
 

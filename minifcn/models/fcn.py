@@ -3,143 +3,232 @@
 A classifier turned fully convolutional scores every 32nd pixel. A transposed convolution brings the scores back to the
 picture's size; on the way, *skips* add scores read from earlier, finer layers: pool4 for FCN-16s, pool3 too for FCN-8s.
 
+All take x (N, in_channels, H, W) to scores (N, num_classes, H, W), for any H and W. Their options:
+
+    width              factor on all channel counts, 1.0 is the paper's
+    dropout            probability in fc6 and fc7
+    padding            of the first convolution: 100 is the paper's, 1 suits small pictures
+    in_channels        of the picture
+    seed               of the first weights; None draws others each time
+    learn_upsampling   False: the deconvolutions stay bilinear
+
 Source: Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015, sections 3 and 4,
 and the authors' Caffe files, whose layer names, paddings and bilinear deconvolutions these are.
 """
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from itertools import pairwise
-
 import numpy as np
 
 from minifcn.backend import Array
-from minifcn.layers import Conv2d, ConvTranspose2d, Layer, Parameter, coordinates, initializers, no_grad
-from minifcn.layers.containers import run
-from minifcn.layers.merge import Crop, Join
+from minifcn.layers import Conv2d, ConvTranspose2d, Crop, Join, Layer, Parameter, Scale, Trunk, coordinates, initializers
+from minifcn.layers.containers import needs_dx_of
+from minifcn.layers.coordinates import Map
 from minifcn.models import backbones
 
 
-@dataclass(frozen=True)
-class Skip:
-    """``upscore`` doubles the coarse scores; ``score`` scores ``pool`` (times ``scale``); the two are added."""
+class FCN32s(Layer):
+    """FCN-32s on VGG16: one deconvolution, k64 s32."""
 
-    upscore: str
-    pool: str
-    score: str
-    scale: float = 1.0
-
-    @property
-    def join(self) -> str:
-        return f"join_{self.pool}"
-
-
-class FCN(Layer):
-    """A trunk of layers in a row, a score layer on top, skips, and a last deconvolution back to the picture's size.
-
-    x (N, in_channels, H, W) -> scores (N, num_classes, H, W), for any H and W.
-    """
+    trunk = Trunk("drop7")
+    needs_dx = needs_dx_of("trunk")  # off: training has no use for the picture's gradient, and it is the largest
 
     def __init__(
-        self, trunk: dict[str, Layer], num_classes: int, skips: tuple[Skip, ...], last: str, kernel: int, stride: int,
-        learn_upsampling: bool,
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.trunk, self.skips, self.last = tuple(trunk), skips, last
-        for name, layer in trunk.items():
-            setattr(self, name, layer)
-        channels = _channels_after(trunk)
-        self.score_fr = _score_layer(channels[self.trunk[-1]], num_classes)
-        for skip in skips:
-            setattr(self, skip.upscore, _bilinear_layer(num_classes, 4, 2, learn_upsampling))
-            setattr(self, skip.score, _score_layer(channels[skip.pool], num_classes))
-        setattr(self, last, _bilinear_layer(num_classes, kernel, stride, learn_upsampling))
-        self._add_crops()
+        places = _vgg16(self, in_channels, width, dropout, padding, seed)
+        self.score_fr = _score_layer(self.fc7, num_classes)
+        self.upscore = _bilinear_layer(num_classes, 64, 32, learn_upsampling)
+        self.crop = _crop_to_picture(_through(places["drop7"], self.upscore))
         self.needs_dx = False
 
-    @property
-    def needs_dx(self) -> bool:
-        """Whether backward computes the gradient of the picture. Off: training has no use for it, and it is the largest."""
-        return getattr(self, self.trunk[0]).needs_dx
-
-    @needs_dx.setter
-    def needs_dx(self, value: bool) -> None:
-        getattr(self, self.trunk[0]).needs_dx = value
-
-    # ------------------------------------------------------------------------------------------ forward and backward
-
     def forward(self, x: Array) -> Array:
-        size = x.shape[2:]
-        pools = {skip.pool: None for skip in self.skips}
-        first = self._first_to_learn()
-        stops = {0, first, len(self.trunk), *(self.trunk.index(name) + 1 for name in pools)}
-        for start, stop in pairwise(sorted(stops)):
-            with no_grad() if start < first else nullcontext():  # frozen layers in front: no gradient will come to them
-                x = run([getattr(self, name) for name in self.trunk[start:stop]], x)
-            if self.trunk[stop - 1] in pools:
-                pools[self.trunk[stop - 1]] = x
-        score = self.score_fr(x)
-        for skip in self.skips:
-            up = getattr(self, skip.upscore)(score)
-            side = getattr(self, skip.score)(_times(pools[skip.pool], skip.scale))
-            score = getattr(self, skip.join)(up, side)
-        self._push(first)
-        return self.crop(getattr(self, self.last)(score), size)
+        (fc7,) = self.trunk(x)
+        score = self.score_fr(fc7)
+        return self.crop(self.upscore(score), x.shape[2:])
 
     def backward(self, dy: Array) -> Array | None:
-        first = self._pop()
-        dscore = getattr(self, self.last).backward(self.crop.backward(dy))
-        dpools = {}
-        for skip in reversed(self.skips):
-            dup, dside = getattr(self, skip.join).backward(dscore)
-            dpools[skip.pool] = _times(getattr(self, skip.score).backward(dside), skip.scale)
-            dscore = getattr(self, skip.upscore).backward(dup)
-        dx = self.score_fr.backward(dscore)
-        for name in reversed(self.trunk[first:]):
-            if name in dpools:
-                dx += dpools.pop(name)  # the pool's output went two ways, so its gradient comes back from both
-            dx = getattr(self, name).backward(dx)
-        return dx if first == 0 else None
-
-    def _first_to_learn(self) -> int:
-        """The place in the trunk of the first layer with something to learn (or 0, when the picture's gradient is wanted)."""
-        if self.needs_dx:
-            return 0
-        learns = (any(p.requires_grad for p in getattr(self, name).parameters()) for name in self.trunk)
-        return next((place for place, learning in enumerate(learns) if learning), len(self.trunk))
-
-    # ------------------------------------------------------------------------------------------------- making one
-
-    def _add_crops(self) -> None:
-        """Derives every crop from the layers' coordinates (:mod:`minifcn.layers.coordinates`): 5, 9 and 31 for FCN-8s."""
-        maps = {}
-        here = coordinates.Map()
-        for name in self.trunk:
-            here = maps[name] = here.then(coordinates.of_layer(getattr(self, name)))
-        for skip in self.skips:
-            here = here.then(coordinates.of_layer(getattr(self, skip.upscore)))
-            offset = coordinates.crop(maps[skip.pool], here)  # pool4's pixel i + offset lies on upscore2's pixel i
-            setattr(self, skip.join, Join(offset))
-            here = here.then(coordinates.Map.crop(max(-offset, 0)))
-        here = here.then(coordinates.of_layer(getattr(self, self.last)))
-        self.crop = Crop(coordinates.crop(here, coordinates.Map()))
+        dscore = self.upscore.backward(self.crop.backward(dy))
+        dfc7 = self.score_fr.backward(dscore)
+        return self.trunk.backward(dfc7)
 
 
-def _channels_after(trunk: dict[str, Layer]) -> dict[str, int]:
-    """The number of channels behind each layer of the trunk."""
-    channels, C = {}, 0
+class FCN16s(Layer):
+    """FCN-16s on VGG16: one skip, from pool4."""
+
+    trunk = Trunk("pool4", "drop7")
+    needs_dx = needs_dx_of("trunk")
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        places = _vgg16(self, in_channels, width, dropout, padding, seed)
+        self.score_fr = _score_layer(self.fc7, num_classes)
+        self.upscore2 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool4 = _score_layer(self.conv4_3, num_classes)
+        self.upscore16 = _bilinear_layer(num_classes, 32, 16, learn_upsampling)
+        self.join_pool4, place = _join(_through(places["drop7"], self.upscore2), places["pool4"])
+        self.crop = _crop_to_picture(_through(place, self.upscore16))
+        self.needs_dx = False
+
+    def forward(self, x: Array) -> Array:
+        pool4, fc7 = self.trunk(x)
+        score = self.score_fr(fc7)
+        score = self.join_pool4(self.upscore2(score), self.score_pool4(pool4))
+        return self.crop(self.upscore16(score), x.shape[2:])
+
+    def backward(self, dy: Array) -> Array | None:
+        dscore = self.upscore16.backward(self.crop.backward(dy))
+        dup, dside = self.join_pool4.backward(dscore)
+        dpool4, dscore = self.score_pool4.backward(dside), self.upscore2.backward(dup)
+        dfc7 = self.score_fr.backward(dscore)
+        return self.trunk.backward(dpool4, dfc7)
+
+
+class FCN8s(Layer):
+    """FCN-8s on VGG16: skips from pool4 and pool3."""
+
+    trunk = Trunk("pool3", "pool4", "drop7")
+    needs_dx = needs_dx_of("trunk")
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        places = _vgg16(self, in_channels, width, dropout, padding, seed)
+        self.score_fr = _score_layer(self.fc7, num_classes)
+        self.upscore2 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool4 = _score_layer(self.conv4_3, num_classes)
+        self.upscore_pool4 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool3 = _score_layer(self.conv3_3, num_classes)
+        self.upscore8 = _bilinear_layer(num_classes, 16, 8, learn_upsampling)
+        self.join_pool4, place = _join(_through(places["drop7"], self.upscore2), places["pool4"])
+        self.join_pool3, place = _join(_through(place, self.upscore_pool4), places["pool3"])
+        self.crop = _crop_to_picture(_through(place, self.upscore8))
+        self.needs_dx = False
+
+    def forward(self, x: Array) -> Array:
+        pool3, pool4, fc7 = self.trunk(x)
+        score = self.score_fr(fc7)
+        score = self.join_pool4(self.upscore2(score), self.score_pool4(pool4))
+        score = self.join_pool3(self.upscore_pool4(score), self.score_pool3(pool3))
+        return self.crop(self.upscore8(score), x.shape[2:])
+
+    def backward(self, dy: Array) -> Array | None:
+        dscore = self.upscore8.backward(self.crop.backward(dy))
+        dup, dside = self.join_pool3.backward(dscore)
+        dpool3, dscore = self.score_pool3.backward(dside), self.upscore_pool4.backward(dup)
+        dup, dside = self.join_pool4.backward(dscore)
+        dpool4, dscore = self.score_pool4.backward(dside), self.upscore2.backward(dup)
+        dfc7 = self.score_fr.backward(dscore)
+        return self.trunk.backward(dpool3, dpool4, dfc7)
+
+
+class FCN8sAtOnce(FCN8s):
+    """FCN-8s trained in one go: pool4 and pool3 scaled down before their score layers, as the authors' at-once net does."""
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            num_classes, width=width, dropout=dropout, padding=padding, in_channels=in_channels, seed=seed,
+            learn_upsampling=learn_upsampling,
+        )  # fmt: skip
+        self.scale_pool4, self.scale_pool3 = Scale(0.01), Scale(0.0001)
+
+    def forward(self, x: Array) -> Array:
+        pool3, pool4, fc7 = self.trunk(x)
+        score = self.score_fr(fc7)
+        score = self.join_pool4(self.upscore2(score), self.score_pool4(self.scale_pool4(pool4)))
+        score = self.join_pool3(self.upscore_pool4(score), self.score_pool3(self.scale_pool3(pool3)))
+        return self.crop(self.upscore8(score), x.shape[2:])
+
+    def backward(self, dy: Array) -> Array | None:
+        dscore = self.upscore8.backward(self.crop.backward(dy))
+        dup, dside = self.join_pool3.backward(dscore)
+        dpool3, dscore = self.scale_pool3.backward(self.score_pool3.backward(dside)), self.upscore_pool4.backward(dup)
+        dup, dside = self.join_pool4.backward(dscore)
+        dpool4, dscore = self.scale_pool4.backward(self.score_pool4.backward(dside)), self.upscore2.backward(dup)
+        dfc7 = self.score_fr.backward(dscore)
+        return self.trunk.backward(dpool3, dpool4, dfc7)
+
+
+class FCN32sFixed(FCN32s):
+    """FCN-32s-fixed: the backbone is frozen, only the score layer learns (Table 2 of the paper)."""
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            num_classes, width=width, dropout=dropout, padding=padding, in_channels=in_channels, seed=seed,
+            learn_upsampling=learn_upsampling,
+        )  # fmt: skip
+        for layer in self.trunk.layers.values():
+            layer.requires_grad_(False)
+
+
+class FCNAlexNet(Layer):
+    """FCN-AlexNet: stride 32, one deconvolution k63 s32."""
+
+    trunk = Trunk("drop7")
+    needs_dx = needs_dx_of("trunk")
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
+        seed: int | None = 0, learn_upsampling: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        check_options(width, padding)
+        places = _own(self, backbones.alexnet(in_channels, width, dropout, padding, np.random.default_rng(seed)))
+        self.score_fr = _score_layer(self.fc7, num_classes)
+        self.upscore = _bilinear_layer(num_classes, 63, 32, learn_upsampling)
+        self.crop = _crop_to_picture(_through(places["drop7"], self.upscore))
+        self.needs_dx = False
+
+    def forward(self, x: Array) -> Array:
+        (fc7,) = self.trunk(x)
+        score = self.score_fr(fc7)
+        return self.crop(self.upscore(score), x.shape[2:])
+
+    def backward(self, dy: Array) -> Array | None:
+        dscore = self.upscore.backward(self.crop.backward(dy))
+        dfc7 = self.score_fr.backward(dscore)
+        return self.trunk.backward(dfc7)
+
+
+# ------------------------------------------------------------------------------------------------------- making one
+
+
+def check_options(width: float, padding: int) -> None:
+    """Raises ValueError for a width or a padding that makes no network."""
+    backbones.check_width(width)
+    if padding < 1:
+        raise ValueError(f"padding={padding} must be at least 1: 100 is the paper's, 1 suits small pictures")
+
+
+def _vgg16(net: Layer, in_channels: int, width: float, dropout: float, padding: int, seed: int | None) -> dict[str, Map]:
+    """Gives ``net`` the layers of VGG16, conv1_1 to drop7; returns where the pixels behind each of them lie."""
+    check_options(width, padding)
+    return _own(net, backbones.vgg16(in_channels, width, dropout, padding, np.random.default_rng(seed)))
+
+
+def _own(net: Layer, trunk: dict[str, Layer]) -> dict[str, Map]:
     for name, layer in trunk.items():
-        C = layer.weight.shape[0] if isinstance(layer, Conv2d) else C
-        channels[name] = C
-    return channels
+        setattr(net, name, layer)
+    return coordinates.behind(trunk)
 
 
-def _score_layer(channels: int, num_classes: int) -> Conv2d:
+def _score_layer(below: Conv2d, num_classes: int) -> Conv2d:
     """1x1 convolution to class scores that starts at zero: the first loss is then ln(num_classes) a pixel."""
-    layer = Conv2d(channels, num_classes, 1)
-    layer.weight.data[...] = 0
+    layer = Conv2d(below.out_channels, num_classes, 1)
+    layer.weight = Parameter(initializers.zeros(layer.weight.shape))
     return layer
 
 
@@ -150,55 +239,17 @@ def _bilinear_layer(num_classes: int, kernel: int, stride: int, learn: bool) -> 
     return layer
 
 
-def _times(x: Array, scale: float) -> Array:
-    return x if scale == 1 else x * x.dtype.type(scale)
+def _through(place: Map, layer: Layer) -> Map:
+    """Where the pixels lie behind one more layer."""
+    return place.then(layer.coordinates(axis=0))
 
 
-POOL4 = Skip("upscore2", "pool4", "score_pool4")
-POOL3 = Skip("upscore_pool4", "pool3", "score_pool3")
+def _join(up: Map, side: Map) -> tuple[Join, Map]:
+    """The layer that adds feature maps at ``up`` and ``side``, and where the sum lies: 5 for pool4 and 9 for pool3, derived."""
+    offset = coordinates.crop(side, up)  # side's pixel i + offset lies on up's pixel i
+    return Join(offset), up.then(Map.crop(max(-offset, 0)))
 
 
-def _build(
-    num_classes: int, skips: tuple[Skip, ...], last: str, stride: int, *, backbone=backbones.vgg16, kernel: int | None = None,
-    width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3, seed: int | None = 0,
-    learn_upsampling: bool = False,
-) -> FCN:  # fmt: skip
-    if not width > 0:
-        raise ValueError(f"width={width} must be positive: it is the factor on the paper's channel counts, 0.25 for a quarter")
-    if padding < 1:
-        raise ValueError(f"padding={padding} must be at least 1: 100 is the paper's, 1 suits small pictures")
-    trunk = backbone(in_channels, width, dropout, padding, np.random.default_rng(seed))
-    return FCN(trunk, num_classes, skips, last, kernel or 2 * stride, stride, learn_upsampling)
-
-
-def fcn32s(num_classes: int = 21, **options) -> FCN:
-    """FCN-32s on VGG16: one deconvolution, k64 s32."""
-    return _build(num_classes, (), "upscore", 32, **options)
-
-
-def fcn16s(num_classes: int = 21, **options) -> FCN:
-    """FCN-16s on VGG16: one skip, from pool4."""
-    return _build(num_classes, (POOL4,), "upscore16", 16, **options)
-
-
-def fcn8s(num_classes: int = 21, **options) -> FCN:
-    """FCN-8s on VGG16: skips from pool4 and pool3."""
-    return _build(num_classes, (POOL4, POOL3), "upscore8", 8, **options)
-
-
-def fcn8s_at_once(num_classes: int = 21, **options) -> FCN:
-    """FCN-8s trained in one go: pool4 and pool3 scaled down before their score layers, as the authors' at-once net does."""
-    return _build(num_classes, (replace(POOL4, scale=0.01), replace(POOL3, scale=0.0001)), "upscore8", 8, **options)
-
-
-def fcn32s_fixed(num_classes: int = 21, **options) -> FCN:
-    """FCN-32s-fixed: the backbone is frozen, only the score layer learns (Table 2 of the paper)."""
-    net = fcn32s(num_classes, **options)
-    for name in net.trunk:
-        getattr(net, name).requires_grad_(False)
-    return net
-
-
-def fcn_alexnet(num_classes: int = 21, **options) -> FCN:
-    """FCN-AlexNet: stride 32, one deconvolution k63 s32."""
-    return _build(num_classes, (), "upscore", 32, backbone=backbones.alexnet, kernel=63, **options)
+def _crop_to_picture(place: Map) -> Crop:
+    """Cuts the border off, so that pixel 0 of the scores is pixel 0 of the picture: 31 for FCN-8s, derived."""
+    return Crop(coordinates.crop(place, Map()))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from minifcn.backend import Array
+from minifcn.layers import Layer, Watcher, watching
 from minifcn.weights.files import is_finite, non_finite
 
 
@@ -35,37 +35,28 @@ def first_cause(net: Any, batches: Sequence[Array]) -> str:
 
 def first_non_finite_layer(net: Any, images: Array) -> str | None:
     """The key of the first layer, in the order of the forward, whose output holds NaN or infinity."""
-    seen: list[str] = []
-    with _watched(net, seen), contextlib.suppress(_FoundError):
-        net(images)
-    net.forget()
-    return seen[0] if seen else None
+    names = {id(layer): key for key, layer in net.named_layers()}
+    try:
+        with watching(_Finiteness()):
+            net(images)
+    except _FoundError as found:
+        return names[id(found.layer)]
+    finally:
+        net.forget()
+    return None
 
 
 class _FoundError(Exception):
     """Ends a forward as soon as the answer is known."""
 
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
 
-@contextlib.contextmanager
-def _watched(net: Any, seen: list[str]) -> Iterator[None]:
-    """Puts a look at the output behind the forward of every layer that has no layers of its own."""
-    leaves: Mapping[str, Any] = {key: layer for key, layer in net.named_layers() if not any(layer.children())}
 
-    def watch(key: str, forward: Any) -> Any:
-        def watched(*arguments: Any, **options: Any) -> Any:
-            y = forward(*arguments, **options)
-            first = y[0] if isinstance(y, tuple) else y
-            if not is_finite(first):
-                seen.append(key)
-                raise _FoundError
-            return y
+class _Finiteness(Watcher):
+    """Looks at each layer's output."""
 
-        return watched
-
-    for key, layer in leaves.items():
-        layer.forward = watch(key, layer.forward)
-    try:
-        yield
-    finally:
-        for layer in leaves.values():
-            del layer.forward  # uncovers the class's own
+    def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
+        for output in outputs if isinstance(outputs, tuple) else (outputs,):
+            if output.dtype.kind == "f" and not is_finite(output):
+                raise _FoundError(layer)

@@ -11,8 +11,9 @@ Nothing here uses matplotlib's pyplot, whose global state would leak into the ca
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from minifcn.lazy import lazy
 
 if TYPE_CHECKING:
     from minifcn.visualize.board import Board
@@ -52,14 +53,4 @@ _HOME = {
     "sliding": ("animate_sliding", "draw_sliding"),
     "zero_insertion": ("animate_zero_insertion", "draw_zero_insertion"),
 }
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'minifcn.visualize' has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"minifcn.visualize.{_MODULE_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy(__name__, _HOME)

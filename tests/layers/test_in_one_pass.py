@@ -37,7 +37,7 @@ def test_forward_and_backward_are_those_of_the_two_layers(fused):
     y = X
     for layer in one_by_one:
         y = layer(y)
-    np.testing.assert_array_equal(containers.run(together, X), y)
+    np.testing.assert_array_equal(containers.forward_through(together, X), y)
     assert fused == [together[0], together[2]]
     dx, dx_together = DY.copy(), DY.copy()
     for layer in reversed(one_by_one):
@@ -66,7 +66,7 @@ def test_a_relu_that_keeps_its_input_runs_by_itself(fused):
     net = L.Sequential(*layers)
     y = net(X)
     assert fused == []
-    np.testing.assert_array_equal(y, containers.run(row(), X))
+    np.testing.assert_array_equal(y, containers.forward_through(row(), X))
 
 
 @pytest.mark.parametrize("place", [0, 1])

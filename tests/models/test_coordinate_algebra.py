@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minifcn import functional as F
 from minifcn import layers as L
-from minifcn.layers.coordinates import Map, chain, crop, of_layer
+from minifcn.layers.coordinates import Map, chain, crop
 
 VGG = {"conv1_1": Map.conv(3, 1, 100)}  # up to each pool; convolutions 3x3 with padding 1 move nothing
 for _stage, _count in enumerate((1, 2, 3, 3, 3), start=1):
@@ -112,16 +112,16 @@ def test_interpolation_keeps_straight_lines_straight_where_its_map_says(factor):
 
 def test_maps_of_layers():
     conv = L.Conv2d(1, 1, (3, 5), stride=(2, 1), padding=(1, 2), dilation=(1, 2))
-    assert of_layer(conv) == Map.conv(3, 2, 1)
-    assert of_layer(conv, axis=1) == Map.conv(5, 1, 2, 2)
-    assert of_layer(L.ConvTranspose2d(1, 1, 4, 2, padding=1)) == Map.deconv(4, 2, 1)
-    assert of_layer(L.MaxPool2d(3, 2, 1, dilation=2)) == Map.conv(3, 2, 1, 2)
-    assert of_layer(L.AvgPool2d((2, 3)), axis=1) == Map.conv(3, 3)
-    assert of_layer(L.Upsample(scale_factor=2)) == Map.resize(2)
-    assert of_layer(L.Upsample(size=7)) is None
-    assert of_layer(L.Upsample(scale_factor=2, mode="bilinear", align_corners=True)) is None
-    assert of_layer(L.AdaptiveAvgPool2d(1)) is None
-    assert of_layer(L.ReLU()) == Map()
+    assert conv.coordinates(0) == Map.conv(3, 2, 1)
+    assert conv.coordinates(1) == Map.conv(5, 1, 2, 2)
+    assert L.ConvTranspose2d(1, 1, 4, 2, padding=1).coordinates(0) == Map.deconv(4, 2, 1)
+    assert L.MaxPool2d(3, 2, 1, dilation=2).coordinates(0) == Map.conv(3, 2, 1, 2)
+    assert L.AvgPool2d((2, 3)).coordinates(1) == Map.conv(3, 3)
+    assert L.Upsample(scale_factor=2).coordinates(0) == Map.resize(2)
+    assert L.Upsample(size=7).coordinates(0) is None
+    assert L.Upsample(scale_factor=2, mode="bilinear", align_corners=True).coordinates(0) is None
+    assert L.AdaptiveAvgPool2d(1).coordinates(0) is None
+    assert L.ReLU().coordinates(0) == Map()
 
 
 def test_a_map_prints_as_fractions():

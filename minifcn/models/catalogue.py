@@ -1,0 +1,77 @@
+"""The catalogue: every network by its name, imported when it is built.
+
+A network is a builder whose keyword-only parameters are its options, and a line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network: its ``builder`` in a ``module`` of :mod:`minifcn.models`, and where it was published.
+
+    ``fresh`` are beginnings of keys, of the layers that start anew when weights come from another network or other classes.
+    """
+
+    module: str
+    builder: str
+    source: str
+    fresh: tuple[str, ...]
+
+    def load(self) -> Callable[..., Any]:
+        """The builder: a class, or a function."""
+        return getattr(importlib.import_module(f"minifcn.models.{self.module}"), self.builder)
+
+
+_LONG = "Long, Shelhamer and Darrell 2015"
+_SCORES = ("score", "upscore")
+
+CATALOGUE: dict[str, Entry] = {
+    "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
+    "fcn32s-fixed": Entry("fcn", "FCN32sFixed", _LONG, _SCORES),
+    "fcn16s": Entry("fcn", "FCN16s", _LONG, _SCORES),
+    "fcn8s": Entry("fcn", "FCN8s", _LONG, _SCORES),
+    "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
+    "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
+    "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+}
+
+
+def names() -> list[str]:
+    """The names that :func:`build` knows."""
+    return list(CATALOGUE)
+
+
+def entry(name: str) -> Entry:
+    """The catalogue's line for ``name``. Raises ValueError, listing what there is, for an unknown one."""
+    if name not in CATALOGUE:
+        raise ValueError(f"unknown model {name!r}; possible are {', '.join(CATALOGUE)}")
+    return CATALOGUE[name]
+
+
+def options(name: str) -> dict[str, Any]:
+    """The options of a network and their defaults: the builder's own keyword-only parameters."""
+    parameters = inspect.signature(entry(name).load()).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+def build(name: str, num_classes: int = 21, **given: Any) -> Any:
+    """The network ``name`` for ``num_classes`` classes. Its ``config`` holds all that is needed to build it again.
+
+    Raises ValueError for an unknown name, too few classes, or an option that this network does not take.
+    """
+    known = options(name)
+    unknown = [option for option in given if option not in known]
+    if unknown:
+        raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {', '.join(known)}")
+    if num_classes < 2:
+        raise ValueError(f"num_classes={num_classes} must be at least 2: background counts as a class")
+    net = entry(name).load()(num_classes, **given)
+    net.config = {"name": name, "num_classes": num_classes, **given}
+    return net
