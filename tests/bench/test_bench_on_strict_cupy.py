@@ -6,21 +6,18 @@ This shows that the rows run where a GPU is, with its precision set and with no 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from minifcn.bench import Contest, Device, contest, layers, machine, network, report, run, timing
 from minifcn.kernels import cuda
+from support import strict_cupy
 
 
 @pytest.fixture
 def gpu(quick, monkeypatch):
     """A device that is the stand-in."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "gpu")
-    import strict_cupy
-
     pool = SimpleNamespace(free_all_blocks=lambda: None)
     monkeypatch.setattr(strict_cupy.cupy, "get_default_memory_pool", lambda: pool, raising=False)
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy.cupy)
@@ -38,8 +35,6 @@ def test_every_layer_runs(gpu, monkeypatch):
 
 
 def test_inference_runs(gpu):
-    import strict_cupy
-
     networks = network.Networks(gpu, 1 / 64)
     (one,) = networks.inference_contests((4, 4), (1,))
     assert isinstance(one.ours(), strict_cupy.ndarray)
@@ -59,8 +54,6 @@ def test_precision_is_set_and_put_back(gpu):
      ("float32", "89", "(our convolutions: float32)")],
 )  # fmt: skip
 def test_figures_say_what_multiplied(gpu, monkeypatch, precision, capability, words):
-    import strict_cupy
-
     monkeypatch.setattr(strict_cupy.cupy.cuda.Device, "compute_capability", capability)
     monkeypatch.setattr(strict_cupy.cupy.cuda.runtime, "runtimeGetVersion", lambda: 13000, raising=False)
     monkeypatch.setattr(
@@ -71,8 +64,6 @@ def test_figures_say_what_multiplied(gpu, monkeypatch, precision, capability, wo
 
 
 def test_the_device_is_waited_for_around_every_sample(gpu):
-    import strict_cupy
-
     strict_cupy.counts.clear()
     list(run([Contest("g", "n", lambda: None, None, warmups=1)], gpu, 3))
     assert strict_cupy.counts["to_host"] == 2 * (contest.WARMUPS_ON_GPU + 3)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sabotage import Sabotage, first_picture_only, flip, last_column_lost, mutants_of, only, other_dy
 
 from minifcn import functional as F
+from support.sabotage import Sabotage, first_picture_only, flip, last_column_lost, mutants_of, only, other_dy
 
 RNG = np.random.default_rng(42)
 

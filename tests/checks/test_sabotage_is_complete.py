@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import test_sabotage_convolution
-import test_sabotage_loss
-import test_sabotage_pointwise
-import test_sabotage_pooling
-
+from checks import test_sabotage_convolution, test_sabotage_loss, test_sabotage_pointwise, test_sabotage_pooling
 from minifcn import functional as F
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sabotage import Sabotage, mutants_of, per_channel
 
 from minifcn import functional as F
+from support.sabotage import Sabotage, mutants_of, per_channel
 
 RNG = np.random.default_rng(42)
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from sabotage import Sabotage, first_picture_only, flip, last_column_lost, mutants_of
 
 from minifcn import functional as F
 from minifcn.checks import tie_free
+from support.sabotage import Sabotage, first_picture_only, flip, last_column_lost, mutants_of
 
 RNG = np.random.default_rng(42)
 

@@ -1,8 +1,7 @@
-"""Small lessons written for a test; and the shared module ``planted_answers`` made importable."""
+"""Small lessons written for a test."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 
 from minifcn.course import catalogue, reader
 from minifcn.course.catalogue import Lesson
-
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode leaves sys.path alone
 
 LESSON = """\
 # %% [markdown]

@@ -6,12 +6,12 @@ import contextlib
 import inspect
 
 import numpy as np
-import planted_answers as answers
 import pytest
 
 from minifcn.course.catalogue import LESSONS
 from minifcn.course.exercises import Exercise, exercises, spoil
 from minifcn.course.judge import judge
+from support import planted_answers as answers
 
 
 def _all() -> dict[str, tuple[int, Exercise]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import planted_answers as answers
 import pytest
 
 from minifcn.course.catalogue import LESSONS, lesson
 from minifcn.course.judge import check
+from support import planted_answers as answers
 
 
 def look(tmp_path: Path, source: str, number: int = 2, **options):

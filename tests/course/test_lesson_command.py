@@ -6,12 +6,12 @@ import tempfile
 import webbrowser
 from pathlib import Path
 
-import planted_answers as answers
 import pytest
 from typer.testing import CliRunner
 
 from minifcn.cli.lesson import app
 from minifcn.course.catalogue import LESSONS
+from support import planted_answers as answers
 
 
 def call(*arguments: str):

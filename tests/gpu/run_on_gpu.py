@@ -32,10 +32,10 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path[:0] = [str(HERE), str(ROOT)]
+sys.path[:0] = [str(HERE.parent), str(ROOT)]
 
-from gpu_record import Record, merged, read, table  # noqa: E402
-from watched_process import watch  # noqa: E402
+from gpu.device.gpu_record import Record, merged, read, table  # noqa: E402
+from gpu.device.watched_process import watch  # noqa: E402
 
 SANITIZERS = ("memcheck", "racecheck", "synccheck", "initcheck")
 PACKAGES = (
@@ -227,9 +227,9 @@ def _now() -> str:
 
 
 def gpu_tests(job: Job, options: Options) -> None:
-    """tests/gpu/test_on_gpu.py, each test named before it runs: a kernel may hang."""
-    pytest = [sys.executable, "-m", "pytest", HERE / "test_on_gpu.py", "-vv", "-rfEs", "--tb=short", "--durations=10"]
-    job.run("pytest", [*pytest, "-o", "faulthandler_timeout=120"], 8)
+    """tests/gpu/device/test_on_gpu.py, each test named before it runs: a kernel may hang."""
+    pytest = [sys.executable, "-m", "pytest", HERE / "device" / "test_on_gpu.py"]
+    job.run("pytest", [*pytest, "-vv", "-rfEs", "--tb=short", "--durations=10", "-o", "faulthandler_timeout=120"], 8)
 
 
 def step(job: Job, options: Options) -> None:
@@ -260,7 +260,7 @@ def tile_times(job: Job, options: Options) -> None:
     """Every tile for every layer: whether the model that chooses them is right."""
     for precision in ("tf32", "float32"):
         name, path = f"tiles, {precision}", job.scratch / f"tiles-{precision}.json"
-        command = [sys.executable, HERE / "tile_times.py", precision, "--out", path]
+        command = [sys.executable, HERE / "device" / "tile_times.py", precision, "--out", path]
         job.run(name, command, 4, lambda name=name, path=path: {name: json.loads(path.read_text(encoding="utf-8"))})
 
 
@@ -308,7 +308,7 @@ def sanitizers(job: Job, options: Options) -> None:
 
 def suite(job: Job, options: Options) -> None:
     """The rest of the tests, with this machine's versions of everything; where a package is missing, what can run does."""
-    command = [sys.executable, "-m", "pytest", "tests", "--ignore", HERE / "test_on_gpu.py", "-rfE", "--tb=short",
+    command = [sys.executable, "-m", "pytest", "tests", "--ignore", HERE / "device" / "test_on_gpu.py", "-rfE", "--tb=short",
                "--continue-on-collection-errors", "-o", "faulthandler_timeout=300"]  # fmt: skip
     processes = ["-n", "8"] if importlib.util.find_spec("xdist") else []
     job.run("pytest", [*command, *processes], 9)
@@ -372,7 +372,8 @@ def _log(folder: Path) -> list[dict[str, Any]]:
 def small_cases() -> int:
     """Every small case on the GPU, once, each named before it runs."""
     import cupy
-    import kernel_cases
+
+    from support import kernel_cases
 
     for name in kernel_cases.CONVOLUTIONS:
         for products in kernel_cases.PRODUCTS:

@@ -7,19 +7,17 @@ import signal
 import sys
 import time
 
-import cuda_emulator
-import gpu_record
 import pytest
-import run_on_gpu
-import tile_times
-import watched_process
-from gpu_record import Record
-from run_on_gpu import Job
 
+from gpu import run_on_gpu
+from gpu.device import gpu_record, tile_times, watched_process
+from gpu.device.gpu_record import Record
+from gpu.run_on_gpu import Job
 from minifcn.bench import Result, Timing, layers, report, timing
 from minifcn.cli.bench import bench
 from minifcn.kernels.cuda import conv
 from minifcn.machine.doctor import probe_gpu
+from support import cuda_emulator
 
 without_gpu = pytest.mark.skipif(probe_gpu().smoke is not None, reason="there is a GPU: run_on_gpu.py itself says more")
 FACTS = {
@@ -101,7 +99,7 @@ def test_pytest_is_called_with_options_that_it_has(job, monkeypatch, part):
     (note,) = job.run_record["commands"]
     assert note["status"] == 0, note["output"]
     files = {line.split(":")[0] for line in note["output"]}
-    assert ("tests/gpu/test_on_gpu.py" in files) == (part == "tests")
+    assert ("tests/gpu/device/test_on_gpu.py" in files) == (part == "tests")
     assert ("tests/training/test_upload.py" in files) == (part == "suite")
 
 

@@ -13,6 +13,7 @@ from minifcn.data import Loader
 from minifcn.training import SGD, Diverged, RunFolder, Settings, Trainer, evaluate, freeze, read_checkpoint, read_metadata
 from minifcn.training import trainer as trainer_module
 from minifcn.training.run import folder as run_folder
+from support import tiny
 
 torch = pytest.importorskip("torch")
 
@@ -24,7 +25,7 @@ def no_curves(monkeypatch):
 
 
 @pytest.fixture
-def run(tiny, tmp_path):
+def run(tmp_path):
     """A new trainer in a folder of its own."""
 
     def make(name: str = "run", **options) -> Trainer:
@@ -51,7 +52,7 @@ def plain_net(dtype: str = "float64") -> layers.Sequential:
 @pytest.mark.parametrize(
     ("normalization", "lr", "weights"), [("mean", 0.1, None), ("mean", 0.1, (0.2, 1.0, 3.0)), ("sum", 1e-4, None)]
 )
-def test_twenty_steps_follow_torch(normalization, lr, weights, run, tiny):
+def test_twenty_steps_follow_torch(normalization, lr, weights, run):
     trainer = run(net=plain_net(), lr=lr, loss_normalization=normalization, class_weights=weights, schedule="poly")
     other = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 1)).double()
     for theirs, ours in zip(other.parameters(), trainer.net.parameters(), strict=True):
@@ -76,7 +77,7 @@ def test_twenty_steps_follow_torch(normalization, lr, weights, run, tiny):
 
 
 @pytest.mark.parametrize("normalization", ["mean", "sum", "batch"])
-def test_accumulated_batches_are_one_large_batch(normalization, run, tiny):
+def test_accumulated_batches_are_one_large_batch(normalization, run):
     """Though the halves have unequal numbers of labelled pixels: a mean of means would be another step."""
     options = {"loss_normalization": normalization, "lr": 1e-3, "class_weights": (0.2, 1.0, 3.0)}
     one, two = run("one", net=plain_net(), **options), run("two", net=plain_net(), accumulate=2, **options)
@@ -93,7 +94,7 @@ def test_accumulated_batches_are_one_large_batch(normalization, run, tiny):
         np.testing.assert_allclose(a.data, b.data, rtol=1e-12)
 
 
-def test_a_batch_without_labels_changes_nothing(run, tiny):
+def test_a_batch_without_labels_changes_nothing(run):
     trainer = run(net=plain_net())
     trainer.optimizer.param_groups[0]["weight_decay"] = 0.0
     batch = next(Loader(tiny.TinySet(2), batch_size=2).epoch(0))
@@ -105,7 +106,7 @@ def test_a_batch_without_labels_changes_nothing(run, tiny):
         np.testing.assert_array_equal(parameter.data, old)
 
 
-def test_frozen_layers_stay(run, tiny):
+def test_frozen_layers_stay(run):
     net = tiny.tiny_net()
     assert freeze(net, ["conv1"]) == ["conv1.weight", "conv1.bias"]
     frozen = net.conv1.weight.data.copy()
@@ -116,7 +117,7 @@ def test_frozen_layers_stay(run, tiny):
     assert not np.array_equal(net.score.weight.data, score)
 
 
-def test_gradient_is_clipped(run, tiny):
+def test_gradient_is_clipped(run):
     trainer = run(net=plain_net(), clip_norm=1e-3, lr=1.0)
     before = np.concatenate([parameter.data.ravel() for parameter in trainer.net.parameters()])
     trainer.optimizer.param_groups[0].update(weight_decay=0.0, momentum=0.0)
@@ -125,7 +126,7 @@ def test_gradient_is_clipped(run, tiny):
     assert np.linalg.norm(after - before) == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_a_label_out_of_range_names_the_picture(run, tiny):
+def test_a_label_out_of_range_names_the_picture(run):
     class Wrong(tiny.TinySet):
         def __getitem__(self, index):
             image, label = super().__getitem__(index)
@@ -185,7 +186,7 @@ def test_a_row_is_the_mean_of_the_steps_since_the_last(run, monkeypatch):
     assert [row["gradient_norm"] for row in rows] == [float(seen[2][1]), float(seen[5][1])]
 
 
-def test_best_is_the_best_on_the_validation_set(run, tiny):
+def test_best_is_the_best_on_the_validation_set(run):
     class Spoil(tiny.Progress):
         def step(self, iteration):
             if iteration == 13:
@@ -213,7 +214,7 @@ def test_without_a_validation_set_only_the_last_is_kept(run):
     assert not trainer.folder.best.exists()
 
 
-def test_what_the_progress_is_told(tiny, run):
+def test_what_the_progress_is_told(run):
     class Record(tiny.Progress):
         def __init__(self):
             self.calls = []
@@ -250,7 +251,7 @@ def test_config_says_what_was_run(run):
     assert config["environment"]["numpy"] == np.__version__
 
 
-def test_the_checkpoint_says_what_it_is(run, tiny):
+def test_the_checkpoint_says_what_it_is(run):
     trainer = run(iterations=5)
     trainer.run()
     about = read_metadata(trainer.folder.last)
@@ -290,7 +291,7 @@ def test_the_first_layer_is_named(layer, run):
     assert "forward" not in vars(trainer.net.conv1)  # the look at the layers is gone
 
 
-def test_the_first_gradient_on_the_way_back_is_named(run, tiny):
+def test_the_first_gradient_on_the_way_back_is_named(run):
     net = tiny.tiny_net()
 
     class Broken(layers.ReLU):
@@ -324,7 +325,7 @@ def test_a_step_that_breaks_the_weights_is_never_saved(run, monkeypatch):
     assert_kept(trainer, 3)
 
 
-def test_a_disk_that_fills_up_loses_nothing_that_was_saved(run, tiny, monkeypatch):
+def test_a_disk_that_fills_up_loses_nothing_that_was_saved(run, monkeypatch):
     straight = run("straight")
     straight.run()
 
@@ -371,7 +372,7 @@ def test_too_little_room_is_said_before_any_work(run, monkeypatch):
     trainer.run()
 
 
-def test_settings_that_make_no_sense_are_refused(tiny, tmp_path):
+def test_settings_that_make_no_sense_are_refused(tmp_path):
     for options, words in [
         ({"iterations": 0}, "iterations is 0"),
         ({"accumulate": 0}, "accumulate is 0"),
@@ -391,7 +392,7 @@ def test_settings_that_make_no_sense_are_refused(tiny, tmp_path):
     assert Settings.iterations_for(0.01, loader) == 1
 
 
-def test_a_loader_without_batches_is_refused(tiny, tmp_path):
+def test_a_loader_without_batches_is_refused(tmp_path):
     class Empty(Loader):
         def __len__(self):
             return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +14,12 @@ from minifcn.kernels import cuda
 from minifcn.kernels.cuda import conv
 from minifcn.layers import Parameter
 from minifcn.training import Diverged, clip_grad_norm, trainer
+from support import strict_cupy, tiny
 
 
 @pytest.fixture
 def counts(monkeypatch):
     """The stand-in in CuPy's place; how often something crossed between host and device."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "gpu")
-    import strict_cupy
-
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy.cupy)
     cuda.set_precision("float32")  # TF32 would round each factor to 11 bits
     monkeypatch.setattr(trainer, "draw_log", lambda folder: None)
@@ -31,12 +28,12 @@ def counts(monkeypatch):
     cuda.set_precision("tf32")
 
 
-def made(tiny, folder, device: str, iterations: int = 6, dtype: str = "float32", **options):
+def made(folder, device: str, iterations: int = 6, dtype: str = "float32", **options):
     net = tiny.tiny_net().to(dtype).to(device)
     return tiny.tiny_trainer(folder, iterations, net=net, clip_norm=0.2, class_weights=(1.0, 2.0, 0.5), **options)
 
 
-def damaged(tiny):
+def damaged():
     """A data set whose sixth picture cannot be read."""
 
     class Damaged(tiny.TinySet):
@@ -49,13 +46,13 @@ def damaged(tiny):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_runs_and_resumes_as_on_the_cpu(optimizer, tiny, tmp_path, counts):
-    on_cpu = made(tiny, tmp_path / "cpu", "cpu", 12, optimizer=optimizer)
+def test_runs_and_resumes_as_on_the_cpu(optimizer, tmp_path, counts):
+    on_cpu = made(tmp_path / "cpu", "cpu", 12, optimizer=optimizer)
     on_cpu.folder.create()
     on_cpu.run()
     waits, counted = [], ("to_host", "to_device", "arrived", "from_pageable")
     for iterations in (6, 12):
-        on_gpu = made(tiny, tmp_path / "gpu", "cuda", iterations, optimizer=optimizer)
+        on_gpu = made(tmp_path / "gpu", "cuda", iterations, optimizer=optimizer)
         if iterations == 12:
             on_gpu.resume()
         else:
@@ -92,30 +89,30 @@ def test_clipping_without_a_wait(max_norm, norm, counts):
     assert np.linalg.norm(to_host(parameter.grad)) == pytest.approx(norm, rel=1e-6)
 
 
-def test_divergence_is_found_where_a_row_is_logged(tiny, tmp_path, counts):
-    run = made(tiny, tmp_path / "run", "cuda", lr=1e30, checkpoint_every=None)
+def test_divergence_is_found_where_a_row_is_logged(tmp_path, counts):
+    run = made(tmp_path / "run", "cuda", lr=1e30, checkpoint_every=None)
     run.folder.create()
     with pytest.raises(Diverged, match=r"at iteration 3 .*holds iteration 0"):
         run.run()
 
 
-def test_accumulated_batches_in_float64(tiny, tmp_path, counts):
+def test_accumulated_batches_in_float64(tmp_path, counts):
     """Several batches a step, of which some are larger than all before, converted on the way."""
     runs = []
     for device in ("cpu", "cuda"):
-        runs.append(made(tiny, tmp_path / device, device, 8, "float64", accumulate=3, log_every=1, validate=False))
+        runs.append(made(tmp_path / device, device, 8, "float64", accumulate=3, log_every=1, validate=False))
         runs[-1].folder.create()
         runs[-1].run()
     on_cpu, on_gpu = ([row["loss"] for row in run.folder.read_log()] for run in runs)
     assert on_gpu == pytest.approx(on_cpu, rel=1e-10)
 
 
-def test_a_damaged_picture_stops_the_run_where_it_does_on_the_cpu(tiny, tmp_path, counts):
+def test_a_damaged_picture_stops_the_run_where_it_does_on_the_cpu(tmp_path, counts):
     """With the same sentence, all steps before it done, and no thread of the loader left."""
 
     ends = []
     for device in ("cpu", "cuda"):
-        run = made(tiny, tmp_path / device, device, dataset=damaged(tiny), validate=False)
+        run = made(tmp_path / device, device, dataset=damaged(), validate=False)
         run.folder.create()
         with pytest.raises(OSError, match="picture tiny_0_5: truncated") as error:
             run.run()
@@ -125,19 +122,19 @@ def test_a_damaged_picture_stops_the_run_where_it_does_on_the_cpu(tiny, tmp_path
     assert ends[0][0] > 0
 
 
-def test_a_run_that_ends_before_a_damaged_picture_does_not_notice_it(tiny, tmp_path, counts):
+def test_a_run_that_ends_before_a_damaged_picture_does_not_notice_it(tmp_path, counts):
     """Though it was read ahead."""
 
-    run = made(tiny, tmp_path / "until", "cuda", dataset=damaged(tiny), validate=False)
+    run = made(tmp_path / "until", "cuda", dataset=damaged(), validate=False)
     run.folder.create()
     with pytest.raises(OSError, match="truncated"):
         run.run()
-    whole = made(tiny, tmp_path / "whole", "cuda", run.state.iteration, dataset=damaged(tiny), validate=False)
+    whole = made(tmp_path / "whole", "cuda", run.state.iteration, dataset=damaged(), validate=False)
     whole.folder.create()
     assert whole.run().iteration == run.state.iteration
 
 
-def test_ctrl_c_after_a_step_and_resumed_is_the_run_in_one_go(tiny, tmp_path, counts):
+def test_ctrl_c_after_a_step_and_resumed_is_the_run_in_one_go(tmp_path, counts):
     """What was read ahead when it stopped is read again."""
 
     class Press(tiny.Progress):
@@ -145,13 +142,13 @@ def test_ctrl_c_after_a_step_and_resumed_is_the_run_in_one_go(tiny, tmp_path, co
             if iteration == 4:
                 signal.raise_signal(signal.SIGINT)
 
-    straight = made(tiny, tmp_path / "straight", "cuda", validate=False)
-    stopped = made(tiny, tmp_path / "stopped", "cuda", validate=False, progress=Press())
+    straight = made(tmp_path / "straight", "cuda", validate=False)
+    stopped = made(tmp_path / "stopped", "cuda", validate=False, progress=Press())
     for run in (straight, stopped):
         run.folder.create()
         result = run.run()
     assert (result.interrupted, result.iteration) == (True, 4)
-    resumed = made(tiny, tmp_path / "stopped", "cuda", validate=False)
+    resumed = made(tmp_path / "stopped", "cuda", validate=False)
     resumed.resume()
     assert resumed.run().iteration == 6
     for key, array in straight.net.state_dict().items():

@@ -16,14 +16,12 @@ import pytest
 
 from minifcn.data.loader import Batch
 from minifcn.training import upload
+from support import strict_cupy
 
 
 @pytest.fixture
 def stand_in(monkeypatch):
     """The stand-in in CuPy's place."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "gpu")
-    import strict_cupy
-
     monkeypatch.setitem(sys.modules, "cupy", strict_cupy.cupy)
     strict_cupy.counts.clear()
     yield strict_cupy

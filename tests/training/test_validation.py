@@ -19,10 +19,11 @@ from minifcn.training import (
     predict,
     write_checkpoint,
 )
+from support import tiny
 
 
 @pytest.fixture
-def net(tiny):
+def net():
     return tiny.tiny_net()
 
 
@@ -38,7 +39,7 @@ def test_predicts_pictures_of_any_size(size, net, rng):
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_leaves_the_network_as_it_was(training, net, tiny):
+def test_leaves_the_network_as_it_was(training, net):
     net.train(training)
     before = {key: array.copy() for key, array in net.state_dict().items()}
     evaluate(net, tiny.TinySet(2), Preprocessing("plain"))
@@ -47,7 +48,7 @@ def test_leaves_the_network_as_it_was(training, net, tiny):
     assert not any(layer._stack for _, layer in net.named_layers())
 
 
-def test_evaluation_equals_the_measures_of_each_picture(net, tiny):
+def test_evaluation_equals_the_measures_of_each_picture(net):
     dataset, preprocessing = tiny.TinySet(5), Preprocessing("caffe")
     net.score.bias.data[...] = (30, 0, 0)
     evaluation = evaluate(net, dataset, preprocessing, keep=(1, 4))
@@ -73,7 +74,7 @@ def test_evaluation_equals_the_measures_of_each_picture(net, tiny):
     assert set(evaluation.predictions) == {1, 4}
 
 
-def test_pictures_that_are_all_void_do_not_count(net, tiny):
+def test_pictures_that_are_all_void_do_not_count(net):
     class SomeVoid(tiny.TinySet):
         def __getitem__(self, index):
             image, label = super().__getitem__(index)
@@ -90,7 +91,7 @@ def test_pictures_that_are_all_void_do_not_count(net, tiny):
     assert some.measures() == pytest.approx(none.measures(), rel=1e-12)
 
 
-def test_nothing_but_void_is_no_error(net, tiny):
+def test_nothing_but_void_is_no_error(net):
     class Void(tiny.TinySet):
         def __getitem__(self, index):
             image, label = super().__getitem__(index)
@@ -102,7 +103,7 @@ def test_nothing_but_void_is_no_error(net, tiny):
     assert report["mean_iu"] is None
 
 
-def test_report_is_plain_json(net, tiny):
+def test_report_is_plain_json(net):
     evaluation = evaluate(net, tiny.TinySet(3), Preprocessing("plain"))
     report = json.loads(json.dumps(evaluation.as_dict(tiny.TinySet.classes), allow_nan=False))
     assert set(report["per_class_iu"]) == {"red", "green", "blue"}
@@ -113,7 +114,7 @@ def test_report_is_plain_json(net, tiny):
     assert tiny.TinySet.classes.index(frequent["class"]) == evaluation.matrix.counts.sum(axis=1).argmax()
 
 
-def test_float64_networks(net, tiny):
+def test_float64_networks(net):
     one = evaluate(net, tiny.TinySet(3), Preprocessing("plain"))
     other = evaluate(net.to("float64"), tiny.TinySet(3), Preprocessing("plain"))
     assert one.loss == pytest.approx(other.loss, rel=1e-5)

@@ -16,7 +16,7 @@ _MAX_SPLITS = 128
 
 # The model counts in multiply-adds of one multiprocessor of an H200, which, by its data sheet, does some 600 of them in TF32
 # while the second-level cache brings it 6 floats and memory 5, and 3 million while a kernel starts. Not measured: where there
-# is a GPU, tests/gpu/tile_times.py does that.
+# is a GPU, tests/gpu/device/tile_times.py does that.
 _FROM_CACHE = {1: 100, 3: 33, 0: 16}  # a float's time, by PRODUCTS
 _FROM_MEMORY = 120 / _MULTIPROCESSORS  # a float's time when all multiprocessors fetch
 _A_KERNEL = 3_000_000

@@ -1,8 +1,8 @@
 """Wrong backwards, and what the gradient check has to say about them.
 
-A check is only worth something if wrong gradients fail it. Each mutant in the files beside this one is a backward that somebody
-has written by mistake. It is put in the place of the right one, and the check must reject it because of a number; the right
-one must pass on the same inputs.
+A check is only worth something if wrong gradients fail it. Each mutant in tests/checks is a backward that somebody has
+written by mistake. It is put in the place of the right one, and the check must reject it because of a number; the right one
+must pass on the same inputs.
 """
 
 from __future__ import annotations

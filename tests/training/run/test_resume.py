@@ -15,10 +15,11 @@ import pytest
 from minifcn import kernels
 from minifcn.training import read_checkpoint, read_metadata, trainer
 from minifcn.training.run.folder import RunFolder
+from support import tiny
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX's")
 
-SCRIPT = Path(__file__).with_name("tiny.py")
+SCRIPT = Path(tiny.__file__)
 TIMES = {"seconds", "images_per_second", "validation_seconds"}
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MINIFCN_THREADS": "1"}
 
@@ -56,7 +57,7 @@ def run_script(folder: Path, *arguments: str) -> int:
     ("kill", "optimizer", "accumulate"),
     [("saved:10", "sgd", 1), ("step:13", "adam", 1), ("validating:2", "sgd", 3), ("logged:18", "sgd", 1)],
 )
-def test_straight_equals_killed_and_resumed(kill, optimizer, accumulate, tiny, tmp_path):
+def test_straight_equals_killed_and_resumed(kill, optimizer, accumulate, tmp_path):
     """20 steps = 10 + kill -9 + 10, also when it dies between checkpoints, in a validation, or just after a log row."""
     straight = tiny.tiny_trainer(tmp_path / "straight", 20, optimizer, accumulate=accumulate)
     straight.folder.create()
@@ -72,7 +73,7 @@ def test_straight_equals_killed_and_resumed(kill, optimizer, accumulate, tiny, t
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("method", ["step", "validating"])
-def test_ctrl_c_saves_and_goes_on_bit_for_bit(method, number, tiny, tmp_path, capfd):
+def test_ctrl_c_saves_and_goes_on_bit_for_bit(method, number, tmp_path, capfd):
     straight = tiny.tiny_trainer(tmp_path / "straight")
     straight.folder.create()
     straight.run()
@@ -101,7 +102,7 @@ def test_ctrl_c_saves_and_goes_on_bit_for_bit(method, number, tiny, tmp_path, ca
     assert_same_run(tmp_path / "straight", tmp_path / "stopped")
 
 
-def test_a_second_ctrl_c_stops_at_once(tiny, tmp_path):
+def test_a_second_ctrl_c_stops_at_once(tmp_path):
     class StopTwice(tiny.Progress):
         def step(self, iteration):
             if iteration == 7:
@@ -115,7 +116,7 @@ def test_a_second_ctrl_c_stops_at_once(tiny, tmp_path):
     assert read_metadata(run.folder.last)["iteration"] == 5
 
 
-def test_a_job_that_ignores_ctrl_c_goes_on(tiny, tmp_path):
+def test_a_job_that_ignores_ctrl_c_goes_on(tmp_path):
     class Stop(tiny.Progress):
         def step(self, iteration):
             os.kill(os.getpid(), signal.SIGINT)
@@ -129,7 +130,7 @@ def test_a_job_that_ignores_ctrl_c_goes_on(tiny, tmp_path):
         signal.signal(signal.SIGINT, before)
 
 
-def test_the_number_of_threads_changes_no_bit(tiny, tmp_path):
+def test_the_number_of_threads_changes_no_bit(tmp_path):
     before = kernels.get_num_threads()
     try:
         for threads in (1, 3):
@@ -177,7 +178,7 @@ def test_killed_fifty_times_while_writing_checkpoints(tmp_path):
     assert partial >= 5  # else the test did not test what it says
 
 
-def test_another_run_is_not_resumed(tiny, tmp_path):
+def test_another_run_is_not_resumed(tmp_path):
     run = tiny.tiny_trainer(tmp_path / "run", 4)
     run.folder.create()
     run.run()
@@ -203,7 +204,7 @@ def test_another_run_is_not_resumed(tiny, tmp_path):
         tiny.tiny_trainer(tmp_path / "elsewhere").resume()
 
 
-def test_a_run_can_be_made_longer(tiny, tmp_path):
+def test_a_run_can_be_made_longer(tmp_path):
     straight = tiny.tiny_trainer(tmp_path / "straight", 15)
     straight.folder.create()
     straight.run()

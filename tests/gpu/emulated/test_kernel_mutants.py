@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cuda_emulator
-import kernel_cases
 import pytest
 
 from minifcn.kernels.cuda import launch
+from support import cuda_emulator, kernel_cases
 
 pytestmark = pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
 

@@ -6,8 +6,6 @@ show; that a GPU runs it, test_on_gpu.py's.
 
 from __future__ import annotations
 
-import cuda_emulator
-import kernel_cases
 import numpy as np
 import pytest
 
@@ -15,6 +13,7 @@ from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.convolution import im2col
 from minifcn.kernels.cuda import conv, launch, tiles
 from minifcn.kernels.cuda.tiles import TILES
+from support import cuda_emulator, kernel_cases
 
 pytestmark = pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
 

@@ -11,17 +11,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-import kernel_cases
 import numpy as np
 import pytest
-import test_functional_on_strict_cupy as functional_cases
-import test_training_step_on_strict_cupy as training_case
 
+from gpu.strict import test_functional_on_strict_cupy as functional_cases
+from gpu.strict import test_training_step_on_strict_cupy as training_case
 from minifcn.backend import to_host
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.cuda import conv
 from minifcn.kernels.cuda.tiles import TILES
 from minifcn.machine.doctor import judge_gpu, probe_gpu
+from support import kernel_cases
 
 EXACT = 2e-5  # between the errors of float32's sums (1e-6) and of TF32's (3e-4), relative to the largest magnitude
 SLACK = 4.0  # a tensor core aligns its products before it adds them, and drops more bits than the emulator's
@@ -105,7 +105,7 @@ def reference(torch, x, weight, dy, stride, padding, dilation, groups):
 def precision_of_bench(device: str, precision: str) -> dict[str, float]:
     """What precision_probe.py finds, in a process of its own."""
     folder = Path(__file__).parent
-    environment = {**os.environ, "PYTHONPATH": str(folder.parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(folder.parents[2])}
     command = [sys.executable, str(folder / "precision_probe.py"), device, precision]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr

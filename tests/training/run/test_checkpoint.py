@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from minifcn import safe_file
-from minifcn.training import Checkpoint, load_weights, read_checkpoint, read_metadata, write_checkpoint
+from minifcn.training import Checkpoint, read_checkpoint, read_metadata, write_checkpoint
 from minifcn.training.run.checkpoint import check_state
 
 
@@ -190,46 +189,3 @@ def test_another_network_is_named_key_by_key():
     with pytest.raises(ValueError, match="and 4 more"):
         check_state(Path("x"), expected, {})
     check_state(Path("x"), expected, dict(expected))
-
-
-def test_weights_of_all_kinds(checkpoint, tmp_path):
-    weights = {"a.weight": np.arange(6.0).reshape(2, 3), "b": np.array(2.0)}
-    np.savez(tmp_path / "w.npz", **weights)
-    save_file(weights, tmp_path / "w.safetensors")
-    for name in ("w.npz", "w.safetensors"):
-        found = load_weights(tmp_path / name)
-        assert found.keys() == weights.keys()
-        np.testing.assert_array_equal(found["a.weight"], weights["a.weight"])
-    write_checkpoint(tmp_path / "last.safetensors", checkpoint)
-    assert load_weights(tmp_path / "last.safetensors").keys() == checkpoint.model.keys()
-    assert load_weights(tmp_path).keys() == checkpoint.model.keys()  # a run folder
-    assert read_metadata(tmp_path / "w.npz") == {}
-    assert read_metadata(tmp_path / "w.safetensors") == {}
-
-
-class _Bomb:
-    def __reduce__(self):
-        return (os.mkdir, ("exploded",))
-
-
-def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    np.savez(tmp_path / "w.npz", bomb=np.array([_Bomb()], object))
-    with pytest.raises(ValueError, match=r"w\.npz cannot be read .* pickled"):
-        load_weights(tmp_path / "w.npz")
-    (tmp_path / "v.npz").write_bytes(pickle.dumps(_Bomb()))
-    with pytest.raises(ValueError, match=r"v\.npz cannot be read"):
-        load_weights(tmp_path / "v.npz")
-    assert not (tmp_path / "exploded").exists()
-
-
-def test_other_weight_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"\.safetensors and \.npz, not from \.h5"):
-        load_weights(tmp_path / "w.h5")
-    with pytest.raises(FileNotFoundError):
-        load_weights(tmp_path / "w.npz")
-    with pytest.raises(FileNotFoundError, match=r"neither best\.safetensors nor last\.safetensors"):
-        load_weights(tmp_path)
-    (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
-    with pytest.raises(ValueError, match="cut short"):
-        load_weights(tmp_path / "cut.npz")

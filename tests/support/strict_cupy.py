@@ -24,8 +24,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from cupy_surface import MISSING, MISSING_KEYWORDS
-from strict_streams import Event, Place, Stream, counts, current, is_pinned, pinned_pool, streams
+
+from support.cupy_surface import MISSING, MISSING_KEYWORDS
+from support.strict_streams import Event, Place, Stream, counts, current, is_pinned, pinned_pool, streams
 
 _TAKE_HOST_ARRAYS = {"array", "asarray", "asanyarray", "ascontiguousarray"}
 _LOOK_AT_VALUES = {  # functions whose result's size, or whose branch, depends on values: they wait for the device
@@ -374,7 +375,7 @@ def memory_of(array: ndarray) -> Callable[[], np.ndarray]:
 
 
 def _raw_module(code: str, options: tuple[str, ...] = (), **_: Any) -> Any:
-    from cuda_emulator import Module
+    from support.cuda_emulator import Module
 
     return _RawModule(Module(code, options))
 

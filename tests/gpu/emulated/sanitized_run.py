@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 import sys
+from pathlib import Path
 
-import cuda_emulator
-import kernel_cases
-import strict_cupy
+TESTS = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
-from minifcn.kernels.cuda import launch
+from minifcn.kernels.cuda import launch  # noqa: E402
+from support import cuda_emulator, kernel_cases, strict_cupy  # noqa: E402
 
 
 def plant(file: str, right: str, wrong: str) -> None:

@@ -9,6 +9,7 @@ from minifcn import layers as L
 from minifcn import models
 from minifcn.backend import to_device, to_host
 from minifcn.training import optimizers
+from support import strict_cupy
 
 rng = np.random.default_rng(5)
 IMAGES = rng.standard_normal((2, 3, 12, 14)).astype(np.float32)
@@ -38,8 +39,6 @@ def train(device, optimizer_name, steps=2):
 
     Uploads are counted from the second step on: the first may bring to the device what all of them share.
     """
-    import strict_cupy
-
     net = small_fcn().to(device)
     optimizer, criterion = OPTIMIZERS[optimizer_name](net), L.CrossEntropyLoss(WEIGHT, label_smoothing=0.1).to(device)
     images, labels = to_device(IMAGES, device), to_device(LABELS, device)
@@ -71,8 +70,6 @@ def test_a_step_makes_no_wait_uploads_nothing_and_gives_numpys_numbers(cupy, opt
 
 def fcn8s_step(device):
     """One step of FCN-8s itself, narrow; (loss, gradients, waits)."""
-    import strict_cupy
-
     net = models.build("fcn8s", 5, width=1 / 32, seed=3).to(device)
     draws = np.random.default_rng(2)
     for key, parameter in net.named_parameters():

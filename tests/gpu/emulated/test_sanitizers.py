@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cuda_emulator
 import pytest
+
+from support import cuda_emulator
 
 SCRIPT = Path(__file__).with_name("sanitized_run.py")
 LIBRARIES = {"address,undefined": "libasan.so", "thread": "libtsan.so"}
@@ -46,7 +47,6 @@ def run(sanitizer: str, *mistake: str) -> subprocess.CompletedProcess:
     environment = {
         **os.environ, "LD_PRELOAD": path, "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "1",
         "ASAN_OPTIONS": "detect_leaks=0", "TSAN_OPTIONS": "halt_on_error=1",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]),
     }  # fmt: skip
     command = [sys.executable, str(SCRIPT), sanitizer, *mistake]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)

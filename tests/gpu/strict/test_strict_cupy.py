@@ -8,9 +8,10 @@ import types
 
 import numpy as np
 import pytest
-from cupy_surface import MISSING, MISSING_KEYWORDS
 
 from minifcn.backend import get_xp
+from support import strict_cupy
+from support.cupy_surface import MISSING, MISSING_KEYWORDS
 
 
 def f(*shape):
@@ -202,8 +203,6 @@ def test_work_catches_up_with_its_own_stream(cupy):
 
 
 def test_a_streams_memory_goes_to_the_next_who_asks(cupy):
-    import strict_cupy
-
     stream = cupy.cuda.Stream(non_blocking=True)
     with stream:
         x = cupy.empty(4, np.float32)
@@ -254,7 +253,6 @@ def test_keywords_that_cupy_lacks_are_those_of_the_installed_cupy():
 @needs_cupy
 def test_streams_events_and_pinned_memory_are_named_as_cupys():
     import cupy
-    import strict_cupy
 
     for name in ("Stream", "Event"):
         ours, theirs = getattr(strict_cupy.cupy.cuda, name), getattr(cupy.cuda, name)
@@ -273,7 +271,6 @@ def test_streams_events_and_pinned_memory_are_named_as_cupys():
 @needs_cupy
 def test_what_a_launch_uses_is_named_as_cupys():
     import cupy
-    import strict_cupy
 
     assert set(vars(strict_cupy.cupy.cuda.runtime)) <= set(dir(cupy.cuda.runtime))
     kernel = strict_cupy._RawKernel(lambda *_: None)

@@ -1,6 +1,6 @@
 """How good the plans of kernels/cuda/tiles.py are: every tile and several cuts beside the one that the model chooses.
 
-    python tests/gpu/tile_times.py tf32 --out FILE.json          on a GPU; or float32
+    python tests/gpu/device/tile_times.py tf32 --out FILE.json          on a GPU; or float32
 
 The model's constants were reasoned, not measured. What this prints is what they have to be set by: for each convolution of
 FCN-8s on a 375 x 500 picture the chosen plan, the fastest one, and how much slower the chosen one is.
@@ -19,7 +19,7 @@ from unittest import mock
 
 import numpy as np
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[3])]
 
 from minifcn.bench.timing import geometric_mean  # noqa: E402
 from minifcn.kernels import Geometry, cuda  # noqa: E402

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kernel_cases import draw
-from test_functional_on_strict_cupy import both
 
+from gpu.strict.test_functional_on_strict_cupy import both
 from minifcn import functional as F
 from minifcn import kernels
 from minifcn.kernels.cuda import conv, launch
+from support.kernel_cases import draw
 
 EXPECTED = {  # case: kernels that must be among those launched
     "conv2d": {"pack", "conv_gather", "conv_dweight", "dweight_of_parts", "channel_parts"},

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import functools
 
-import nvrtc_compiler
 import pytest
 
 from minifcn.kernels.cuda import launch, tiles
+from support import nvrtc_compiler
 
 pytestmark = pytest.mark.skipif(bool(nvrtc_compiler.missing()), reason=nvrtc_compiler.missing() or "all is here")
 

@@ -1,6 +1,0 @@
-"""Lets the test files here import their shared module ``sabotage`` (pytest's importlib mode leaves sys.path alone)."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
