@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 
+from minifcn import functional as F
 from minifcn import kernels, models
 from minifcn.kernels import Geometry, select
 from minifcn.kernels import threads as parallel
@@ -587,3 +588,14 @@ def test_bits_do_not_depend_on_the_number_of_threads(rung):
                 assert len(set(results)) == 1, (what, g)
                 ran += 1
     assert ran >= 2
+
+
+@pytest.mark.parametrize(("shape", "size"), [((2, 21, 64, 64), (500, 500)), ((1, 8, 700, 900), (350, 500))])
+def test_bits_of_a_resize_do_not_depend_on_blas(shape, size):
+    x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+    results = []
+    for blas in (1, 2, 3):
+        with _blas_set_to(blas):
+            y, cache = F.interpolate(x, size=size)
+            results.append((y.tobytes(), F.interpolate_backward(y, cache).tobytes()))
+    assert len(set(results)) == 1
