@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -275,3 +277,19 @@ def test_predicted_memory_is_near_the_measured(one_thread):
     checks.training_step_peak(net, shape, 21)  # the scratch is made once and stays
     measured = checks.training_step_peak(net, shape, 21)
     assert checks.ledger(net, shape).training_peak == pytest.approx(measured, rel=0.1)
+
+
+def test_measuring_leaves_the_callers_own_tracing_on(one_thread):
+    net, shape = models.build("fcn32s", num_classes=3, width=1 / 32, padding=1), (1, 3, 96, 96)
+    checks.training_step_peak(net, shape, 3)  # the scratch is made once and stays
+    alone = checks.training_step_peak(net, shape, 3)
+    assert not tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        kept = np.zeros(100_000_000, np.uint8)  # the caller's, and no part of the step
+        del kept
+        kept = np.zeros(50_000_000, np.uint8)
+        assert checks.training_step_peak(net, shape, 3) == pytest.approx(alone, rel=0.02)
+        assert tracemalloc.get_traced_memory()[0] >= kept.nbytes
+    finally:
+        tracemalloc.stop()
