@@ -97,6 +97,16 @@ def normalise_backward(
     return dy3.new(dy3.shape) if needs_dx else None, dy3.new(inv_std.shape), dy3.new(inv_std.shape)
 
 
+def dropout(x: Any, key: Any, threshold: int, scale: Any) -> tuple[Any, Any]:
+    """y, and what is kept: a mask of a byte an element or, on a GPU, what draws it again."""
+    return x.new(x.shape), x.new(x.shape, np.bool_) if x.device == "cpu" else (key, threshold)
+
+
+def dropout_backward(dy: Any, mask: Any, scale: Any) -> Any:
+    """dx of dy's shape."""
+    return dy.new(dy.shape)
+
+
 def relu_backward(dy: Any, y: Any, inplace: bool = False) -> Any:
     """dx of dy's shape, in dy's place where it may."""
     return dy if inplace else dy.new(dy.shape)
