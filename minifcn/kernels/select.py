@@ -38,7 +38,7 @@ def rungs() -> tuple[str, ...]:
 def rung(name: str) -> ModuleType:
     """The module of a rung: `covers`, and of `forward`, `input_gradient`, `weight_gradient` those that it offers."""
     if name not in (*_RUNGS, "cuda"):
-        raise ValueError(f"There is no kernel {name!r}: choose one of {', '.join(_RUNGS)}.")
+        raise ValueError(f"there is no kernel {name!r}: choose one of {', '.join(_RUNGS)}")
     return importlib.import_module(f"minifcn.kernels.{name}" if name == "cuda" else f"minifcn.kernels.convolution.{name}")
 
 
@@ -133,10 +133,10 @@ def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]
         if array is None:
             continue
         if array.shape != shape:
-            raise ValueError(f"{what} needs arrays of shapes {shapes} for {geometry}, but one has shape {array.shape}.")
+            raise ValueError(f"{what} needs arrays of shapes {shapes} for {geometry}, but one has shape {array.shape}")
         if array.dtype != dtype or dtype.kind != "f":
-            given = ", ".join(str(one.dtype) for one in arrays if one is not None)
-            raise TypeError(f"{what} needs arrays of one float type, not {given}: convert them first.")
+            dtypes = ", ".join(str(array.dtype) for array in arrays if array is not None)
+            raise TypeError(f"{what} needs arrays of one float type, not {dtypes}: convert them first")
     if dtype == np.float16:
         wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
         return _run(what, wide, shapes, geometry).astype(dtype)

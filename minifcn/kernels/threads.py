@@ -60,7 +60,7 @@ _pool = _Pool()
 
 def set_num_threads(n: int) -> None:
     """Uses `n` threads from now on. Results do not depend on it; only time does."""
-    _pool.resize(_whole_number(n, "The number of threads"))
+    _pool.resize(_whole_number(n, "the number of threads"))
 
 
 def get_num_threads() -> int:
@@ -82,7 +82,7 @@ def _whole_number(n: int | str, source: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}.")
+        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}")
     return number
 
 
