@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution.costs import winograd_method
+from minifcn.kernels.convolution.costs import winograd_pays
 from minifcn.kernels.geometry import Geometry
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases")
@@ -81,7 +81,7 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
     strided = g.SH > 1 or g.SW > 1
     if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"
-    if _offers("winograd", what, g, dtype) and winograd_method(what, g):
+    if _offers("winograd", what, g, dtype) and winograd_pays(what, g):
         return "winograd"
     return "strips"
 

@@ -44,8 +44,8 @@ MUTANTS = [
     ("windows", "row * g.DH, column * g.DW", "row, column", "taps im2col strips"),
     ("windows", "row * g.SH, column * g.SW", "row, column", "taps im2col strips"),
     ("windows", "columns[:, kh, kw]\n", "columns[:, kh, kw - 1]\n", "im2col strips"),
-    ("windows", "slice(group.start * O, group.stop * O)", "slice(0, (group.stop - group.start) * O)", "strips"),
-    ("windows", "slice(group.start * C + within.start, (group.stop - 1) * C + within.stop)",
+    ("cuts", "slice(group.start * O, group.stop * O)", "slice(0, (group.stop - group.start) * O)", "strips"),
+    ("cuts", "slice(group.start * C + within.start, (group.stop - 1) * C + within.stop)",
      "slice(group.start * C, group.start * C + (group.stop - group.start) * C)", "strips"),
     ("im2col", "y += bias[:, None, None]", "pass", "im2col"),
     ("im2col", "dweight[group] += matmul", "dweight[group] = matmul", "im2col"),
@@ -122,7 +122,7 @@ def test_a_planted_mistake_is_caught(file, old, new, rungs, difference, cut_smal
 
 def test_nothing_is_seen_where_nothing_is_planted(difference, cut_small):
     for heavy in (False, True):
-        with planted("windows", "import math", "import math"), pytest.MonkeyPatch.context() as patch:
+        with planted("cuts", "import math", "import math"), pytest.MonkeyPatch.context() as patch:
             cut_small(patch, heavy)
             for rung in ("taps", "im2col", "strips", "F2", "F4", "one_by_one", "zero_insertion", "phases"):
                 assert not differs(rung, difference)
