@@ -224,7 +224,7 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
 
 
 def over_blocks(
-    function: Callable[[tuple[slice, ...]], Any], array: Any, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+    function: Callable[[tuple[slice, ...]], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
 ) -> list[Any]:
     """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
 
@@ -234,10 +234,7 @@ def over_blocks(
 
     `at` is a tuple of slices along `axes`, the only axes that may be cut; index every array that shares them. The
     cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
-    An array on a GPU is one block.
     """
-    if not isinstance(array, np.ndarray):
-        return [function((slice(None),) * (max(axes, default=-1) + 1))]
     places = blocks(array.shape, axes, size)
     results: list[Any] = [None] * len(places)
 
