@@ -69,6 +69,16 @@ def test_imports_run_one_way(root):
             assert imported_floors(path) & {*FLOORS, *BESIDE} <= allowed, path
 
 
+def test_errors_speak_with_one_voice(root):
+    """No full stop: the command line prints them all."""
+    for path in (root / "minifcn").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
+                message = node.exc.args[0]
+                last = message.values[-1] if isinstance(message, ast.JoinedStr) else message
+                assert not str(getattr(last, "value", "")).endswith("."), f"{path}:{node.lineno}"
+
+
 def test_cupy_is_imported_in_one_place_only(root):
     importers = {
         path.relative_to(root).as_posix()

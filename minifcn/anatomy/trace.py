@@ -124,9 +124,7 @@ class _Tracer(Watcher):
         macs = sum(geometry.macs for geometry in self.geometries)
         self.steps.append(Step(name, own, arrays, results, macs, sum(columns) * itemsize, storages, apart))
 
-    def _place(
-        self, layer: Layer, inputs: tuple[Standin, ...], outputs: tuple[Standin, ...]
-    ) -> tuple[Places, Places] | None:
+    def _place(self, layer: Layer, inputs: tuple[Standin, ...], outputs: tuple[Standin, ...]) -> tuple[Places, Places] | None:
         """Says where the outputs' pixels look; returns the places of inputs that do not fit together."""
         pictures = [x for x in inputs if x.ndim == 4 and x.dtype.kind == "f"]
         places, apart = common_places([x.places for x in pictures])

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import kernels
 from minifcn.backend import Array, get_xp
-from minifcn.kernels.threads import over_blocks
 
 Recipe = tuple[Any, ...]  # (function, *its arguments), all hashable; the function gives a NumPy matrix
 
@@ -32,19 +32,9 @@ def apply_backward(dy: Array, rows: Recipe, columns: Recipe) -> Array:
     return _apply(dy, _matrix_for(dy, rows).T, _matrix_for(dy, columns).T)
 
 
+@kernels.accelerated("separable")
 def _apply(x: Array, A: Array, B: Array) -> Array:
-    """On all threads, by planes: BLAS's own threads would make the bits depend on their number."""
-    y = get_xp(x).empty((*x.shape[:2], A.shape[0], B.shape[0]), x.dtype)
-
-    def planes(at: tuple[slice, ...]) -> None:
-        y[at] = _products(x[at], A, B)
-
-    over_blocks(planes, x)
-    return y
-
-
-def _products(x: Array, A: Array, B: Array) -> Array:
-    """The smaller result first: it costs less."""
+    """A · x · Bᵀ, the smaller result first: it costs less."""
     if A.shape[0] <= A.shape[1]:
         return (A @ x) @ B.T  # (N, C, OH, W) -> (N, C, OH, OW)
     return A @ (x @ B.T)  # (N, C, H, OW) -> (N, C, OH, OW)

@@ -60,7 +60,7 @@ _pool = _Pool()
 
 def set_num_threads(n: int) -> None:
     """Uses `n` threads from now on. Results do not depend on it; only time does."""
-    _pool.resize(_whole_number(n, "The number of threads"))
+    _pool.resize(_whole_number(n, "the number of threads"))
 
 
 def get_num_threads() -> int:
@@ -82,7 +82,7 @@ def _whole_number(n: int | str, source: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}.")
+        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}")
     return number
 
 
@@ -308,7 +308,7 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
 
 
 def over_blocks(
-    function: Callable[[tuple[slice, ...]], Any], array: Any, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+    function: Callable[[tuple[slice, ...]], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
 ) -> list[Any]:
     """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
 
@@ -318,10 +318,7 @@ def over_blocks(
 
     `at` is a tuple of slices along `axes`, the only axes that may be cut; index every array that shares them. The
     cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
-    An array on a GPU is one block.
     """
-    if not isinstance(array, np.ndarray):
-        return [function((slice(None),) * (max(axes, default=-1) + 1))]
     places = blocks(array.shape, axes, size)
     results: list[Any] = [None] * len(places)
 

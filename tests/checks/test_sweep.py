@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from minifcn import functional as F
+from minifcn import kernels
 from minifcn.checks import parity, sweep
 from minifcn.checks.cases import Case, cases, make, names
 
 
-def test_every_function_passes_its_sweep():
-    table = sweep(count=4)
+@pytest.mark.parametrize("kernel", [None, "plain"])
+def test_every_function_passes_its_sweep(kernel):
+    with kernels.using(kernel):
+        table = sweep(count=4)
     assert table, str(table)
     assert [row.function for row in table.rows] == names()
     assert max(row.error for row in table.rows) < 1e-6
