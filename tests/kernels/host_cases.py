@@ -83,6 +83,9 @@ def arguments(name: str, dtype: type) -> Iterator[tuple]:
             yield from ((x, rng.integers(0, 2**64, 2, dtype=np.uint64), 7_654_321, dtype(1.8)) for x in elements)
         case "dropout_backward":
             yield from ((x, np.asarray(rng.random(x.shape) < 0.6), dtype(2.5)) for x in elements)
+        case "separable":
+            for N, C, H, W, OH, OW in ((2, 3, 7, 5, 3, 9), (1, 4, 2, 6, 11, 4), (3, 70, 33, 34, 35, 36)):
+                yield tuple(rng.standard_normal(shape).astype(dtype) for shape in ((N, C, H, W), (OH, H), (OW, W)))
         case _:
             raise ValueError(f"there are no arguments for {name}")
 
