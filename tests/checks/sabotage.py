@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import minifcn
+from minifcn.checks.cases import Case
 
 MALFORMED = {"dx missing", "dbias missing", "dbias with a wrong shape", "one of three gradients"}  # no number to point at
 
@@ -28,7 +29,8 @@ class Sabotage:
     mutants: dict[str, Callable]
 
     def check(self) -> minifcn.checks.Report:
-        return minifcn.gradcheck(self.function, **self.inputs, **self.options)
+        positional, named = Case(self.function.__name__, self.inputs, self.options).arguments()
+        return minifcn.gradcheck(self.function, *positional, **named)
 
     def assert_accepted(self) -> None:
         report = self.check()
