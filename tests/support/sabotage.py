@@ -15,6 +15,7 @@ import numpy as np
 
 import minifcn
 from minifcn import kernels
+from minifcn.checks.cases import Case
 
 MALFORMED = {"dx missing", "dbias missing", "dbias with a wrong shape", "one of three gradients"}  # no number to point at
 
@@ -29,7 +30,8 @@ class Sabotage:
     mutants: dict[str, Callable]
 
     def check(self) -> minifcn.checks.Report:
-        return minifcn.gradcheck(self.function, **self.inputs, **self.options)
+        positional, named = Case(self.function.__name__, self.inputs, self.options).arguments()
+        return minifcn.gradcheck(self.function, *positional, **named)
 
     def assert_accepted(self) -> None:
         for kernel in (None, "plain"):  # what runs by default, and the definition
