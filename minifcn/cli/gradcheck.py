@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+
 def gradcheck(
     target: Annotated[str | None, typer.Argument(help="A layer or function, or FILE.py:NAME of your own.")] = None,
     cases: Annotated[int, typer.Option(help="Adversarial cases for each function.")] = 8,
