@@ -240,7 +240,8 @@ def test_evaluation_without_no_grad_keeps_a_bounded_number_of_passes(name):
     assert waiting(net) == twice
 
 
-def test_in_evaluation_two_forwards_then_two_backwards_are_right():
+@pytest.mark.parametrize("older", [0, 1, 2, 3])
+def test_in_evaluation_two_forwards_then_two_backwards_are_right(older):
     net = many_layers().eval()
     dys = [np.random.default_rng(seed).standard_normal(X.shape).astype("f") for seed in (3, 4)]
 
@@ -253,7 +254,7 @@ def test_in_evaluation_two_forwards_then_two_backwards_are_right():
     for x, dy in zip((X, -2 * X), dys, strict=True):
         net(x)
         expected.append(gradients(net.backward(dy.copy())))
-    for _ in range(4):  # older ones, which go
+    for _ in range(older):  # which go
         net(X + 1)
     net(X), net(-2 * X)
     for dy, right in reversed(list(zip(dys, expected, strict=True))):
@@ -481,6 +482,7 @@ LAYERS = [
     L.Dropout(0.25), L.Dropout(), L.MaxPool2d((2, 3), (1, 2), 1, (2, 1), True, True), L.MaxPool2d(2), L.MaxUnpool2d(2, 3, 1),
     L.MaxUnpool2d(), L.PadTo(16), L.ReLU(True), L.ReLU(), L.Scale(0.01), L.Upsample((3, 4), None, "bilinear", True),
     L.Upsample(scale_factor=2.5), L.Conv2d(np.int64(2), 3, np.int32(1)), L.Scale(np.float32(0.5)), L.ReLU(np.bool_(True)),
+    L.ReLU(np.bool_(False)),
 ]  # fmt: skip
 
 
