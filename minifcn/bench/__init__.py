@@ -9,7 +9,8 @@
     memory.py      the peak of a fresh process that does three steps (three_steps.py)
     ladder.py      the rungs of `minifcn.kernels`, each held to `loops` before it is timed
     torch_twin.py  PyTorch's FCN-8s
-    machine.py, report.py, plot.py   what it ran on; tables and JSON; pictures
+    measurements.py  what can be measured, by name, for the command line
+    machine.py, tables.py, record.py, plot.py   what it ran on; tables; JSON; pictures
 
 Where PyTorch is not installed, ours is timed alone. Nothing below the command line imports this package.
 """

@@ -13,7 +13,7 @@ from minifcn.cli.options import parse_size
 
 if TYPE_CHECKING:
     from minifcn.bench import Result
-    from minifcn.bench.subjects import Findings
+    from minifcn.bench.measurements import Findings
 
 
 def bench(
@@ -38,31 +38,31 @@ def bench(
     """
     from minifcn.bench import Device
     from minifcn.bench.machine import described, disturbed, machine
-    from minifcn.bench.report import write
-    from minifcn.bench.subjects import SUBJECTS, Session, subjects_of
+    from minifcn.bench.measurements import MEASUREMENTS, Session, measurements_of
+    from minifcn.bench.record import write
     from minifcn.cli.screen import console
 
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
     if not width > 0:
         raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
-    names = subjects_of(subject, device)
+    names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
     session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, width)
     with setting.held():
-        found = machine(setting)
-        note = described(found, setting)
+        specs = machine(setting)
+        note = described(specs, setting)
         console.print(note, markup=False)
-        if warning := disturbed(found):
+        if warning := disturbed(specs):
             console.print(warning, markup=False)
         if not setting.pytorch:
             console.print(_why_alone(), markup=False)
         for name in names:
             path, unfinished = out / f"{name}.json", out / f"{name}-unfinished.json"
-            session.said = _keeper(functools.partial(write, unfinished, name, found, session.settings()))
-            findings = SUBJECTS[name](session)
+            session.on_result = _keeper(functools.partial(write, unfinished, name, specs, session.settings()))
+            findings = MEASUREMENTS[name](session)
             _show(findings)
-            write(path, name, found, session.settings(), **findings.lists)
+            write(path, name, specs, session.settings(), **findings.lists)
             unfinished.unlink(missing_ok=True)
             if findings.draw:
                 findings.draw(path.with_suffix(".png"), note)
@@ -98,15 +98,15 @@ def _keeper(write: Callable[..., None]) -> Callable[[Result], None]:
 
 def _say(result: Result) -> None:
     """What was just measured, in one line; on a terminal the next one replaces it. No live display: it would take time."""
-    from minifcn.bench.report import milliseconds, ratio
+    from minifcn.bench.tables import milliseconds, ratio
     from minifcn.cli.screen import console
 
-    said = f"{result.group}: {result.name}"
+    title = f"{result.group}: {result.name}"
     if console.is_terminal:
-        console.print(said[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+        console.print(title[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
         return
     ours, theirs, over = result.timing.our_seconds, result.timing.pytorch_seconds, result.timing.ratio
-    console.print(f"{said}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
+    console.print(f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
 
 
 def _show(findings: Findings) -> None:
@@ -114,5 +114,5 @@ def _show(findings: Findings) -> None:
 
     for sentence in findings.sentences:
         console.print(sentence, markup=False)
-    for one in findings.tables:
-        table(*one)
+    for shown in findings.tables:
+        table(*shown)

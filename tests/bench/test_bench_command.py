@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from minifcn import functional as F
-from minifcn.bench import Contest, Result, Timing, ladder, layers, report
+from minifcn.bench import Contest, Result, Timing, ladder, layers, record, tables
 from minifcn.bench.machine import described, disturbed, machine
+from minifcn.bench.measurements import measurements_of
 from minifcn.bench.memory import Peak
-from minifcn.bench.subjects import subjects_of
 from minifcn.cli.bench import bench, parse_batch_sizes
 from minifcn.machine.facts import busy_cores
 
@@ -53,7 +53,7 @@ def check_result(result, pairs, pytorch=True):
 
 
 def test_layers_write_json_and_a_plot(device, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
+    monkeypatch.setattr(layers, "VGG16", layers.VGG16[:1])
     bench("layers", **TINY, out=tmp_path / "new")
     content = read(tmp_path / "new/layers.json")
     assert not (tmp_path / "new/layers-unfinished.json").exists()
@@ -89,7 +89,7 @@ def test_networks_that_disagree_leave_no_figures(device, tmp_path, monkeypatch):
 
 
 def test_one_wrong_layer_costs_no_other_its_figures(device, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:1])
+    monkeypatch.setattr(layers, "VGG16", layers.VGG16[:1])
     right = F.max_pool2d_backward
     monkeypatch.setattr(F, "max_pool2d_backward", lambda dy, cache: 1.1 * right(dy, cache))
     with pytest.raises(RuntimeError, match="max pool 2x2, dx: ours and PyTorch's results differ"):
@@ -107,7 +107,7 @@ def test_what_was_measured_before_ctrl_c_is_kept(device, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     catalogue = [Contest("g", "first", lambda: 1, None, random=True), Contest("g", "second", stop, None, random=True)]
-    monkeypatch.setattr("minifcn.bench.subjects.catalogue.contests", lambda *_: catalogue)
+    monkeypatch.setattr("minifcn.bench.measurements.cases.contests", lambda *_: catalogue)
     with pytest.raises(KeyboardInterrupt):
         bench("layers", **TINY, out=tmp_path)
     assert [result["name"] for result in read(tmp_path / "layers-unfinished.json")["results"]] == ["first"]
@@ -115,9 +115,9 @@ def test_what_was_measured_before_ctrl_c_is_kept(device, tmp_path, monkeypatch):
 
 def test_all_is_everything_that_the_device_has():
     everything = ["layers", "step", "inference", "profile", "memory", "ladder"]
-    assert subjects_of("all", "cpu") == everything
-    assert subjects_of("all", "cuda") == everything[:-1]
-    assert subjects_of("step", "cuda") == ["step"]
+    assert measurements_of("all", "cpu") == everything
+    assert measurements_of("all", "cuda") == everything[:-1]
+    assert measurements_of("step", "cuda") == ["step"]
 
 
 def test_inference_and_profile(device, tmp_path, capsys):
@@ -145,7 +145,7 @@ def test_ladder_writes_proofs_and_a_plot(device, tmp_path, capsys, monkeypatch):
 
 def test_memory_is_written(device, tmp_path, capsys, monkeypatch):
     found = [Peak("ours", 1, 50 << 20, 250 << 20), Peak("pytorch", 1, 100 << 20, 500 << 20)]
-    monkeypatch.setattr("minifcn.bench.subjects.peaks", lambda *given: found)
+    monkeypatch.setattr("minifcn.bench.measurements.peaks", lambda *given: found)
     bench("memory", **TINY, out=tmp_path)
     assert read(tmp_path / "memory.json")["peaks"][1] == {
         "side": "pytorch", "batch_size": 1, "baseline": 100 << 20, "peak": 500 << 20, "gpu": None,
@@ -240,7 +240,7 @@ RESULTS = [
 
 
 def test_tables_gather_groups_and_round():
-    first, second = report.tables(RESULTS)
+    first, second = tables.timing_tables(RESULTS)
     assert (first.title, second.title) == ("conv, forward", "other")
     assert first.rows[0] == ("a", "2", "4", "0.50", "0.25 .. 2.00")
     assert first.rows[1] == ("c", "200", "100", "2.00", "2.00 .. 2.00")
@@ -248,7 +248,7 @@ def test_tables_gather_groups_and_round():
 
 
 def test_the_summary_is_a_geometric_mean():
-    table = report.summary(RESULTS, "conv")
+    table = tables.summary(RESULTS, "conv")
     assert table.rows == [("forward", "1.00", "2.00"), ("all", "1.00", "2.00")]
 
 
@@ -258,25 +258,25 @@ def test_the_ladders_table_has_a_column_a_case_and_pytorchs_best():
         Result("g", "fast", Timing((0.01,), (0.02,)), 1000),
         Result("g", "fast", Timing((0.04,), (0.05,)), 2_500_000),
     ]
-    (table,) = report.ladder_tables(results)
+    (table,) = tables.ladder_tables(results)
     assert table.columns == ("rung", "1 k", "2.5 M")
     assert table.rows == [("slow", "500", "-"), ("fast", "10.0", "40.0"), ("PyTorch", "20.0", "50.0")]
 
 
 def test_the_memory_table_shows_the_whole_and_what_came_after_the_imports():
     found = [Peak("ours", 2, 50 << 20, 250 << 20, 7 << 20), Peak("pytorch", 2, 100 << 20, 500 << 20, 14 << 20)]
-    table = report.memory_table(found)
+    table = tables.memory_table(found)
     assert table.rows == [
         ("batch 2", "250", "500", "0.50"), ("over imports, batch 2", "200", "400", "0.50"), ("GPU, batch 2", "7", "14", "0.50"),
     ]  # fmt: skip
-    assert report.memory_table(found[:1]).rows[0] == ("batch 2", "250", "-", "-")
+    assert tables.memory_table(found[:1]).rows[0] == ("batch 2", "250", "-", "-")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "step.json"
-    report.write(path, "step", {}, {}, results=RESULTS)
+    record.write(path, "step", {}, {}, results=RESULTS)
     before = path.read_text()
     with pytest.raises(TypeError):
-        report.write(path, "step", {"a set": {1}}, {}, results=RESULTS)
+        record.write(path, "step", {"a set": {1}}, {}, results=RESULTS)
     assert path.read_text() == before
     assert [one.name for one in tmp_path.iterdir()] == ["step.json"]

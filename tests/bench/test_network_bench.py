@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from minifcn import functional as F
-from minifcn.bench import network, profile, run, subjects
+from minifcn.bench import measurements, network, profile, run
 from minifcn.bench.network import Networks
 from minifcn.bench.profile import KINDS, PASSES, REST, WHOLE
 from minifcn.training import SGD
@@ -29,10 +29,10 @@ def test_they_agree_then_step_and_score(device):
 
 def test_inference_after_steps_compares_the_same_weights_again(device):
     """`bench all` times steps first, and steps with dropout move the two networks apart."""
-    session = subjects.Session(device, SIZE, (2,), pairs=2, width=WIDTH)
-    subjects.step(session)
+    session = measurements.Session(device, SIZE, (2,), pairs=2, width=WIDTH)
+    measurements.step(session)
     trained = session.networks()
-    assert len(subjects.inference(session).lists["results"]) == 1
+    assert len(measurements.inference(session).lists["results"]) == 1
     assert session.networks() is not trained
 
 

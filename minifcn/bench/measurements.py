@@ -1,15 +1,15 @@
-"""What can be measured, by name: each subject measures, and returns tables to print, lists for JSON and a picture."""
+"""What can be measured, by name: each measurement returns tables to print, lists for JSON and a picture."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from minifcn.bench import ladder as rungs
-from minifcn.bench import layers as catalogue
-from minifcn.bench import report
+from minifcn.bench import layers as cases
+from minifcn.bench import tables
 from minifcn.bench.contest import Contest, Result, run
 from minifcn.bench.device import Device
 from minifcn.bench.memory import peaks
@@ -19,14 +19,14 @@ from minifcn.bench.profile import profile as profile_step
 
 @dataclass
 class Session:
-    """What the subjects share. `batch_sizes` empty: each subject's own. `said` is called with each result as it comes."""
+    """What the measurements share. `batch_sizes` empty: each one's own. `on_result` is called with each result as it comes."""
 
     device: Device
     size: tuple[int, int] = (224, 224)
     batch_sizes: tuple[int, ...] = ()
     pairs: int = 5
     width: float = 1.0
-    said: Callable[[Result], None] = lambda result: None
+    on_result: Callable[[Result], None] = lambda result: None
     _networks: Networks | None = None
 
     def networks(self) -> Networks:
@@ -44,7 +44,7 @@ class Session:
         """All results."""
         results = []
         for result in run(contests, self.device, self.pairs):
-            self.said(result)
+            self.on_result(result)
             results.append(result)
         return results
 
@@ -60,7 +60,7 @@ class Session:
 class Findings:
     """Sentences and tables to print, lists for JSON, and how to draw the picture (path, note), if there is one."""
 
-    tables: list[report.Table]
+    tables: list[tables.Table]
     lists: dict[str, Sequence[Any]]
     sentences: list[str] = field(default_factory=list)
     draw: Callable[[Path, str], None] | None = None
@@ -70,11 +70,11 @@ def layers(session: Session) -> Findings:
     """VGG16's and FCN-8s's layers one by one, batch 4."""
     results = []
     for batch_size in session.batch_sizes or (4,):
-        results += session.measure(catalogue.contests(session.device, session.size, batch_size, session.width))
-    found = _timed(results)
+        results += session.measure(cases.contests(session.device, session.size, batch_size, session.width))
+    findings = _timed(results)
     if session.device.pytorch:
-        found.tables.append(report.summary(results, catalogue.CONVOLUTIONS))
-    return found
+        findings.tables.append(tables.summary(results, cases.CONVOLUTIONS))
+    return findings
 
 
 def step(session: Session) -> Findings:
@@ -82,8 +82,8 @@ def step(session: Session) -> Findings:
     networks, batch_sizes = session.networks(), session.batch_sizes or (1, 2)
     agreements = [networks.agreement(session.size, n) for n in batch_sizes] if session.device.pytorch else []
     sentences = [f"the networks agree; {agreement.check(session.device.precision)}" for agreement in agreements]
-    found = _timed(session.measure(networks.step_contests(session.size, batch_sizes)))
-    return Findings(found.tables, found.lists | {"agreements": agreements}, sentences, found.draw)
+    findings = _timed(session.measure(networks.step_contests(session.size, batch_sizes)))
+    return replace(findings, sentences=sentences, lists=findings.lists | {"agreements": agreements})
 
 
 def inference(session: Session) -> Findings:
@@ -103,8 +103,8 @@ def profile(session: Session) -> Findings:
 def memory(session: Session) -> Findings:
     """The peak of a fresh process that does three training steps of FCN-8s."""
     session.forget_networks()
-    found = peaks(session.device, session.size, session.batch_sizes or (1, 2), session.width)
-    return Findings([report.memory_table(found)], {"peaks": found})
+    measured = peaks(session.device, session.size, session.batch_sizes or (1, 2), session.width)
+    return Findings([tables.memory_table(measured)], {"peaks": measured})
 
 
 def ladder(session: Session) -> Findings:
@@ -114,30 +114,30 @@ def ladder(session: Session) -> Findings:
     proofs = rungs.prove()
     results = []
     for result in rungs.climb(session.device, session.pairs):
-        session.said(result)
+        session.on_result(result)
         results.append(result)
-    tables = [report.proof_table(proofs), *report.ladder_tables(results)]
-    return Findings(tables, {"proofs": proofs, "results": results}, draw=_drawing("draw_ladder", results))
+    shown = [tables.proof_table(proofs), *tables.ladder_tables(results)]
+    return Findings(shown, {"proofs": proofs, "results": results}, draw=_drawing("draw_ladder", results))
 
 
-SUBJECTS: dict[str, Callable[[Session], Findings]] = {
+MEASUREMENTS: dict[str, Callable[[Session], Findings]] = {
     "layers": layers, "step": step, "inference": inference, "profile": profile, "memory": memory, "ladder": ladder,
 }  # fmt: skip
 
 
-def subjects_of(name: str, device: str) -> list[str]:
-    """The subjects that a name stands for; "all" is every one that this device has. Raises ValueError for an unknown name."""
+def measurements_of(name: str, device: str) -> list[str]:
+    """The measurements of a name; "all" is every one that this device has. Raises ValueError for an unknown name."""
     if name == "all":
-        return [one for one in SUBJECTS if not (one == "ladder" and device == "cuda")]
-    if name not in SUBJECTS:
-        raise ValueError(f"unknown subject {name!r}; possible are {', '.join(SUBJECTS)} and all")
+        return [measurement for measurement in MEASUREMENTS if not (measurement == "ladder" and device == "cuda")]
+    if name not in MEASUREMENTS:
+        raise ValueError(f"unknown subject {name!r}; possible are {', '.join(MEASUREMENTS)} and all")
     return [name]
 
 
 def _timed(results: list[Result]) -> Findings:
-    """The findings of a subject that is a list of timings."""
+    """The findings of a measurement that is a list of timings."""
     drawing = _drawing("draw_ratios", results) if any(result.timing.pytorch for result in results) else None
-    return Findings(report.tables(results), {"results": results}, draw=drawing)
+    return Findings(tables.timing_tables(results), {"results": results}, draw=drawing)
 
 
 def _drawing(name: str, results: list[Result]) -> Callable[[Path, str], None]:
