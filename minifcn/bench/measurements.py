@@ -13,7 +13,7 @@ from minifcn.bench import tables
 from minifcn.bench.contest import Contest, Result, run
 from minifcn.bench.device import Device
 from minifcn.bench.memory import peaks
-from minifcn.bench.network import Networks
+from minifcn.bench.network import Agreement, Architecture, Networks
 from minifcn.bench.profile import profile as profile_step
 
 
@@ -25,20 +25,24 @@ class Session:
     size: tuple[int, int] = (224, 224)
     batch_sizes: tuple[int, ...] = ()
     pairs: int = 5
-    width: float = 1.0
+    architecture: Architecture = field(default_factory=Architecture)
+    channels_last: bool = False
     on_result: Callable[[Result], None] = lambda result: None
-    _networks: Networks | None = None
+
+    @property
+    def width(self) -> float:
+        """The factor on channel counts."""
+        return self.architecture.options.get("width", 1.0)
 
     def networks(self) -> Networks:
-        """Both FCN-8s, made once."""
-        if self._networks is None:
-            self._networks = Networks(self.device, self.width)
-        return self._networks
-
-    def forget_networks(self) -> None:
-        """Gives their memory back."""
-        self._networks = None
+        """Both networks, new: steps with dropout, each side's own, move the two apart."""
         self.device.release()
+        return Networks(self.device, self.architecture, self.channels_last)
+
+    def agreements(self, networks: Networks) -> list[Agreement]:
+        """Losses and gradients of both networks for each batch size, and right; none where ours is alone."""
+        agreements = [networks.agreement(self.size, batch_size) for batch_size in self.batch_sizes or (1, 2)]
+        return [agreement.check(self.device.precision) for agreement in agreements if agreement is not None]
 
     def measure(self, contests: Iterable[Contest]) -> list[Result]:
         """All results."""
@@ -53,6 +57,7 @@ class Session:
         return {
             "device": self.device.name, "precision": self.device.precision, "threads": self.device.threads,
             "size": list(self.size), "batch_sizes": list(self.batch_sizes), "pairs": self.pairs, "width": self.width,
+            "model": self.architecture.model, "options": self.architecture.options, "channels_last": self.channels_last,
         }  # fmt: skip
 
 
@@ -78,33 +83,33 @@ def layers(session: Session) -> Findings:
 
 
 def step(session: Session) -> Findings:
-    """A whole training step of FCN-8s; before it, losses and gradients of both networks are held against each other."""
-    networks, batch_sizes = session.networks(), session.batch_sizes or (1, 2)
-    agreements = [networks.agreement(session.size, n) for n in batch_sizes] if session.device.pytorch else []
-    sentences = [f"the networks agree; {agreement.check(session.device.precision)}" for agreement in agreements]
-    findings = _timed(session.measure(networks.step_contests(session.size, batch_sizes)))
+    """A whole training step of the network; before it, losses and gradients of both networks are held against each other."""
+    networks = session.networks()
+    agreements = session.agreements(networks)
+    sentences = [f"the networks agree; {agreement}" for agreement in agreements]
+    findings = _timed(session.measure(networks.step_contests(session.size, session.batch_sizes or (1, 2))))
     return replace(findings, sentences=sentences, lists=findings.lists | {"agreements": agreements})
 
 
 def inference(session: Session) -> Findings:
-    """Scores of FCN-8s, in evaluation mode."""
-    session.forget_networks()  # steps with dropout, each side's own, may have moved the two apart
+    """Its scores, in evaluation mode."""
     return _timed(session.measure(session.networks().inference_contests(session.size, session.batch_sizes or (1, 2))))
 
 
 def profile(session: Session) -> Findings:
-    """Where a training step of FCN-8s goes."""
-    results = []
+    """Where a training step of it goes; before it, both are held against each other as for a step."""
+    networks, results = session.networks(), []
+    session.agreements(networks)
     for batch_size in session.batch_sizes or (1, 2):
-        results += profile_step(session.networks(), session.size, batch_size, session.pairs)
+        results += profile_step(networks, session.size, batch_size, session.pairs)
     return _timed(results)
 
 
 def memory(session: Session) -> Findings:
-    """The peak of a fresh process that does three training steps of FCN-8s."""
-    session.forget_networks()
-    measured = peaks(session.device, session.size, session.batch_sizes or (1, 2), session.width)
-    return Findings([tables.memory_table(measured)], {"peaks": measured})
+    """The peak of a fresh process that does three training steps of it."""
+    session.device.release()
+    measured = peaks(session.device, session.size, session.batch_sizes or (1, 2), session.architecture)
+    return Findings([tables.memory_table(measured, session.architecture.title)], {"peaks": measured})
 
 
 def ladder(session: Session) -> Findings:
@@ -123,6 +128,7 @@ def ladder(session: Session) -> Findings:
 MEASUREMENTS: dict[str, Callable[[Session], Findings]] = {
     "layers": layers, "step": step, "inference": inference, "profile": profile, "memory": memory, "ladder": ladder,
 }  # fmt: skip
+OF_A_NETWORK = {"step", "inference", "profile", "memory"}
 
 
 def measurements_of(name: str, device: str) -> list[str]:

@@ -65,7 +65,7 @@ def _host_cells(result: Result) -> tuple[str, ...]:
     return ("-", "-") if host is None else (milliseconds(host.our_seconds), milliseconds(host.pytorch_seconds))
 
 
-def memory_table(peaks: Sequence[Peak]) -> Table:
+def memory_table(peaks: Sequence[Peak], network: str) -> Table:
     """One row a batch size: the peaks in MB, and how much of them came after the imports; on a GPU its memory too."""
     measures = {"peak": "", "over_baseline": "over imports, ", "gpu": "GPU, "}
     if not any(peak.gpu for peak in peaks):
@@ -77,7 +77,7 @@ def memory_table(peaks: Sequence[Peak]) -> Table:
             ours, theirs = (getattr(sides.get(side), measure, None) for side in ("ours", "pytorch"))
             ours_to_theirs = ratio(ours / theirs if theirs else None)
             rows.append((f"{prefix}batch {batch_size}", megabytes(ours), megabytes(theirs), ours_to_theirs))
-    title = "peak memory of a fresh process that does three training steps of FCN-8s"
+    title = f"peak memory of a fresh process that does three training steps of {network}"
     return Table(title, ("", "ours MB", "PyTorch MB", "ratio"), rows)
 
 

@@ -14,6 +14,7 @@ from minifcn.bench.machine import described, disturbed, machine
 from minifcn.bench.measurements import measurements_of
 from minifcn.bench.memory import Peak
 from minifcn.cli.bench import bench, parse_batch_sizes
+from minifcn.cli.options import parse_options
 from minifcn.machine.facts import busy_cores
 
 TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
@@ -22,7 +23,9 @@ TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size"
 def read(path):
     content = json.loads(path.read_text())
     assert content["format"] == "minifcn bench 1"
-    assert set(content["settings"]) == {"device", "precision", "threads", "size", "batch_sizes", "pairs", "width"}
+    assert set(content["settings"]) == {
+        "device", "precision", "threads", "size", "batch_sizes", "pairs", "width", "model", "options", "channels_last",
+    }  # fmt: skip
     for key in (
         "date",
         "processor",
@@ -130,6 +133,34 @@ def test_inference_and_profile(device, tmp_path, capsys):
     assert "whole step" in out
 
 
+@pytest.mark.parametrize("option", [[], ["batch_norm=true"]])
+def test_a_unet_is_measured_as_well(option, device, tmp_path, capsys):
+    small = TINY | {"size": "32x48", "batch_size": "2", "model": "unet", "option": option}
+    for subject in ("step", "inference", "profile", "memory"):
+        bench(subject, **small, out=tmp_path)
+        content = read(tmp_path / f"{subject}.json")
+        assert (content["settings"]["model"], content["settings"]["channels_last"]) == ("unet", True)
+        rows = content["peaks" if subject == "memory" else "results"]
+        assert len(rows) >= (2 if subject == "memory" else 1)
+    assert [peak["side"] for peak in rows] == ["ours", "pytorch"]
+    out = capsys.readouterr().out
+    title = "U-Net (batch_norm=True)" if option else "U-Net"
+    assert f"{title}, training step: 32x48, batch 2 (PyTorch: " in out
+    assert f"three training steps of {title}\n" in out
+    assert "the networks agree; batch 2" in out
+    assert ("batch norm, backward" in out) == bool(option)
+    assert "concat, forward" in out
+
+
+def test_a_network_without_a_twin_is_timed_alone(device, tmp_path, capsys):
+    for subject in ("step", "inference", "profile"):
+        bench(subject, **TINY, model="fcn16s", out=tmp_path)
+        for result in read(tmp_path / f"{subject}.json")["results"]:
+            check_result(result, 1, pytorch=False)
+    alone = "fcn16s has no twin of PyTorch's in minifcn.bench.twins, so ours is timed alone"
+    assert capsys.readouterr().out.count(alone) == 3
+
+
 def test_ladder_writes_proofs_and_a_plot(device, tmp_path, capsys, monkeypatch):
     first = tuple((group, function, cases[:1]) for group, function, cases in ladder.LADDERS)
     monkeypatch.setattr(ladder, "LADDERS", first)
@@ -179,6 +210,10 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
         ({"batch_size": "0"}, "--batch-size '0'"),
         ({"device": "tpu"}, "unknown device 'tpu'; possible are cpu and cuda"),
         ({"precision": "tf32"}, "precision 'tf32' is not possible on 'cpu'; possible are float32"),
+        ({"model": "xnet"}, "unknown model 'xnet'; possible are fcn32s"),
+        ({"option": ["depth=3"]}, "--option 'depth=3': write name=value; fcn8s takes width, dropout"),
+        ({"option": ["dropout"]}, "--option 'dropout': write name=value"),
+        ({"option": ["padding=wide"]}, "--option 'padding=wide': padding is of type int, such as 100"),
         ({"precision": "half", "device": "cuda"}, "precision 'half' is not possible on 'cuda'; possible are tf32, float32"),
     ],
 )
@@ -201,6 +236,13 @@ def test_batch_sizes():
     assert parse_batch_sizes(None) == ()
     assert parse_batch_sizes("4") == (4,)
     assert parse_batch_sizes("1, 2") == (1, 2)
+
+
+def test_options_have_the_types_of_their_defaults():
+    assert parse_options("fcn8s", ["width=1", "padding=7", "learn_upsampling=True", "seed=none"]) == {
+        "width": 1.0, "padding": 7, "learn_upsampling": True, "seed": None,
+    }  # fmt: skip
+    assert parse_options("unet", []) == {}
 
 
 def test_a_busy_machine_is_said(device, monkeypatch):
@@ -265,11 +307,11 @@ def test_the_ladders_table_has_a_column_a_case_and_pytorchs_best():
 
 def test_the_memory_table_shows_the_whole_and_what_came_after_the_imports():
     found = [Peak("ours", 2, 50 << 20, 250 << 20, 7 << 20), Peak("pytorch", 2, 100 << 20, 500 << 20, 14 << 20)]
-    table = tables.memory_table(found)
+    table = tables.memory_table(found, "a network")
     assert table.rows == [
         ("batch 2", "250", "500", "0.50"), ("over imports, batch 2", "200", "400", "0.50"), ("GPU, batch 2", "7", "14", "0.50"),
     ]  # fmt: skip
-    assert tables.memory_table(found[:1]).rows[0] == ("batch 2", "250", "-", "-")
+    assert tables.memory_table(found[:1], "a network").rows[0] == ("batch 2", "250", "-", "-")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):

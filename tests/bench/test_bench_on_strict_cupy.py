@@ -40,7 +40,7 @@ def test_every_layer_runs(gpu, monkeypatch):
 def test_inference_runs(gpu):
     import strict_cupy
 
-    networks = network.Networks(gpu, 1 / 64)
+    networks = network.Networks(gpu, network.Architecture("fcn8s", {"width": 1 / 64}))
     (one,) = networks.inference_contests((4, 4), (1,))
     assert isinstance(one.ours(), strict_cupy.ndarray)
 
@@ -103,7 +103,7 @@ def test_a_steps_host_time_ends_before_the_gpu_is_waited_for(gpu, monkeypatch):
 
 
 def test_a_network_measures_its_host_time(gpu):
-    networks = network.Networks(gpu, 1 / 64)
+    networks = network.Networks(gpu, network.Architecture("fcn8s", {"width": 1 / 64}))
     for contests in (networks.step_contests, networks.inference_contests):
         assert [one.host for one in contests((4, 4), (1,))] == [True]
 
