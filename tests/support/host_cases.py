@@ -83,6 +83,20 @@ def arguments(name: str, dtype: type) -> Iterator[tuple]:
             yield from ((x, rng.integers(0, 2**64, 2, dtype=np.uint64), 7_654_321, dtype(1.8)) for x in elements)
         case "dropout_backward":
             yield from ((x, np.asarray(rng.random(x.shape) < 0.6), dtype(2.5)) for x in elements)
+        case "add":
+            yield from ((x, x[::-1].copy() if x.ndim else x + 1) for x in elements)
+        case "copied":
+            yield from ((x,) for x in elements)
+        case "concat":
+            yield from (
+                tuple(rng.standard_normal((2, C, 9, 11)).astype(dtype) for C in parts) for parts in ((3,), (1, 4), (5, 2, 3))
+            )
+            yield tuple(rng.standard_normal((2, C, 200, 300)).astype(dtype) for C in (7, 3))
+        case "cut_channels":
+            yield from (
+                (rng.standard_normal((2, 10, 9, 11)).astype(dtype), channels) for channels in ((10,), (1, 9), (5, 2, 3))
+            )
+            yield rng.standard_normal((2, 10, 200, 300)).astype(dtype), (7, 3)
         case "separable":
             for N, C, H, W, OH, OW in ((2, 3, 7, 5, 3, 9), (1, 4, 2, 6, 11, 4), (3, 70, 33, 34, 35, 36)):
                 yield tuple(rng.standard_normal(shape).astype(dtype) for shape in ((N, C, H, W), (OH, H), (OW, W)))
