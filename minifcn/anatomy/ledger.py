@@ -33,6 +33,12 @@ class Ledger:
         return sum(step.macs for step in self.steps)
 
     @property
+    def trainable_bytes(self) -> int:
+        """Of the parameters that learn, and so of their gradients."""
+        learning = {id(p): p for step in self.steps for p in step.layer.parameters() if p.requires_grad}
+        return sum(parameter.data.nbytes for parameter in learning.values())
+
+    @property
     def output_bytes(self) -> int:
         """All layers' outputs, each counted as an array of its own."""
         return sum(step.y.nbytes for step in self.steps)

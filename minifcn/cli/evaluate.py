@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,21 +47,20 @@ def evaluate(
     print(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
 
 
-def _dataset(weights: Path, said: dict[str, str | None]):
-    """The split to evaluate: what was said, and for the rest what the run was validated on."""
-    from minifcn.cli.assemble import dataset
-    from minifcn.cli.plan import Plan
-    from minifcn.training import RunFolder
+def _dataset(weights: Path, options: dict[str, str | None]):
+    """The split to evaluate: what is given, and for the rest what the run was validated on."""
+    from minifcn.training import DataPlan, Plan, RunFolder
 
     run = weights if weights.is_dir() else weights.parent
-    given = {name: value for name, value in said.items() if value is not None}
-    known = RunFolder(run).read_config().get("run", {}) if (run / "config.toml").exists() else {}
-    if not known and "data" not in given:
+    given = {name: value for name, value in options.items() if value is not None}
+    config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
+    plan = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
+    if plan is None and "data" not in given:
         raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
-    if "data" in given and given["data"] != known.get("data"):
-        known = {}  # another set: the run's root and split mean nothing there
-    plan = Plan.from_dict({**known, **given})
-    return dataset(plan, plan.val_split)
+    if plan is None or given.get("data", plan.data) != plan.data:
+        plan = DataPlan()  # another set: the run's root and split mean nothing there
+    plan = replace(plan, **given)
+    return plan.dataset(plan.val_split)
 
 
 def _bar():

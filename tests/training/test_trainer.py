@@ -53,7 +53,7 @@ def plain_net(dtype: str = "float64") -> layers.Sequential:
     ("normalization", "lr", "weights"), [("mean", 0.1, None), ("mean", 0.1, (0.2, 1.0, 3.0)), ("sum", 1e-4, None)]
 )
 def test_twenty_steps_follow_torch(normalization, lr, weights, run):
-    trainer = run(net=plain_net(), lr=lr, loss_normalization=normalization, class_weights=weights, schedule="poly")
+    trainer = run(net=plain_net(), lr=lr, loss_norm=normalization, class_weights=weights, schedule="poly")
     other = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 1)).double()
     for theirs, ours in zip(other.parameters(), trainer.net.parameters(), strict=True):
         theirs.data.copy_(torch.tensor(ours.data))
@@ -79,7 +79,7 @@ def test_twenty_steps_follow_torch(normalization, lr, weights, run):
 @pytest.mark.parametrize("normalization", ["mean", "sum", "batch"])
 def test_accumulated_batches_are_one_large_batch(normalization, run):
     """Though the halves have unequal numbers of labelled pixels: a mean of means would be another step."""
-    options = {"loss_normalization": normalization, "lr": 1e-3, "class_weights": (0.2, 1.0, 3.0)}
+    options = {"loss_norm": normalization, "lr": 1e-3, "class_weights": (0.2, 1.0, 3.0)}
     one, two = run("one", net=plain_net(), **options), run("two", net=plain_net(), accumulate=2, **options)
     dataset = tiny.TinySet(4)
     large = next(Loader(dataset, batch_size=4).epoch(0))
@@ -378,8 +378,18 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
         ({"accumulate": 0}, "accumulate is 0"),
         ({"log_every": 0}, "log_every is 0"),
         ({"validate_every": 0}, "validate_every is 0"),
-        ({"loss_normalization": "full"}, "'full'; possible are mean, sum, batch"),
+        ({"loss_norm": "full"}, "'full'; possible are mean, sum, batch"),
         ({"clip_norm": 0.0}, "clip_norm is 0"),
+        ({"clip_norm": np.nan}, "clip_norm is nan; it must be a finite number, above 0"),
+        ({"label_smoothing": 2.0}, "label_smoothing is 2.0; it must be a finite number, at least 0 and at most 1"),
+        ({"samples": -1}, "samples is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"iterations": None, "epochs": np.inf}, "epochs is inf"),
+        ({"iterations": None, "epochs": np.nan}, "epochs is nan"),
+        ({"iterations": None, "epochs": 0}, "epochs is 0"),
+        ({"iterations": 5, "epochs": 2.0}, r"give iterations \(5\) or epochs \(2\), not both"),
+        ({"iterations": 0, "log_every": 0, "loss_norm": "x"}, "iterations is 0.*; .*loss_norm is 'x'.*; .*log_every is 0"),
+        ({"schedule": "cosine:warmup=inf"}, "warmup is a whole number"),
         ({"class_weights": (1.0, 2.0)}, "give 3 numbers"),
         ({"class_weights": (1.0, 2.0, -1.0)}, "give 3 numbers"),
         ({"schedule": "exponential"}, "exponential"),
@@ -387,9 +397,10 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
         with pytest.raises(ValueError, match=words):
             tiny.tiny_trainer(tmp_path, **options)
     loader = Loader(tiny.TinySet(), batch_size=2)
-    assert Settings.iterations_for(10, loader) == 40
-    assert Settings.iterations_for(10, loader, 3) == 13
-    assert Settings.iterations_for(0.01, loader) == 1
+    assert Settings().length(loader) == Settings(epochs=10).length(loader) == 40
+    assert Settings(epochs=10, accumulate=3).length(loader) == 13
+    assert Settings(epochs=0.01).length(loader) == 1
+    assert Settings(7).length(loader) == 7
 
 
 def test_a_loader_without_batches_is_refused(tmp_path):
