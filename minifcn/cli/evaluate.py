@@ -26,7 +26,7 @@ def evaluate(
     """
     from minifcn import training
     from minifcn.cli.assemble import use_device
-    from minifcn.cli.screen import print_evaluation
+    from minifcn.cli.screen import print_evaluation, progress_bar
     from minifcn.data import Preprocessing
     from minifcn.safe_file import write_text
     from minifcn.visualize import draw_confusion
@@ -38,7 +38,8 @@ def evaluate(
             f"{weights} scores {net.config['num_classes']} classes and the data set has {dataset.num_classes} "
             f"({', '.join(dataset.classes)}): give the data set that it was trained for with --data and --root"
         )
-    evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=_bar())
+    with progress_bar("evaluating", len(dataset)) as progress:
+        evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=progress)
     print_evaluation(evaluation, dataset.classes)
     folder = out or (weights if weights.is_dir() else weights.parent)
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,21 +62,3 @@ def _dataset(weights: Path, options: dict[str, str | None]):
         plan = DataPlan()  # another set: the run's root and split mean nothing there
     plan = replace(plan, **given)
     return plan.dataset(plan.val_split)
-
-
-def _bar():
-    """A function (done, total) that draws a progress bar while it is called."""
-    from rich.progress import Progress
-
-    from minifcn.cli.screen import console
-
-    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
-    task = bars.add_task("evaluating", total=None)
-    bars.start()
-
-    def progress(done: int, total: int) -> None:
-        bars.update(task, completed=done, total=total)
-        if done == total:
-            bars.stop()
-
-    return progress

@@ -22,9 +22,7 @@ def class_weights(wanted: Sequence[float] | str | None, dataset: Any) -> np.ndar
     try:
         weights = np.array([float(number) for number in (wanted.split(",") if isinstance(wanted, str) else wanted)])
     except ValueError:
-        raise ValueError(
-            f"class weights {wanted!r}; possible are none, frequency, median, or numbers such as 1,2,0.5"
-        ) from None
+        raise ValueError(f"class weights {wanted!r}: possible are none, frequency, median, or numbers as in 1,2,0.5") from None
     if len(weights) != dataset.num_classes or not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise ValueError(
             f"class weights are {', '.join(map('{:g}'.format, weights))}; give {dataset.num_classes} numbers of at least 0, "

@@ -46,3 +46,34 @@ def test_a_backbone_layer_left_unfilled_is_refused_and_nothing_changes():
     np.testing.assert_array_equal(net.conv1_1.weight.data, before)
     with pytest.raises(ValueError, match=r"conv1_1\.weight \(1, 3, 3, 3\) \(source: \(2, 3, 3, 3\)\)"):
         models.transplant(net, narrow("fcn32s", width=1 / 32).state_dict())
+
+
+def test_nothing_may_stay_unless_it_is_said():
+    net = narrow("fcn16s")
+    with pytest.raises(ValueError, match="4 arrays of the network find no weights"):
+        models.transplant(net, narrow("fcn32s").state_dict())
+
+
+def test_a_unet_is_reported_layer_by_layer():
+    net, state = narrow_unet(5), narrow_unet(7).state_dict()
+    state["enc1.bn1.num_batches_tracked"] = np.array(3)
+    report = models.transplant(net, state, models.entry("unet").fresh)
+    assert len(report.copied) == 44
+    copied, reshaped, skipped, unfilled = str(report).splitlines()
+    assert copied.split()[:2] == ["copied", "44"]
+    assert copied.split()[2:6] == ["enc1,", "enc2,", "enc3,", "enc4,"]
+    assert reshaped == "reshaped    0"
+    assert skipped == "skipped     2  score"  # and not PyTorch's counter
+    assert unfilled == "unfilled    2  score"
+
+
+def test_a_layer_that_went_two_ways_is_named_key_by_key():
+    net = narrow("fcn32s")
+    state = {key: array for key, array in net.state_dict().items() if key != "score_fr.bias"}
+    report = str(models.transplant(net, state, ("score",)))
+    assert "score_fr.weight, upscore" in report
+    assert "unfilled    1  score_fr.bias" in report
+
+
+def narrow_unet(num_classes: int):
+    return models.build("unet", num_classes, width=1 / 64)
