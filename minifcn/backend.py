@@ -23,6 +23,9 @@ def get_xp(*arrays: Array) -> ModuleType:
     >>> get_xp(np.zeros(3)).__name__
     'numpy'
     """
+    for array in arrays:
+        if type(array) is not np.ndarray and hasattr(array, "xp"):  # a third kind, which brings its module along
+            return array.xp
     cupy = sys.modules.get("cupy")  # an array can only be CuPy's if CuPy has been imported
     if cupy is None:
         return np
@@ -76,5 +79,7 @@ def to_host(array: Array) -> np.ndarray:
 
 
 def device_of(array: Array) -> str:
-    """``"cuda"`` for a CuPy array, ``"cpu"`` for a NumPy array."""
+    """``"cuda"`` for a CuPy array, ``"cpu"`` for a NumPy array, and what a stand-in says of itself."""
+    if hasattr(array, "xp"):
+        return array.device
     return "cpu" if get_xp(array) is np else "cuda"

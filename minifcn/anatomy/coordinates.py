@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from minifcn.anatomy.standin import Places
-from minifcn.anatomy.trace import walk
+from minifcn.anatomy.trace import trace
 from minifcn.layers import Layer
 from minifcn.layers.coordinates import Map
 
@@ -66,11 +66,9 @@ class Coordinates:
 def coordinates(net: Layer, input_shape: tuple[int, int, int, int]) -> Coordinates:
     """The coordinates of every layer of ``net`` for pictures of ``input_shape`` (N, C, H, W)."""
     places, apart = [], []
-    for step in walk(net, input_shape):
-        if step.x.apart:
-            apart.append(
-                f"What enters {step.name} was put together from {_said(step.x.apart[0])} and {_said(step.x.apart[1])}."
-            )
+    for step in trace(net, input_shape):
+        if step.apart:
+            apart.append(f"{step.name} puts together {_pixels(step.apart[0])} and {_pixels(step.apart[1])}.")
         rows, columns = step.y.places or (None, None)
         places.append(
             Place(step.name, type(step.layer).__name__, step.y.shape, rows, columns, _crop(step.x.places, step.y.places))
@@ -89,5 +87,5 @@ def _both(values: list[Fraction]) -> str:
     return str(values[0]) if values[0] == values[1] else f"{values[0]} × {values[1]}"
 
 
-def _said(places: Places) -> str:
+def _pixels(places: Places) -> str:
     return f"pixels at {places[0].stride}·i + {places[0].offset}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from minifcn.anatomy.standin import Storage
-from minifcn.anatomy.trace import Step, walk
+from minifcn.anatomy.trace import Step, inference_peak, trace
 from minifcn.layers import Layer
 
 _MB = 2**20  # what torchsummary, and so this table, calls a megabyte
@@ -26,17 +26,13 @@ class Ledger:
     parameters: int
     trainable: int
     parameter_bytes: int
+    trainable_bytes: int
+    inference_arrays: int  # bytes of arrays alive at once, at the most, in a forward pass without backward
 
     @property
     def macs(self) -> int:
         """Multiply-adds of one forward pass; a training step takes about three times as many."""
         return sum(step.macs for step in self.steps)
-
-    @property
-    def trainable_bytes(self) -> int:
-        """Of the parameters that learn, and so of their gradients."""
-        learning = {id(p): p for step in self.steps for p in step.layer.parameters() if p.requires_grad}
-        return sum(parameter.data.nbytes for parameter in learning.values())
 
     @property
     def output_bytes(self) -> int:
@@ -55,8 +51,8 @@ class Ledger:
 
     @property
     def inference_peak(self) -> int:
-        """Bytes that a forward pass without backward needs at its largest: the parameters, one input and one output."""
-        return self.parameter_bytes + max(_bytes([step.x.storage, step.y.storage]) for step in self.steps)
+        """Bytes of arrays at the peak of a forward pass without backward, the parameters included."""
+        return self.parameter_bytes + self.inference_arrays
 
     @property
     def training_peak(self) -> int:
@@ -104,13 +100,13 @@ def ledger(net: Layer, input_shape: Sequence[int]) -> Ledger:
 
     Raises ValueError where the picture does not fit the network, with the layer's own sentence.
     """
-    steps = walk(net, tuple(input_shape))
-    parameters = {id(parameter): parameter for parameter in net.parameters()}.values()
+    steps = trace(net, input_shape)
+    parameters = list(net.parameters())
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     return Ledger(
         tuple(input_shape), steps[0].x.nbytes, steps,
         sum(p.size for p in parameters), sum(p.size for p in trainable),
-        sum(p.data.nbytes for p in parameters),
+        sum(p.data.nbytes for p in parameters), sum(p.data.nbytes for p in trainable), inference_peak(net, input_shape),
     )  # fmt: skip
 
 
@@ -119,15 +115,19 @@ def _training_moments(steps: list[Step]) -> Iterator[int]:
     kept: list[Storage] = []
     for step in steps:
         kept += step.kept
-        yield _bytes([*kept, step.x.storage, step.y.storage])
+        yield _bytes([*kept, *_storages(step)])
     yield _bytes(kept) + 3 * steps[-1].y.nbytes  # the scores, their log-softmax, and the gradient or a temporary
     gradients, seen = 0, set()
     for step in reversed(steps):
         if id(step.layer) not in seen:
             gradients += sum(p.data.nbytes for p in step.layer.parameters() if p.requires_grad)
             seen.add(id(step.layer))
-        yield _bytes(kept) + gradients + step.y.nbytes + step.x.nbytes  # dy and dx
+        yield _bytes(kept) + gradients + sum(array.nbytes for array in (*step.inputs, *step.outputs))  # dx and dy
         del kept[len(kept) - len(step.kept) :]
+
+
+def _storages(step: Step) -> list[Storage]:
+    return [array.storage for array in (*step.inputs, *step.outputs) if array.storage]
 
 
 def _bytes(storages: Iterable[Storage]) -> int:

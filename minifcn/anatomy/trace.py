@@ -1,39 +1,26 @@
-"""Walks through a network: every layer's sizes, cost, memory and coordinates, in the order of the forward pass.
+"""Follows a network through a forward pass: every layer's inputs and outputs, cost, memory and coordinates, in their order.
 
-The network's own ``forward`` runs, on a :class:`~minifcn.anatomy.standin.Standin`, while each of its elementary layers (those
-without layers inside) answers with the shape of its output instead of computing it. So a VGG16 on a full picture takes
-milliseconds, and skips, crops and layers used twice are counted as they happen.
+The network's own layers and functions run, on a :class:`~minifcn.anatomy.standin.Standin` that has a shape and no numbers, and
+a watcher notes what each elementary layer (one without layers inside) took and gave. So a VGG16 on a full picture takes
+milliseconds, skips, crops and layers used twice are counted as they happen, and no layer has to be known here by name: one that
+was written yesterday is right by construction. What nobody knows (where a layer's pixels look, unless its ``coordinates`` say
+so) stays unknown, and is printed as "?".
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from minifcn.anatomy.standin import Places, Standin, Storage
-from minifcn.kernels import Geometry
-from minifcn.kernels.geometry import pair
-from minifcn.layers import (
-    AdaptiveAvgPool2d,
-    AvgPool2d,
-    BatchNorm2d,
-    Conv2d,
-    ConvTranspose2d,
-    Dropout,
-    Layer,
-    MaxPool2d,
-    ReLU,
-    Upsample,
-    no_grad,
-)  # fmt: skip
+from minifcn.anatomy.standin import Places, Standin, Storage, common_places, metered
+from minifcn.backend import device_of
+from minifcn.kernels import Geometry, shapes
+from minifcn.layers import Layer, Watcher, no_grad, watching
 from minifcn.layers.coordinates import Map
-from minifcn.layers.module import is_grad_off
-
-_PLANEWISE = (MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, Upsample)  # treat each channel alike: one small plane tells the size
 
 
 @dataclass(frozen=True)
@@ -42,109 +29,119 @@ class Step:
 
     name: str
     layer: Layer
-    x: Standin
-    y: Standin
+    inputs: tuple[Standin, ...]
+    outputs: tuple[Standin, ...]
     macs: int
     im2col_bytes: int  # the matrix of all windows of one picture, were it made
     kept: tuple[Storage, ...]  # what backward will need
+    apart: tuple[Places, Places] | None  # two places of what came in, where the layer puts together what lies apart
+
+    @property
+    def x(self) -> Standin:
+        """The first input."""
+        return self.inputs[0]
+
+    @property
+    def y(self) -> Standin:
+        """The first output."""
+        return self.outputs[0]
 
     @property
     def parameters(self) -> int:
         return sum(parameter.size for parameter in self.layer.parameters())
 
 
-def walk(net: Layer, shape: tuple[int, int, int, int]) -> list[Step]:
-    """The steps of ``net(x)`` for an x of ``shape`` (N, C, H, W), in the net's dtype and its present mode (train or eval)."""
-    dtype = next((parameter.data.dtype for parameter in net.parameters()), np.dtype(np.float32))
-    steps: list[Step] = []
-    with contextlib.ExitStack() as stack:
-        stack.callback(net.forget)
-        for name, layer in net.named_layers():
-            if not any(True for _ in layer.children()):
-                stack.enter_context(_watched(name or type(layer).__name__, layer, steps))
-        net.forward(Standin(shape, dtype, (Map(), Map())))
-    return steps
+def trace(net: Layer, input_shape: Sequence[int]) -> list[Step]:
+    """The steps of ``net(x)`` for an x of ``input_shape`` (N, C, H, W), in the net's dtype and its present mode.
 
-
-@contextlib.contextmanager
-def _watched(name: str, layer: Layer, steps: list[Step]) -> Iterator[None]:
-    """While this lasts ``layer.forward`` notes a step instead of computing."""
-
-    def forward(x: Any, *others: Any) -> Any:
-        result, macs, im2col_bytes = _outcome(layer, x, others)
-        y = result[0] if isinstance(result, tuple) else result
-        steps.append(Step(name, layer, x, y, macs, im2col_bytes, () if is_grad_off() else _kept(layer, x, y)))
-        return result
-
-    layer.forward = forward
-    try:
-        yield
-    finally:
-        del layer.forward
-
-
-def _outcome(layer: Layer, x: Standin, others: tuple) -> tuple[Standin | tuple[Standin, ...], int, int]:
-    """What the layer returns, its multiply-adds and its im2col bytes."""
-    if isinstance(layer, (Conv2d, ConvTranspose2d)):
-        geometry = _geometry(layer, x.shape)
-        shape = geometry.y_shape if isinstance(layer, Conv2d) else geometry.x_shape
-        columns = geometry.C * geometry.KH * geometry.KW * geometry.OH * geometry.OW
-        return Standin(shape, x.dtype, _through(layer, x)), geometry.macs, columns * x.dtype.itemsize
-    if isinstance(layer, (ReLU, BatchNorm2d, Dropout)):
-        same = isinstance(layer, Dropout) and not (layer.training and layer.p)
-        storage = x.storage if same or getattr(layer, "inplace", False) else None
-        return Standin(x.shape, x.dtype, x.places, storage), 0, 0
-    if isinstance(layer, _PLANEWISE):
-        results = _planewise(layer, x)
-        return (results if len(results) > 1 else results[0]), 0, 0
-    return _any(layer, x, others), 0, 0
-
-
-def _geometry(layer: Conv2d | ConvTranspose2d, x_shape: tuple[int, ...]) -> Geometry:
-    """The convolution's geometry; a transposed convolution's is that of the convolution from its output to its input."""
-    options = (layer.stride, layer.padding, layer.dilation, layer.groups)
-    if isinstance(layer, Conv2d):
-        return Geometry.of(x_shape, layer.weight.shape, *options)
-    per_axis = (pair(layer.stride, "stride", 1), pair(layer.padding, "padding", 0), pair(layer.dilation, "dilation", 1),
-                pair(layer.output_padding, "output_padding", 0), layer.weight.shape[2:], x_shape[2:])  # fmt: skip
-    size = [(n - 1) * S - 2 * P + D * (K - 1) + OP + 1 for S, P, D, OP, K, n in zip(*per_axis, strict=True)]
-    return Geometry.of((x_shape[0], layer.weight.shape[1] * layer.groups, *size), layer.weight.shape, *options)
-
-
-def _planewise(layer: Layer, x: Standin) -> tuple[Standin, ...]:
-    with no_grad():
-        results = type(layer).forward(layer, np.zeros((1, 1, *x.shape[2:]), x.dtype))
-    results = results if isinstance(results, tuple) else (results,)
-    return tuple(Standin((*x.shape[:2], *one.shape[2:]), one.dtype, _through(layer, x)) for one in results)
-
-
-def _any(layer: Layer, x: Standin, others: tuple) -> Standin:
-    """A layer that nothing is known about: its own forward, on the stand-in or, where that will not do, on zeros."""
-    with no_grad():
-        try:
-            return type(layer).forward(layer, x, *others)
-        except TypeError:
-            arrays = [np.zeros(one.shape, one.dtype) if isinstance(one, Standin) else one for one in (x, *others)]
-            y = type(layer).forward(layer, *arrays)
-            return Standin(y.shape, y.dtype)
-
-
-def _through(layer: Layer, x: Standin) -> Places | None:
-    maps = [layer.coordinates(axis) for axis in (0, 1)]
-    if x.places is None or None in maps:
-        return None
-    return tuple(place.then(following) for place, following in zip(x.places, maps, strict=True))
-
-
-def _kept(layer: Layer, x: Standin, y: Standin) -> tuple[Storage, ...]:
-    """What the layer's cache holds: its input, its output, or a byte an element (the switches of a pooling, a mask).
-
-    On a GPU dropout keeps no mask.
+    The network itself is not touched: a shadow of it runs, in which stand-ins take the arrays' places. Raises ValueError where
+    the picture does not fit the network, with the layer's own sentence, and TypeError where its forward asks for numbers.
     """
-    if isinstance(layer, (Conv2d, ConvTranspose2d, BatchNorm2d)):
-        return (x.storage,)
-    if isinstance(layer, ReLU):
-        return (y.storage,)
-    if isinstance(layer, MaxPool2d) or (isinstance(layer, Dropout) and layer.training and layer.p):
-        return (Storage(y.size),)
-    return ()
+    shadow = _shadow(net)
+    tracer = _Tracer(net, shadow)
+    with watching(tracer), shapes.collecting() as tracer.geometries:
+        shadow(_picture(net, input_shape))
+    return tracer.steps
+
+
+def inference_peak(net: Layer, input_shape: Sequence[int]) -> int:
+    """Bytes of arrays that are alive at once, at the most, in ``net(x)`` of evaluation without a backward; parameters not
+    counted, x counted. What each kernel takes for itself comes on top."""
+    shadow = _shadow(net).eval()
+    with no_grad(), metered() as meter:
+        shadow(_picture(net, input_shape))
+    return meter.peak
+
+
+def _picture(net: Layer, shape: Sequence[int]) -> Standin:
+    weights = next((parameter.data for parameter in net.parameters()), np.empty(0, np.float32))
+    return Standin(tuple(shape), weights.dtype, (Map(), Map()), device=device_of(weights))
+
+
+def _shadow(net: Layer) -> Any:
+    """A copy of the network whose parameters and buffers are stand-ins; it has kept nothing, and its generators are its own.
+
+    It is told apart from a deep copy by what is written into deepcopy's own memo: what shall stand in each array's place.
+    """
+    memo: dict[int, Any] = {}
+    for parameter in net.parameters():
+        memo[id(parameter.data)] = Standin(parameter.shape, parameter.data.dtype, device=device_of(parameter.data))
+        if parameter.grad is not None:
+            memo[id(parameter.grad)] = None
+    for _, buffer in net.named_buffers():
+        memo[id(buffer)] = Standin(buffer.shape, buffer.dtype, device=device_of(buffer))
+    for _, layer in net.named_layers():
+        memo[id(layer._stack)] = []
+    return copy.deepcopy(net, memo)
+
+
+class _Tracer(Watcher):
+    """Notes a step for each layer of the shadow, under the name of the network's own layer."""
+
+    geometries: list[Geometry]
+
+    def __init__(self, net: Layer, shadow: Layer) -> None:
+        pairs = zip(net.named_layers(), shadow.named_layers(), strict=True)
+        self.own = {id(twin): (key or type(layer).__name__, layer) for (key, layer), (_, twin) in pairs}
+        self.parameters = {id(parameter.data.storage) for parameter in shadow.parameters()}
+        self.parameters |= {id(buffer.storage) for _, buffer in shadow.named_buffers()}
+        self.steps: list[Step] = []
+        self.already_kept = 0
+
+    def begin(self, layer: Layer) -> None:
+        self.geometries.clear()
+        self.already_kept = len(layer.kept())
+
+    def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
+        name, own = self.own[id(layer)]
+        arrays = tuple(value for value in inputs if isinstance(value, Standin))
+        results = tuple(value for value in _flat(outputs) if isinstance(value, Standin))
+        apart = self._place(layer, arrays, results)
+        kept = {id(a.storage): a.storage for a in _flat(layer.kept()[self.already_kept :]) if isinstance(a, Standin)}
+        storages = tuple(storage for key, storage in kept.items() if storage and key not in self.parameters)
+        columns = [g.C * g.KH * g.KW * g.OH * g.OW for g in self.geometries]
+        itemsize = results[0].dtype.itemsize
+        macs = sum(geometry.macs for geometry in self.geometries)
+        self.steps.append(Step(name, own, arrays, results, macs, sum(columns) * itemsize, storages, apart))
+
+    def _place(self, layer: Layer, inputs: tuple[Standin, ...], outputs: tuple[Standin, ...]) -> tuple[Places, Places] | None:
+        """Says where the outputs' pixels look; returns the places of inputs that do not fit together."""
+        pictures = [x for x in inputs if x.ndim == 4 and x.dtype.kind == "f"]
+        places, apart = common_places([x.places for x in pictures])
+        rows, columns = (layer.coordinates(axis) for axis in (0, 1))
+        for y in outputs:
+            if any(y is x for x in inputs):
+                continue  # handed on as it came
+            known = places is not None and rows is not None and columns is not None
+            y.apart = None  # said once, here
+            y.places = (places[0].then(rows), places[1].then(columns)) if known else None
+        return apart or next((x.apart for x in inputs if x.apart), None)
+
+
+def _flat(value: Any) -> Iterator[Any]:
+    """The entries of nested tuples, lists and dicts."""
+    if isinstance(value, (tuple, list, dict)):
+        for entry in value.values() if isinstance(value, dict) else value:
+            yield from _flat(entry)
+    else:
+        yield value

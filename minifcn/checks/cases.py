@@ -7,6 +7,7 @@ tests, so both draw from the same cases.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,31 @@ Pick = Callable[[int, int], int]
 
 @dataclass(frozen=True)
 class Case:
-    """A call of ``minifcn.functional.<function>``: ``inputs`` are arrays under their argument names, the rest ``options``."""
+    """A call of ``minifcn.functional.<function>``: ``inputs`` are arrays under their argument names, the rest ``options``.
+
+    Where the function takes any number of arrays, ``*parts``, their names are parts[0], parts[1] and so on.
+    """
 
     function: str
     inputs: dict[str, Any]
     options: dict[str, Any]
+
+    def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What to call the function with: by position and by name."""
+        parameters = inspect.signature(getattr(F, self.function)).parameters.values()
+        if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+            return tuple(self.inputs.values()), self.options
+        return (), {**self.inputs, **self.options}
+
+    def forward(self, **options: Any) -> tuple[Any, Any]:
+        """(y, cache) of the call, with further ``options``."""
+        positional, named = self.arguments()
+        return getattr(F, self.function)(*positional, **named, **options)
+
+    def backward(self, dy: Any, cache: Any) -> tuple[Any, ...]:
+        """The gradients, in a tuple even where there is one."""
+        gradients = getattr(F, f"{self.function}_backward")(dy, cache)
+        return gradients if isinstance(gradients, tuple) else (gradients,)
 
     def __str__(self) -> str:
         shapes = [f"{name} {'×'.join(map(str, array.shape))}" for name, array in self.inputs.items()]
@@ -165,8 +186,30 @@ def _cross_entropy(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
     return inputs, {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": pick(0, 2) / 10}
 
 
+def _add(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    a = _images(pick, rng)
+    return {"a": a, "b": rng.standard_normal(a.shape)}, {}
+
+
+def _concat(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    N, H, W = pick(1, 3), pick(1, 9), pick(1, 9)
+    return {f"parts[{number}]": rng.standard_normal((N, pick(1, 4), H, W)) for number in range(pick(1, 4))}, {}
+
+
+def _crop(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    reach = (0, 1, 4)[pick(0, 2)]  # at 0 nothing is cut away
+    (top, left), (OH, OW), (bottom, right) = _pair(pick, 0, reach), _pair(pick, 1, 6), _pair(pick, 0, reach)
+    x = rng.standard_normal((pick(1, 3), pick(1, 3), top + OH + bottom, left + OW + right))
+    return {"x": x}, {"top": top, "left": left, "height": OH, "width": OW}
+
+
+def _pad(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    return {"x": _images(pick, rng)}, {"padding": (*_pair(pick, 0, 6), *_pair(pick, 0, 6)), "value": pick(-2, 2) / 2}
+
+
 _MAKERS: dict[str, Callable[[Pick, np.random.Generator], tuple[dict, dict]]] = {
     "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d, "max_pool2d": _max_pool2d, "max_unpool2d": _max_unpool2d,
     "avg_pool2d": _avg_pool2d, "adaptive_avg_pool2d": _adaptive_avg_pool2d, "relu": _relu, "batch_norm": _batch_norm,
     "dropout": _dropout, "interpolate": _interpolate, "cross_entropy": _cross_entropy,
+    "add": _add, "concat": _concat, "crop": _crop, "pad": _pad,
 }  # fmt: skip

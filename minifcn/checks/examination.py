@@ -10,7 +10,7 @@ from minifcn.backend import Array, device_of, get_xp, to_device, to_host
 from minifcn.checks.diagnose import diagnose
 from minifcn.checks.numeric import Slope, Slopes
 from minifcn.checks.report import Row, Worst
-from minifcn.checks.subjects import Subject
+from minifcn.checks.subjects import Outputs, Subject
 
 _MOST_ELEMENTS = 2000  # in an array of which every one is measured
 _SAMPLE = 200  # of a larger one, drawn at random
@@ -45,11 +45,11 @@ class Examination:
     """Of the input or parameter ``name``: is ``gradient``, which backward gave for ``dy``, the one that can be measured?"""
 
     def __init__(
-        self, subject: Subject, name: str, gradient: Array | None, dy: Array, rng: np.random.Generator, tolerance: float
+        self, subject: Subject, name: str, gradient: Array | None, dys: Outputs, rng: np.random.Generator, tolerance: float
     ) -> None:
         self.name, self.gradient, self.rng, self.tolerance = name, gradient, rng, tolerance
         self.x = subject.values[name]
-        self.slopes = Slopes(lambda x: subject.output({name: x}), self.x, dy, tolerance)
+        self.slopes = Slopes(lambda x: subject.outputs({name: x}), self.x, dys, tolerance)
 
     def row(self, directions: int, elements: bool, complaint: str | None) -> Row:
         """The verdict over so many directions, with every element measured too if ``elements`` says so."""

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, get_xp
+from minifcn.backend import get_xp
 from minifcn.checks.examination import Examination, normal
 from minifcn.checks.report import Report
-from minifcn.checks.subjects import FunctionSubject, LayerSubject, Subject
+from minifcn.checks.subjects import FunctionSubject, LayerSubject, Outputs, Subject
+from minifcn.layers import Layer
 
 _SALT = 2015  # an input drawn from default_rng(0) must not meet itself as dy: batch norm's dx is 0 along its own input
 
@@ -35,7 +36,9 @@ def gradcheck(
 
     A function returns ``(y, cache)``; its backward, ``X_backward`` of its own module or ``backward=``, takes ``(dy, cache)``.
     ``options`` are passed on to it, and every floating array among inputs and options is checked, but for running statistics
-    and a loss's class weights. Of a layer, the inputs and every parameter (frozen ones too) are.
+    and a loss's class weights. Of a layer, the inputs and every parameter (frozen ones too) are, with a random dy for every
+    floating array that it returns. A function may not change its dy. A layer may write over it, but may not return two
+    gradients that lie in one piece of memory.
 
     So many ``directions`` are tried for each input; every element is measured where one of them disagrees, or always with
     ``elements``. ``tolerance`` is relative. Inputs are converted to float64; give tie-free ones (:func:`tie_free`) to a
@@ -45,18 +48,19 @@ def gradcheck(
     if inspect.isclass(function):
         raise TypeError(f"gradcheck: {function.__name__} is a class; give a layer made of it, e.g. {function.__name__}(...)")
     subject: Subject
-    if hasattr(function, "backward") and hasattr(function, "parameters"):
+    if isinstance(function, Layer):
         subject = LayerSubject(function, inputs, options)
+    elif hasattr(function, "forward") and hasattr(function, "backward"):
+        raise TypeError(f"gradcheck: {type(function).__name__} has forward and backward but is no Layer; derive it from Layer")
     else:
         subject = FunctionSubject(function, inputs, backward, seed, options)
     if not subject.values:
         raise ValueError(f"gradcheck: {subject.name} was given no floating array, so there is no gradient to check")
     rng = np.random.default_rng((seed, _SALT))
-    y = _repeatable(subject)
-    dy = normal(rng, y)  # random, never ones
-    gradients, complaints = subject.gradients(dy)
+    dys = tuple(normal(rng, y) for y in _repeatable(subject))  # random, never ones
+    gradients, complaints = subject.gradients(dys)
     rows = [
-        Examination(subject, name, gradients[name], dy, rng, tolerance).row(directions, elements, complaints.get(name))
+        Examination(subject, name, gradients[name], dys, rng, tolerance).row(directions, elements, complaints.get(name))
         for name in subject.values
     ]
     return Report(subject.name, rows)
@@ -70,14 +74,12 @@ def tie_free(shape: tuple[int, ...], rng: np.random.Generator | None = None) -> 
     return (rng or np.random.default_rng(0)).permutation(numbers).reshape(shape)
 
 
-def _repeatable(subject: Subject) -> Array:
-    """The output, or ValueError when numeric gradients make no sense for it."""
-    y, again = subject.output({}), subject.output({})
-    xp = get_xp(y)
-    if not bool(xp.isfinite(y).all()):
-        raise ValueError(f"gradcheck: the output of {subject.name} has NaN or infinity, where no gradient can be measured")
-    if not bool((y == again).all()):
-        raise ValueError(
-            f"gradcheck: {subject.name} gives another output each time; pass it rng=np.random.default_rng(0) or fix its seed"
-        )
-    return y
+def _repeatable(subject: Subject) -> Outputs:
+    """The outputs, or ValueError when numeric gradients make no sense for them."""
+    ys, others = subject.outputs({}), subject.outputs({})
+    for y, again in zip(ys, others, strict=True):
+        if not bool(get_xp(y).isfinite(y).all()):
+            raise ValueError(f"gradcheck: the output of {subject.name} has NaN or infinity, where no gradient can be measured")
+        if y.shape != again.shape or not bool((y == again).all()):
+            raise ValueError(f"gradcheck: {subject.name} gives another output each time; {subject.how_to_repeat}")
+    return ys

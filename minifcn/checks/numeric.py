@@ -37,14 +37,16 @@ class Slope:
 
 
 class Slopes:
-    """Slopes of sum(output(x) · dy) at ``x``. ``output`` maps an array of x's shape to an array of dy's shape."""
+    """Slopes of Σ sum(y · dy) at ``x``, over all ys that ``outputs`` makes of an array of x's shape, and their dys."""
 
-    def __init__(self, output: Callable[[Array], Array], x: Array, dy: Array, tolerance: float) -> None:
-        self.output, self.x, self.dy, self.tolerance = output, x, dy, tolerance
+    def __init__(
+        self, outputs: Callable[[Array], tuple[Array, ...]], x: Array, dys: tuple[Array, ...], tolerance: float
+    ) -> None:
+        self.outputs, self.x, self.dys, self.tolerance = outputs, x, dys, tolerance
         xp = get_xp(x)
-        self.y = output(x)
+        self.ys = outputs(x)
         self.size = float(xp.sqrt(xp.mean(x * x))) or 1.0  # the unit of h
-        self.weight = float(xp.abs(self.y * dy).sum())  # what rounding errors are relative to
+        self.weight = sum(float(xp.abs(y * dy).sum()) for y, dy in zip(self.ys, dys, strict=True))  # rounding is relative to it
 
     def along(self, v: Array) -> Slope:
         """The slope along ``v``, an array of x's shape."""
@@ -60,6 +62,10 @@ class Slopes:
         return Slope(central_2, noise, kink=True)
 
     def _sides(self, v: Array, h: float) -> tuple[float, float]:
-        rise = ((self.output(self.x + h * v) - self.y) * self.dy).sum()  # differences first: less is rounded away
-        fall = ((self.y - self.output(self.x - h * v)) * self.dy).sum()
-        return float(rise) / h, float(fall) / h
+        rise = self._change(self.ys, self.outputs(self.x + h * v))
+        fall = self._change(self.outputs(self.x - h * v), self.ys)
+        return rise / h, fall / h
+
+    def _change(self, before: tuple[Array, ...], after: tuple[Array, ...]) -> float:
+        """Differences first, then the sum: less is rounded away."""
+        return sum(float(((new - old) * dy).sum()) for old, new, dy in zip(before, after, self.dys, strict=True))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from minifcn import functional as F
 from minifcn.checks.cases import Case, cases, names
 from minifcn.checks.sweep import Sweep, SweepRow
 
@@ -53,15 +53,14 @@ def compare(case: Case) -> dict[str, float]:
     for name in wanted:
         theirs[name].requires_grad_(True)
 
-    options = {**case.options, "rng": np.random.default_rng(2)} if case.function == "dropout" else case.options
-    y, cache = getattr(F, case.function)(**inputs, **options)
+    more = {"rng": np.random.default_rng(2)} if case.function == "dropout" else {}
+    y, cache = replace(case, inputs=inputs).forward(**more)
     their_y = _in_torch(case, theirs, cache)
     errors = {"y": relative_error(y, their_y)}
     if errors["y"] == float("inf"):
         return errors
     dy = rng.standard_normal(np.shape(y)).astype(y.dtype)
-    returned = getattr(F, f"{case.function}_backward")(dy, cache)
-    given = [gradient for gradient in (returned if isinstance(returned, tuple) else (returned,)) if gradient is not None]
+    given = [gradient for gradient in case.backward(dy, cache) if gradient is not None]
     their_y.backward(torch.tensor(dy))
 
     for name, gradient in zip(wanted, given, strict=True):
@@ -84,6 +83,8 @@ def gradients_of(case: Case) -> list[str]:
     """The inputs whose gradients the backward returns, in its order."""
     if case.function == "cross_entropy":
         return ["scores"]
+    if case.function in ("add", "concat"):
+        return list(case.inputs)
     return ["x", "weight", "bias"] if case.function in ("conv2d", "conv_transpose2d", "batch_norm") else ["x"]
 
 
@@ -95,7 +96,13 @@ def _in_torch(case: Case, inputs: dict[str, Any], cache: Any) -> Any:
     options = dict(case.options)
     if case.function == "cross_entropy":
         return T.cross_entropy(inputs["scores"], inputs["labels"].long(), inputs.get("weight"), **options)
+    if case.function in ("add", "concat"):
+        return inputs["a"] + inputs["b"] if case.function == "add" else torch.cat(list(inputs.values()), dim=1)
     x = inputs["x"]
+    if case.function == "crop":
+        return x.narrow(2, options["top"], options["height"]).narrow(3, options["left"], options["width"])
+    if case.function == "pad":
+        return T.pad(x, options["padding"], value=options["value"])
     if case.function == "dropout":
         if options["training"] and 0 < options["p"] < 1:  # generators differ, so PyTorch is given this one's mask
             return x * torch.tensor(cache[1]) / (1 - options["p"])

@@ -55,9 +55,10 @@ def sweep(functions: Sequence[str] | None = None, count: int = 8, seed: int = 0)
     """
     rows = []
     for function in functions or names():
-        reports = [
-            (case, gradcheck(getattr(F, function), **case.inputs, **case.options)) for case in cases(function, count, seed)
-        ]
+        reports = []
+        for case in cases(function, count, seed):
+            positional, named = case.arguments()
+            reports.append((case, gradcheck(getattr(F, function), *positional, **named)))
         errors = [row.error for _, report in reports for row in report.rows if row.error is not None]
         wrong = [f"{case}\n{report}" for case, report in reports if any(row.verdict == "WRONG" for row in report.rows)]
         rows.append(SweepRow(function, len(reports), max(errors, default=0.0), not wrong, "".join(wrong[:1])))

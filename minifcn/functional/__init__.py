@@ -3,6 +3,10 @@
 A forward ``f(x, ...)`` returns ``(y, cache)``; its backward ``f_backward(dy, cache)`` returns the gradients of the loss
 with respect to what went in, given ``dy``, the gradient with respect to what came out. Nothing is hidden in between.
 
+What stands here is the definition, in plain array operations. ``@kernels.accelerated`` over a function says that
+:mod:`minifcn.kernels` has faster versions of it, held to the definition by the tests; ``kernels.using("plain")`` runs the
+definition itself.
+
     y, cache = conv2d(x, weight, bias, padding=1)
     dx, dweight, dbias = conv2d_backward(dy, cache)
 
@@ -10,11 +14,13 @@ Names, arguments, defaults and layouts are those of ``torch.nn.functional``: ima
 """
 
 from minifcn.functional.activation import relu, relu_backward
+from minifcn.functional.avg_pool import adaptive_avg_pool2d, adaptive_avg_pool2d_backward, avg_pool2d, avg_pool2d_backward
 from minifcn.functional.batch_norm import batch_norm, batch_norm_backward
 from minifcn.functional.conv import conv2d, conv2d_backward, conv2d_relu
 from minifcn.functional.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minifcn.functional.dropout import dropout, dropout_backward
+from minifcn.functional.max_pool import max_pool2d, max_pool2d_backward, max_pool2d_indices
 from minifcn.functional.merge import (
     add,
     add_backward,
@@ -25,18 +31,8 @@ from minifcn.functional.merge import (
     pad,
     pad_backward,
 )
-from minifcn.functional.pool import (
-    adaptive_avg_pool2d,
-    adaptive_avg_pool2d_backward,
-    avg_pool2d,
-    avg_pool2d_backward,
-    max_pool2d,
-    max_pool2d_backward,
-    max_pool2d_indices,
-    max_unpool2d,
-    max_unpool2d_backward,
-)
 from minifcn.functional.resize import interpolate, interpolate_backward
+from minifcn.functional.unpool import max_unpool2d, max_unpool2d_backward
 
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "add", "add_backward", "avg_pool2d", "avg_pool2d_backward",

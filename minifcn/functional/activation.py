@@ -8,8 +8,6 @@ Source: Nair and Hinton, "Rectified linear units improve restricted Boltzmann ma
 
 from __future__ import annotations
 
-import numpy as np
-
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient
@@ -18,10 +16,15 @@ from minifcn.functional.arguments import check_floating, check_gradient
 def relu(x: Array, inplace: bool = False) -> tuple[Array, Array]:
     """x of any shape -> y of the same, and the cache. ``inplace`` writes y over x, which nobody may need any more."""
     check_floating("relu", x=x)
-    xp = get_xp(x)
-    y = x if inplace else xp.empty_like(x)
-    kernels.over_blocks(lambda at: xp.maximum(x[at], 0, out=y[at]), x, axes=range(x.ndim), size=1 << 18)
+    y = _relu(x, inplace)
     return y, y
+
+
+@kernels.accelerated("relu")
+def _relu(x: Array, inplace: bool) -> Array:
+    """max(x, 0)."""
+    xp = get_xp(x)
+    return xp.maximum(x, 0, out=x) if inplace else xp.maximum(x, 0)
 
 
 def relu_backward(dy: Array, cache: Array, inplace: bool = False) -> Array:
@@ -31,9 +34,8 @@ def relu_backward(dy: Array, cache: Array, inplace: bool = False) -> Array:
     return _relu_backward(dy, y, inplace)
 
 
-@kernels.on_gpu("relu_backward")
+@kernels.accelerated("relu_backward")
 def _relu_backward(dy: Array, y: Array, inplace: bool) -> Array:
     """dy where y > 0, else 0."""
-    dx = dy if inplace else np.empty_like(dy)
-    kernels.over_blocks(lambda at: np.multiply(dy[at], y[at] > 0, out=dx[at]), dy, axes=range(dy.ndim))
-    return dx
+    xp = get_xp(dy)
+    return xp.multiply(dy, y > 0, out=dy) if inplace else dy * (y > 0)

@@ -14,8 +14,6 @@ Source: Ioffe and Szegedy, "Batch normalization", 2015, algorithms 1 and 2, and 
 
 from __future__ import annotations
 
-import numpy as np
-
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
@@ -61,68 +59,32 @@ def batch_norm_backward(
     )
 
 
-@kernels.on_gpu("normalise")
+@kernels.accelerated("channel_statistics")
+def _statistics(x3: Array) -> tuple[Array, Array]:
+    """x3 (N, C, H*W) -> mean and biased variance (C,)."""
+    return x3.mean(axis=(0, 2)), x3.var(axis=(0, 2))
+
+
+@kernels.accelerated("normalise")
 def _normalise(x3: Array, mean: Array, scale: Array, shift: Array | None) -> Array:
     """(x − mean)·scale + shift; x3 (N, C, H*W), the others (C,)."""
-    y3 = np.empty_like(x3)
-
-    def block(at: tuple[slice, slice]) -> None:
-        channels = at[1]
-        shifted = x3[:, channels] - mean[channels, None]  # (N, c, H*W)
-        np.multiply(shifted, scale[channels, None], out=y3[:, channels])
-        if shift is not None:
-            y3[:, channels] += shift[channels, None]
-
-    kernels.over_blocks(block, x3, axes=(1,))
-    return y3
+    y3 = (x3 - mean[:, None]) * scale[:, None]
+    return y3 if shift is None else y3 + shift[:, None]
 
 
-@kernels.on_gpu("normalise_backward")
+@kernels.accelerated("normalise_backward")
 def _normalise_backward(
     dy3: Array, x3: Array, mean: Array, inv_std: Array, scale: Array, training: bool, needs_dx: bool
 ) -> tuple[Array | None, Array, Array]:
     """dy3 and x3 (N, C, H*W), the others (C,) -> dx3 or None, dweight, dbias."""
     M = x3.size // x3.shape[1]  # values a channel
-    dweight, dbias = np.empty_like(inv_std), np.empty_like(inv_std)
-    dx3 = np.empty_like(dy3) if needs_dx else None
-
-    def block(at: tuple[slice, slice]) -> None:
-        channels = at[1]
-        x_hat = (x3[:, channels] - mean[channels, None]) * inv_std[channels, None]  # (N, c, H*W)
-        dweight[channels] = _channel_sum(dy3[:, channels] * x_hat)
-        dbias[channels] = _channel_sum(dy3[:, channels])
-        if dx3 is None:
-            return
-        dx = dy3[:, channels]
-        if training:
-            x_hat *= (dweight[channels] / M)[:, None]
-            dx = dx - (dbias[channels] / M)[:, None]
-            dx -= x_hat
-        np.multiply(dx, scale[channels, None], out=dx3[:, channels])
-
-    kernels.over_blocks(block, dy3, axes=(1,))
-    return dx3, dweight, dbias
-
-
-@kernels.on_gpu("channel_statistics")
-def _statistics(x3: Array) -> tuple[Array, Array]:
-    """x3 (N, C, H*W) -> mean and biased variance (C,), in two passes: the second subtracts the mean first."""
-    M = x3.size // x3.shape[1]
-    mean, var = np.empty(x3.shape[1], x3.dtype), np.empty(x3.shape[1], x3.dtype)
-
-    def channel_statistics(at: tuple[slice, slice]) -> None:
-        channels = at[1]
-        mean[channels] = _channel_sum(x3[:, channels]) / M
-        centred = x3[:, channels] - mean[channels, None]
-        var[channels] = _channel_sum(centred * centred) / M
-
-    kernels.over_blocks(channel_statistics, x3, axes=(1,))
-    return mean, var
-
-
-def _channel_sum(values: Array) -> Array:
-    """(N, c, H*W) -> (c,). Pixels first: NumPy adds a contiguous axis pairwise, which keeps float32 sums accurate."""
-    return values.sum(axis=2).sum(axis=0)
+    x_hat = (x3 - mean[:, None]) * inv_std[:, None]  # (N, C, H*W)
+    dweight, dbias = (dy3 * x_hat).sum(axis=(0, 2)), dy3.sum(axis=(0, 2))  # (C,)
+    if not needs_dx:
+        return None, dweight, dbias
+    if training:  # less the paths through the mean and through the variance
+        dy3 = dy3 - (dbias / M)[:, None] - x_hat * (dweight / M)[:, None]
+    return scale[:, None] * dy3, dweight, dbias
 
 
 def _update_running(running_mean, running_var, mean, var, M: int, momentum: float) -> None:

@@ -17,8 +17,7 @@ from minifcn.backend import Array
 from minifcn.functional.activation import relu
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
 from minifcn.functional.reduce import channel_sum
-
-Pair = int | tuple[int, int]
+from minifcn.kernels.geometry import Pair
 
 
 def conv2d(

@@ -14,9 +14,7 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient, check_images
 from minifcn.functional.reduce import channel_sum
-from minifcn.kernels.geometry import pair
-
-Pair = int | tuple[int, int]
+from minifcn.kernels.geometry import Pair, pair
 
 
 def conv_transpose2d(

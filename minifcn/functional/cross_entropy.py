@@ -16,8 +16,6 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating
 
-_BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
-
 REDUCTIONS = ("mean", "sum", "none")
 
 
@@ -26,22 +24,15 @@ def log_softmax(scores: Array) -> Array:
 
     The largest score is subtracted first: the result is the same, and exp can no longer overflow.
     """
-    flat = scores.reshape(*scores.shape[:2], -1)  # (N, C, L), L pixels
-    log_p = get_xp(scores).empty_like(flat)
-
-    def block(at: tuple[slice, slice, slice]) -> None:
-        log_p[at] = _log_softmax(flat[at])
-
-    kernels.over_blocks(block, flat, axes=(0, 2), size=_BLOCK)
-    return log_p.reshape(scores.shape)
+    return _log_softmax(scores.reshape(*scores.shape[:2], -1)).reshape(scores.shape)  # over (N, C, L), L pixels
 
 
+@kernels.accelerated("log_softmax")
 def _log_softmax(scores: Array) -> Array:
-    """The same for scores (n, C, l) that fit into a cache."""
+    """The same for scores (N, C, L)."""
     xp = get_xp(scores)
-    log_p = scores - scores.max(axis=1, keepdims=True)  # (n, C, l)
-    log_p -= xp.log(xp.exp(log_p).sum(axis=1, keepdims=True))  # (n, 1, l)
-    return log_p
+    shifted = scores - scores.max(axis=1, keepdims=True)  # (N, C, L)
+    return shifted - xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def softmax(scores: Array) -> Array:
@@ -84,59 +75,42 @@ def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
     return _pixel_losses_backward(log_p, dlosses, *pixels[1:]).reshape(shape)
 
 
-@kernels.on_gpu("pixel_losses")
+@kernels.accelerated("pixel_losses")
 def _pixel_losses(
     scores: Array, labels: Array, class_weight: Array, ignore_index: int | None, smoothing: float
 ) -> tuple[Array, Array, Array]:
     """scores (N, C, L), labels (N, L), class_weight (C,) -> losses (N, L), log p (N, C, L), pixel weights (N, L)."""
-    log_p = np.empty_like(scores)
-    losses, pixel_weight = np.empty(labels.shape, scores.dtype), np.empty(labels.shape, scores.dtype)
-
-    def block(at: tuple[slice, slice, slice]) -> None:
-        here = (at[0], at[2])  # the block's pixels, (n, l)
-        log_q = log_p[at] = _log_softmax(scores[at])  # (n, C, l)
-        counted, safe = _targets(labels[here], ignore_index)
-        pixel_weight[here] = class_weight[safe] * counted
-        own = np.take_along_axis(log_q, safe[:, None], axis=1)[:, 0]  # (n, l): of the pixel's own class
-        losses[here] = -(1 - smoothing) * pixel_weight[here] * own
-        if smoothing:
-            losses[here] -= smoothing / scores.shape[1] * counted * np.einsum("c,ncl->nl", class_weight, log_q)
-
-    kernels.over_blocks(block, scores, axes=(0, 2), size=_BLOCK)
+    log_p = _log_softmax(scores)  # (N, C, L)
+    counted, safe = _targets(labels, ignore_index)
+    pixel_weight = class_weight[safe] * counted  # (N, L)
+    own = get_xp(scores).take_along_axis(log_p, safe[:, None], axis=1)[:, 0]  # (N, L): of the pixel's own class
+    losses = -(1 - smoothing) * pixel_weight * own
+    if smoothing:  # and ε/C of every class
+        losses -= smoothing / scores.shape[1] * counted * (class_weight[:, None] * log_p).sum(axis=1)
     return losses, log_p, pixel_weight
 
 
-@kernels.on_gpu("pixel_losses_backward")
+@kernels.accelerated("pixel_losses_backward")
 def _pixel_losses_backward(
     log_p: Array, dlosses: Array, labels: Array, class_weight: Array, pixel_weight: Array,
     ignore_index: int | None, smoothing: float,
 ) -> Array:  # fmt: skip
     """dlosses, (N, L) or one number, and what :func:`_pixel_losses` took and gave -> dscores (N, C, L)."""
-    mix = smoothing / log_p.shape[1]  # every class's share of the target
-    dlosses = np.broadcast_to(dlosses, labels.shape)  # (N, L)
-    dscores = np.empty_like(log_p)  # (N, C, L)
-
-    def block(at: tuple[slice, slice, slice]) -> None:
-        here = (at[0], at[2])  # the block's pixels, (n, l)
-        counted, safe = _targets(labels[here], ignore_index)
-        target = (1 - smoothing) * pixel_weight[here]  # (n, l): the weight on the pixel's own class
-        total = target + mix * class_weight.sum() * counted if smoothing else target  # and on all classes together
-        d = np.exp(log_p[at])
-        d *= (total * dlosses[here])[:, None]  # (n, 1, l)
-        if smoothing:
-            d -= mix * class_weight[:, None] * (counted * dlosses[here])[:, None]
-        rows, pixels = np.ogrid[: len(safe), : safe.shape[1]]
-        d[rows, safe, pixels] -= target * dlosses[here]  # one entry a pixel, so nothing is subtracted twice
-        dscores[at] = d
-
-    kernels.over_blocks(block, log_p, axes=(0, 2), size=_BLOCK)
-    return dscores
+    xp, C = get_xp(log_p), log_p.shape[1]
+    counted, safe = _targets(labels, ignore_index)
+    one_hot = safe[:, None] == xp.arange(C)[:, None]  # (N, C, L)
+    target = (1 - smoothing) * pixel_weight[:, None] * one_hot  # (N, C, L)
+    if smoothing:
+        target += smoothing / C * class_weight[:, None] * counted[:, None]
+    dlosses = xp.broadcast_to(dlosses, labels.shape)[:, None]  # (N, 1, L)
+    return (target.sum(axis=1, keepdims=True) * xp.exp(log_p) - target) * dlosses
 
 
 def _targets(labels: Array, ignore_index: int | None) -> tuple[Array, Array]:
     """labels (N, L) -> whether the pixel counts, and its class; void points at class 0, and then counts 0."""
-    counted = labels != ignore_index if ignore_index is not None else np.ones(labels.shape, bool)  # (N, L)
-    return counted, np.where(counted, labels, 0).astype(np.intp)
+    xp = get_xp(labels)
+    counted = labels != ignore_index if ignore_index is not None else xp.ones(labels.shape, bool)  # (N, L)
+    return counted, xp.where(counted, labels, 0).astype(np.intp)
 
 
 def _divisor(pixel_weight: Array) -> Array:

@@ -7,8 +7,8 @@ The mask is a function of its key, two numbers of 64 bits, and of nothing else:
 
     kept = np.random.Generator(np.random.Philox(key=key)).random(x.shape, dtype=np.float32) >= p
 
-Philox scrambles a counter under that key, so any part of the mask can be drawn alone: on the CPU each thread draws what it is
-about to drop, and on a GPU a kernel draws the same mask (``kernels/cuda/dropout.cu``), in backward once more.
+Philox scrambles a counter under that key, so any part of the mask can be drawn alone: by each thread of the CPU, and by a
+kernel on a GPU (``kernels/cuda/dropout.cu``), in backward once more.
 
 Sources: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014; Salmon et al., "Parallel
 random numbers: as easy as 1, 2, 3", 2011.
@@ -21,10 +21,8 @@ import math
 import numpy as np
 
 from minifcn import kernels
-from minifcn.backend import Array
+from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient
-
-_CHUNK = 1 << 16  # elements that a thread takes at a time, few enough for its cache; a multiple of a counter's 8
 
 
 def dropout(x: Array, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None) -> tuple[Array, tuple]:
@@ -50,52 +48,18 @@ def dropout_backward(dy: Array, cache: tuple) -> Array:
     return dy if mask is None else _dropout_backward(dy, mask, scale)
 
 
-@kernels.on_gpu("dropout")
+@kernels.accelerated("dropout")
 def _dropout(x: Array, key: np.ndarray, threshold: int, scale: np.floating) -> tuple[Array, Array]:
-    """x -> y and the mask, a byte an element. (A GPU keeps what draws it again instead: the key and the threshold.)"""
-    kept = _draw(x.shape, key, threshold)
-    return _masked(x, kept, scale), kept
+    """x -> y and the mask, a byte an element. (A GPU keeps what draws it again instead: the key and the threshold.)
+
+    A random float32 of NumPy's is a multiple of 2⁻²⁴: it is >= p where it is >= ``threshold`` / 2²⁴, p rounded up to one.
+    """
+    uniform = np.random.Generator(np.random.Philox(key=key)).random(x.shape, dtype=np.float32)
+    kept = get_xp(x).asarray(uniform >= threshold / 2**24)
+    return _dropout_backward(x, kept, scale), kept
 
 
-@kernels.on_gpu("dropout_backward")
+@kernels.accelerated("dropout_backward")
 def _dropout_backward(dy: Array, kept: Array, scale: np.floating) -> Array:
-    """dy, its mask -> dx."""
-    return _masked(dy, kept, scale)
-
-
-def _draw(shape: tuple[int, ...], key: np.ndarray, threshold: int) -> np.ndarray:
-    """The mask of that shape, True where kept.
-
-    A random float32 of NumPy's is k / 2²⁴, k the upper 24 of 32 bits; it is >= p where k >= threshold, p·2²⁴ rounded up.
-    To ask it of k saves the conversion to float32, a third of the time.
-    """
-    kept = np.empty(shape, bool)
-    flat = kept.reshape(-1)
-
-    def draw(at: tuple[slice]) -> None:
-        count, counter = flat[at].size, (at[0].start or 0) // 8
-        words = np.random.Philox(key=key, counter=counter).random_raw(-(-count // 2))  # of 64 bits, four a counter
-        halves = words.view(np.uint32)[:count]  # the low half of each comes first
-        np.greater_equal(halves >> 8, threshold, out=flat[at])
-
-    kernels.over_blocks(draw, flat, axes=(0,), size=_CHUNK)
-    return kept
-
-
-def _masked(values: Array, kept: np.ndarray, scale: np.floating) -> np.ndarray:
-    """values·scale where kept, exactly 0 elsewhere (also where values are infinite), both of one shape.
-
-    By their bits, & −1 or & 0: `np.where` branches on the mask, and a branch on random numbers costs ten times as much.
-    """
-    if values.itemsize > 8:  # long doubles: no integer is as wide
-        return np.where(kept, values, values.dtype.type(0)) * scale
-    results, bits = np.empty(values.shape, values.dtype), f"i{values.itemsize}"
-    flat = [array.reshape(-1) for array in (values, kept, results)]
-
-    def mask(at: tuple[slice]) -> None:
-        value, keep, result = (array[at] for array in flat)
-        np.bitwise_and(value.view(bits), -keep.view(np.int8), out=result.view(bits))
-        np.multiply(result, scale, out=result)
-
-    kernels.over_blocks(mask, flat[0], axes=(0,), size=_CHUNK)
-    return results
+    """dy, its mask -> dx. Zero, not times zero, where dropped: dy may be infinite there."""
+    return get_xp(dy).where(kept, dy, dy.dtype.type(0)) * scale

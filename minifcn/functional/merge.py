@@ -13,6 +13,8 @@ Sources: He et al. 2016, equation 1, for sums; Ronneberger, Fischer and Brox 201
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
+from numbers import Integral
+from typing import Any
 
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient, check_images
@@ -37,6 +39,8 @@ def concat(*parts: Array) -> tuple[Array, tuple]:
 
     Raises ValueError where they differ in more than their channels.
     """
+    if not parts or isinstance(parts[0], (list, tuple)):
+        raise TypeError("concat: give the arrays one by one, concat(a, b)")
     for number, part in enumerate(parts):
         check_images(f"concat, part {number}", part)
     check_floating("concat", **{f"part {number}": part for number, part in enumerate(parts)})
@@ -44,13 +48,13 @@ def concat(*parts: Array) -> tuple[Array, tuple]:
         shapes = " and ".join(str(part.shape) for part in parts)
         raise ValueError(f"concat: the shapes {shapes} may differ in their channels only: crop, pad or resize some of them")
     y = get_xp(*parts).concatenate(parts, axis=1)  # (N, ΣC_i, H, W)
-    return y, tuple(part.shape[1] for part in parts)
+    return y, (y.shape, tuple(part.shape[1] for part in parts))
 
 
-def concat_backward(dy: Array, cache: tuple[int, ...]) -> tuple[Array, ...]:
+def concat_backward(dy: Array, cache: tuple) -> tuple[Array, ...]:
     """dy (N, ΣC_i, H, W) -> each part's gradient (N, C_i, H, W)."""
-    channels = cache
-    check_gradient("concat_backward", dy, (dy.shape[0], sum(channels), *dy.shape[2:]))
+    shape, channels = cache
+    check_gradient("concat_backward", dy, shape)
     xp = get_xp(dy)
     cuts = pairwise(accumulate(channels, initial=0))
     return tuple(xp.ascontiguousarray(dy[:, start:stop]) for start, stop in cuts)
@@ -62,6 +66,7 @@ def crop(x: Array, top: int, left: int, height: int, width: int) -> tuple[Array,
     Raises ValueError where the window reaches out of x.
     """
     check_images("crop", x)
+    _check_integers("crop", top=top, left=left, height=height, width=width)
     H, W = x.shape[2:]
     if min(top, left) < 0 or min(height, width) < 1 or top + height > H or left + width > W:
         raise ValueError(
@@ -89,7 +94,10 @@ def pad(x: Array, padding: tuple[int, int, int, int], value: float = 0.0) -> tup
     Raises ValueError for a negative padding: that is what :func:`crop` is for.
     """
     check_images("pad", x)
+    if not isinstance(padding, (tuple, list)) or len(padding) != 4:
+        raise TypeError(f"pad: padding={padding!r} must be four integers: (left, right, top, bottom)")
     left, right, top, bottom = padding
+    _check_integers("pad", left=left, right=right, top=top, bottom=bottom)
     if min(padding) < 0:
         raise ValueError(f"pad: padding={tuple(padding)} (left, right, top, bottom) must not be negative; crop instead")
     N, C, H, W = x.shape
@@ -104,3 +112,10 @@ def pad_backward(dy: Array, cache: tuple) -> Array:
     shape, (top, left, H, W) = cache
     check_gradient("pad_backward", dy, shape)
     return get_xp(dy).ascontiguousarray(dy[:, :, top : top + H, left : left + W])
+
+
+def _check_integers(function: str, **options: Any) -> None:
+    """Raises TypeError unless all are integers, NumPy's included."""
+    for name, value in options.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{function}: {name}={value!r} must be an integer")

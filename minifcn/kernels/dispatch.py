@@ -1,32 +1,62 @@
-"""Where the mathematics meets a GPU: one line over a function says that a CUDA kernel computes the same there."""
+"""Where the mathematics meets the speed: one line over a definition says that faster functions compute the same.
+
+    @kernels.accelerated("max_pool")
+    def _max_pool(x, windows): ...
+
+What is below the decorator is the definition, and the tests hold every faster function to it. The kind of the first array
+decides whose `max_pool` is called in its place, with the same arguments:
+
+    NumPy                           kernels.host, unless `kernels.using("plain")` is in force
+    CuPy                            kernels.cuda
+    a class with a name `kernels`   the package of that name, e.g. `kernels = "minifcn.kernels.shapes"`
+
+Where there is none, and for any other kind of array, the definition itself runs.
+"""
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
 
+from minifcn.backend import device_of
+
+HOST, CUDA = "minifcn.kernels.host", "minifcn.kernels.cuda"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
+definitions: dict[str, Callable[..., Any]] = {}  # of every accelerated operation that has been imported
+package = functools.cache(importlib.import_module)
 
-def on_gpu(name: str) -> Callable[[Function], Function]:
-    """Decorates a function of arrays: on a GPU, `kernels.cuda.NAME` is called in its place, with the same arguments.
+# What the user forces: for the process by the variable, for a block of code by `kernels.using`
+_for_the_process = os.environ.get("MINIFCN_KERNEL")
+forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("forced", default=_for_the_process)
 
-        @kernels.on_gpu("max_pool")
-        def _max_pool(x, windows): ...
 
-    What is below the decorator is the definition: NumPy runs it, and the tests hold the kernel to it.
-    """
+def package_for(array: Any) -> str | None:
+    """The name of the package whose functions serve this kind of array, None where there is none."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return HOST
+    return getattr(type(array), "kernels", None) or (CUDA if device_of(array) == "cuda" else None)
 
-    def decorate(function: Function) -> Function:
-        @functools.wraps(function)
+
+def accelerated(name: str) -> Callable[[Function], Function]:
+    """Decorates the definition of an operation: `name` of the package that serves the first array runs in its place."""
+
+    def decorate(definition: Function) -> Function:
+        definitions[name] = definition
+
+        @functools.wraps(definition)
         def dispatch(first: Any, *rest: Any) -> Any:
-            if isinstance(first, (np.ndarray, np.generic)):
-                return function(first, *rest)
-            return getattr(importlib.import_module("minifcn.kernels.cuda"), name)(first, *rest)
+            home = package_for(first)
+            if home is None or (home is HOST and forced.get() == "plain"):
+                return definition(first, *rest)
+            return getattr(package(home), name, definition)(first, *rest)
 
         return dispatch  # type: ignore[return-value]
 

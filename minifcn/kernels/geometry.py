@@ -107,17 +107,17 @@ class Geometry:
         DH, DW = pair(dilation, "dilation", 1)
         G, _ = pair(groups, "groups", 1)
         if C % G or O % G:
-            raise ValueError(f"groups={G} must divide both the {C} input channels and the {O} output channels.")
+            raise ValueError(f"groups={G} must divide both the {C} input channels and the {O} output channels")
         if CG * G != C:
             raise ValueError(
-                f"The input has {C} channels but a weight of shape {tuple(weight_shape)} with groups={G} expects {CG * G}."
+                f"the input has {C} channels but a weight of shape {tuple(weight_shape)} with groups={G} expects {CG * G}"
             )
         geometry = cls(N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G)
         for axis, size, pad, reach in (("height", H, PH, DH * (KH - 1) + 1), ("width", W, PW, DW * (KW - 1) + 1)):
             if size + 2 * pad < reach:
                 raise ValueError(
-                    f"The kernel reaches over {reach} pixels of {axis} but the padded input has only {size + 2 * pad}: "
-                    f"give a larger input, more padding or a smaller kernel or dilation."
+                    f"the kernel reaches over {reach} pixels of {axis} but the padded input has only {size + 2 * pad}: "
+                    "give a larger input, more padding or a smaller kernel or dilation"
                 )
         return geometry
 
@@ -128,18 +128,18 @@ def pair(value: Pair, name: str, least: int) -> tuple[int, int]:
         return value, value  # nearly every call, and all the checks below cost as much as a small product
     both = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
     both *= 2 if len(both) == 1 else 1
-    if len(both) != 2 or not all(isinstance(one, Integral) and not isinstance(one, bool) for one in both):
-        raise TypeError(f"{name} must be one integer or a pair of integers, not {value!r}.")
+    if len(both) != 2 or not all(isinstance(number, Integral) and not isinstance(number, bool) for number in both):
+        raise TypeError(f"{name} must be one integer or a pair of integers, not {value!r}")
     if min(both) < least:
-        raise ValueError(f"{name} must be at least {least}, not {value!r}.")
+        raise ValueError(f"{name} must be at least {least}, not {value!r}")
     return int(both[0]), int(both[1])
 
 
 def _four(shape: Sequence[int], what: str, layout: str) -> tuple[int, int, int, int]:
     """Checks that a shape has four sizes, none of them zero."""
     if len(shape) != 4:
-        raise ValueError(f"{what.capitalize()} of a 2-d convolution must have four axes {layout}, not shape {tuple(shape)}.")
+        raise ValueError(f"{what} of a 2-d convolution must have four axes {layout}, not shape {tuple(shape)}")
     if min(shape) < 1:
-        raise ValueError(f"{what.capitalize()} of a 2-d convolution must not be empty, but its shape is {tuple(shape)}.")
+        raise ValueError(f"{what} of a 2-d convolution must not be empty, but its shape is {tuple(shape)}")
     first, second, third, fourth = (int(size) for size in shape)
     return first, second, third, fourth

@@ -75,10 +75,11 @@ class Windows:
         ]
 
     def first_tap(self) -> np.ndarray:
-        """(OH, OW): for each window the first tap kh·KW + kw that lies inside the picture."""
+        """(OH, OW): for each window the first tap kh·KW + kw that lies inside the picture; of the switches' dtype, a byte."""
         (_, rows, _, _), (_, columns, _, _) = self.axes()
         first_h, first_w = np.maximum(-(rows // self.DH), 0), np.maximum(-(columns // self.DW), 0)  # ceil(-start / D)
-        return first_h[:, None] * self.KW + first_w
+        first = first_h[:, None] * self.KW + first_w
+        return first.astype(np.uint8 if self.KH * self.KW <= 256 else np.int32)
 
     def taps(self) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
         """(tap, outputs, inputs): tap kh·KW + kw of the windows ``y[outputs]`` reads the pixels ``x[inputs]``.

@@ -1,7 +1,8 @@
 """Which rung computes which convolution: the one that the user forces, else the fastest for its shape.
 
 `kernels.using("im2col")` forces a rung inside a `with`, the variable MINIFCN_KERNEL forces one for the process; where
-the forced rung does not cover a geometry, or lacks one of the three functions, the choice is made as usual.
+the forced rung does not cover a geometry, or lacks one of the three functions, the choice is made as usual. So it is under
+`using("plain")`, which is for everything else (see `dispatch`): a convolution's definition, `loops`, has a name of its own.
 
 The choice depends on the shape and the dtype only. It is never timed while it runs: another rung rounds otherwise, and
 a training run that is resumed in another process must continue bit for bit.
@@ -10,23 +11,20 @@ a training run that is resumed in another process must continue bit for bit.
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import functools
 import importlib
-import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution.costs import winograd_method
+from minifcn.kernels.convolution.costs import winograd_pays
+from minifcn.kernels.dispatch import CUDA, HOST, forced, package, package_for
 from minifcn.kernels.geometry import Geometry
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases")
 _HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
-
-_forced: contextvars.ContextVar[str | None] = contextvars.ContextVar("minifcn_kernel", default=None)
 
 
 def rungs() -> tuple[str, ...]:
@@ -38,32 +36,32 @@ def rungs() -> tuple[str, ...]:
 def rung(name: str) -> ModuleType:
     """The module of a rung: `covers`, and of `forward`, `input_gradient`, `weight_gradient` those that it offers."""
     if name not in (*_RUNGS, "cuda"):
-        raise ValueError(f"There is no kernel {name!r}: choose one of {', '.join(_RUNGS)}.")
+        raise ValueError(f"there is no kernel {name!r}: choose one of {', '.join((*_RUNGS, 'plain'))}")
     return importlib.import_module(f"minifcn.kernels.{name}" if name == "cuda" else f"minifcn.kernels.convolution.{name}")
 
 
 @contextlib.contextmanager
 def using(name: str | None) -> Iterator[None]:
-    """Forces one rung inside a `with` block, in this thread; None gives the choice by shape back.
+    """Forces one rung, or all "plain" definitions, inside a `with` block, in this thread; None gives the usual choice back.
 
     Raises:
         ValueError: no rung has this name.
     """
-    if name is not None:
+    if name not in (None, "plain"):
         rung(name)
-    token = _forced.set(name)
+    token = forced.set(name)
     try:
         yield
     finally:
-        _forced.reset(token)
+        forced.reset(token)
 
 
 def choose(what: str, geometry: Geometry, dtype: Any = np.float32, on_gpu: bool = False) -> str:
     """The name of the rung that runs `what` ("forward", "input_gradient" or "weight_gradient") of a geometry."""
     dtype = np.dtype(dtype)
-    forced = _forced.get() or os.environ.get("MINIFCN_KERNEL")
-    if forced and forced not in (_HOST_ONLY if on_gpu else ("cuda",)) and _offers(forced, what, geometry, dtype):
-        return forced
+    name = forced.get()
+    if name and name not in ("plain", *(_HOST_ONLY if on_gpu else ("cuda",))) and _offers(name, what, geometry, dtype):
+        return name
     return _fastest(what, geometry, dtype, on_gpu)
 
 
@@ -81,7 +79,7 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
     strided = g.SH > 1 or g.SW > 1
     if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"
-    if _offers("winograd", what, g, dtype) and winograd_method(what, g):
+    if _offers("winograd", what, g, dtype) and winograd_pays(what, g):
         return "winograd"
     return "strips"
 
@@ -122,8 +120,16 @@ def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[boo
 
 def _shares(part: str, whole: str, array: Any, geometry: Geometry) -> bool:
     """Whether the rung that would compute `part` offers `whole` as well, which is more than that, in one go."""
-    name = choose(part, geometry, array.dtype, not isinstance(array, np.ndarray))
-    return _offers(name, whole, geometry, array.dtype)
+    module = _module(part, array, geometry)
+    return hasattr(module, whole) and module.covers(geometry, array.dtype)
+
+
+def _module(what: str, array: Any, geometry: Geometry) -> ModuleType:
+    """What computes `what` of this kind of array: the chosen rung, the package that serves another kind, or the definition."""
+    home = package_for(array)
+    if home in (HOST, CUDA):
+        return rung(choose(what, geometry, array.dtype, home == CUDA))
+    return package(home) if home else rung("loops")
 
 
 def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...], geometry: Geometry) -> Any:
@@ -133,12 +139,11 @@ def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]
         if array is None:
             continue
         if array.shape != shape:
-            raise ValueError(f"{what} needs arrays of shapes {shapes} for {geometry}, but one has shape {array.shape}.")
+            raise ValueError(f"{what} needs arrays of shapes {shapes} for {geometry}, but one has shape {array.shape}")
         if array.dtype != dtype or dtype.kind != "f":
-            given = ", ".join(str(one.dtype) for one in arrays if one is not None)
-            raise TypeError(f"{what} needs arrays of one float type, not {given}: convert them first.")
+            dtypes = ", ".join(str(array.dtype) for array in arrays if array is not None)
+            raise TypeError(f"{what} needs arrays of one float type, not {dtypes}: convert them first")
     if dtype == np.float16:
         wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
         return _run(what, wide, shapes, geometry).astype(dtype)
-    name = choose(what, geometry, dtype, not isinstance(arrays[0], np.ndarray))
-    return getattr(rung(name), what)(*arrays, geometry)
+    return getattr(_module(what, arrays[0], geometry), what)(*arrays, geometry)

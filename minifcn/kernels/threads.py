@@ -60,7 +60,7 @@ _pool = _Pool()
 
 def set_num_threads(n: int) -> None:
     """Uses `n` threads from now on. Results do not depend on it; only time does."""
-    _pool.resize(_whole_number(n, "The number of threads"))
+    _pool.resize(_whole_number(n, "the number of threads"))
 
 
 def get_num_threads() -> int:
@@ -82,45 +82,124 @@ def _whole_number(n: int | str, source: str) -> int:
     except ValueError:
         number = 0
     if number < 1:
-        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}.")
+        raise ValueError(f"{source} must be a whole number of at least 1, not {n!r}")
     return number
 
 
 # ------------------------------------------------------------------------------------------------ BLAS on one thread
 
 
-class _OneBlasThread:
-    """Context in which BLAS uses one thread; outside of it BLAS is as the user left it. Re-entrant and thread-safe.
+class _Held:
+    """How many hold a library to one thread, and how many threads it had before. The process's, where its library's is."""
 
-    The libraries are looked up once (a millisecond); entering and leaving then costs two microseconds.
+    depth = 0
+    before: int | None = 1
+
+
+class _HeldByThread(_Held, threading.local):
+    """The same for a library whose number is each thread's own."""
+
+
+class _BlasLibrary:
+    """One BLAS library, by threadpoolctl's controller of it, that can be held to one thread and let go again."""
+
+    def __init__(self, controller: Any) -> None:
+        self.scope = _scope(controller)
+        self.held = _HeldByThread() if self.scope == "thread" else _Held()
+        self.get: Callable[[], int | None] = controller.get_num_threads
+        self.set = _openblas_setter(controller) if self.scope == "process" else controller.set_num_threads
+
+    def hold(self) -> None:
+        """One thread from now on. What is found is the user's, unless it is the 1 of another caller that holds it too."""
+        count = self.get()
+        if not self.held.depth or count != 1:
+            self.held.before = count
+        self.held.depth += 1  # before the change: a child forked in between must know of it
+        self.set(1)
+
+    def release(self) -> None:
+        """The last to leave gives the user's number back, unless somebody has set another one meanwhile, who knew why."""
+        if self.held.depth == 1 and self.held.before != 1 and self.get() == 1:
+            self.set(self.held.before)
+        self.held.depth -= 1
+
+    def release_after_fork(self) -> None:
+        """In a forked child nobody is left who would let a process's number go."""
+        if self.scope != "thread" and self.held.depth:
+            self.held.depth = 1
+            self.release()
+
+
+def _scope(controller: Any) -> str:
+    """Whose a library's number of threads is: the "process"'s, each "thread"'s, or "unknown".
+
+    OpenBLAS's own threads are one pool for the process. With MKL, and with an OpenBLAS that was built on OpenMP, each
+    thread that calls has a number of its own. FlexiBLAS hands the number on to a library behind it.
+    """
+    if controller.internal_api == "openblas":
+        return "thread" if controller.threading_layer == "openmp" else "process"
+    return "thread" if controller.internal_api == "mkl" else "unknown"
+
+
+def _openblas_setter(controller: Any) -> Callable[[int], object]:
+    """Sets OpenBLAS's number of threads, from whichever thread calls it.
+
+    Since 3.8 threadpoolctl lets one thread control OpenBLAS, the first that sets a number, and what any other sets is
+    dropped in silence. A loop may run in any thread, so OpenBLAS's own function is called, past that rule: whoever
+    controls goes on doing so. Only where the function has a name unknown here is control taken, and then left to nobody.
+    """
+    for prefix, suffix in itertools.product(("", "scipy_"), ("", "64_", "_64")):
+        function = getattr(controller.dynlib, f"{prefix}openblas_set_num_threads{suffix}", None)
+        if function is not None:
+            return function
+    clear = getattr(controller, "clear_controlling_thread", None)
+    if clear is None:
+        return controller.set_num_threads
+
+    def set_in_control(count: int) -> None:
+        clear(force=True)
+        controller.set_num_threads(count)
+        clear(force=True)
+
+    return set_in_control
+
+
+class _OneBlasThread:
+    """Context in which BLAS uses one thread, whichever thread enters it; outside of it BLAS is as the user left it.
+
+    Several threads may be inside at once, and one thread more than once. The libraries are looked up once (a
+    millisecond); entering and leaving then costs two microseconds.
     """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.depth = 0
-        self.libraries: list[Any] | None = None
-        self.before: list[int] = []
+        self.libraries: list[_BlasLibrary] | None = None
 
     def __enter__(self) -> None:
         with self.lock:
             if self.libraries is None:
                 from threadpoolctl import ThreadpoolController  # here: `import minifcn` must not pay for it
 
-                self.libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-            if self.depth == 0:
-                self.before = [library.get_num_threads() for library in self.libraries]
-                self._set([1] * len(self.before))
-            self.depth += 1
+                controllers = ThreadpoolController().select(user_api="blas").lib_controllers
+                self.libraries = [_BlasLibrary(controller) for controller in controllers]
+            for library in self.libraries:
+                library.hold()
 
     def __exit__(self, *_: object) -> None:
         with self.lock:
-            self.depth -= 1
-            if self.depth == 0:
-                self._set(self.before)
+            for library in self.libraries or ():
+                library.release()
 
-    def _set(self, counts: list[int]) -> None:
-        for library, count in zip(self.libraries or (), counts, strict=True):
-            library.set_num_threads(count)
+    def hold_worker(self) -> None:
+        """For a worker of the pool, while its caller is inside. It need not leave: only tasks ever run on it."""
+        for library in self.libraries or ():
+            if library.scope != "process":
+                library.set(1)
+
+    def start_afresh_after_fork(self) -> None:
+        self.lock = threading.Lock()
+        for library in self.libraries or ():
+            library.release_after_fork()
 
 
 _one_blas_thread = _OneBlasThread()
@@ -159,8 +238,13 @@ class _Loop:
         finally:
             _here.inside = False
 
+    def help(self) -> None:
+        """`work`, on a worker of the pool."""
+        _one_blas_thread.hold_worker()
+        self.work()
+
     def run(self, threads: int) -> None:
-        futures = _pool.submit(threads - 1, self.work) if threads > 1 else []
+        futures = _pool.submit(threads - 1, self.help) if threads > 1 else []
         try:
             self.work()
         finally:
@@ -192,7 +276,7 @@ def _start_afresh_after_fork() -> None:
     """A forked child inherits the pool's object but none of its threads, and locks in whatever state they were."""
     global _pool
     _pool = _Pool(_pool.size)
-    _one_blas_thread.lock, _one_blas_thread.depth = threading.Lock(), 0
+    _one_blas_thread.start_afresh_after_fork()
     _here.inside = False
 
 
@@ -224,7 +308,7 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
 
 
 def over_blocks(
-    function: Callable[[tuple[slice, ...]], Any], array: Any, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+    function: Callable[[tuple[slice, ...]], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
 ) -> list[Any]:
     """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
 
@@ -234,10 +318,7 @@ def over_blocks(
 
     `at` is a tuple of slices along `axes`, the only axes that may be cut; index every array that shares them. The
     cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
-    An array on a GPU is one block.
     """
-    if not isinstance(array, np.ndarray):
-        return [function((slice(None),) * (max(axes, default=-1) + 1))]
     places = blocks(array.shape, axes, size)
     results: list[Any] = [None] * len(places)
 

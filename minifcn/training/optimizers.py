@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import Array, get_xp
-from minifcn.kernels import on_gpu
+from minifcn.kernels import accelerated
 from minifcn.training.gradients import over_flat_blocks
 
 
@@ -179,7 +179,7 @@ class SGD(Optimizer):
         return lambda w, dw, v=None: _sgd(w, dw, v, *options)
 
 
-@on_gpu("sgd")
+@accelerated("sgd")
 def _sgd(w: Array, dw: Array, v: Array | None, lr: float, momentum: float, decay: float, into: float, nesterov: bool) -> None:
     """Updates w and, unless it is None, the momentum v, into which the gradient goes times `into`."""
     d, t = _temporaries(w)
@@ -223,7 +223,7 @@ class Adam(Optimizer):
         return lambda w, dw, m, v: _adam(w, dw, m, v, *options)
 
 
-@on_gpu("adam")
+@accelerated("adam")
 def _adam(
     w: Array, dw: Array, m: Array, v: Array, lr: float, betas: tuple[float, float], eps: float, decay: float,
     step: int, decoupled: bool,

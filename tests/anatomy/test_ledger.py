@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ import minifcn
 from minifcn import checks, kernels, models
 from minifcn import layers as L
 from minifcn.anatomy.standin import Standin
-from minifcn.anatomy.trace import walk
+from minifcn.anatomy.trace import trace
 from minifcn.layers import initializers
 
 VOC = (1, 3, 375, 500)
@@ -190,12 +192,12 @@ def test_layers_that_nothing_is_known_about_are_run(rng):
         def forward(self, x):
             return x[:, :, 1:, 2:] * 2 + 1
 
-    steps = walk(L.Sequential(Double(), Shift(), L.AdaptiveAvgPool2d((2, 3)), L.Upsample(scale_factor=3)), (2, 3, 8, 9))
+    steps = trace(L.Sequential(Double(), Shift(), L.AdaptiveAvgPool2d((2, 3)), L.Upsample(scale_factor=3)), (2, 3, 8, 9))
     assert [step.y.shape for step in steps] == [(2, 6, 8, 9), (2, 6, 7, 7), (2, 6, 2, 3), (2, 6, 6, 9)]
 
 
 def test_standins_follow_slices_sums_padding_and_concatenation():
-    x = walk(L.Sequential(L.Conv2d(1, 2, 3)), (1, 1, 9, 9))[0].y
+    x = trace(L.Sequential(L.Conv2d(1, 2, 3)), (1, 1, 9, 9))[0].y
     assert isinstance(x, Standin)
     assert [place.offset for place in x.places] == [1, 1]
     cut = x[:, :, 2:5, 1:]
@@ -207,8 +209,9 @@ def test_standins_follow_slices_sums_padding_and_concatenation():
     assert (x + 2 * x).apart is None
     assert (x[:, :, 1:] + x[:, :, :-1]).apart is not None
     assert x[..., ::2].places is None
-    with pytest.raises(TypeError):
-        np.linalg.norm(x)
+    assert np.linalg.norm(x, axis=1).shape == (1, 7, 7)  # what nobody thought of is left to NumPy
+    with pytest.raises(TypeError, match="asks for the numbers"):
+        float(x[0, 0, 0, 0])
 
 
 # --------------------------------------------------------------------------------------------------------- coordinates
@@ -240,7 +243,7 @@ def test_a_crop_off_by_one_is_noticed():
     net.join_pool4.crop_side.offset -= 1
     table = checks.coordinates(net, VOC)
     assert not table.aligned
-    assert table.apart == ["What enters upscore_pool4 was put together from pixels at 16·i + -23/2 and pixels at 16·i + -55/2."]
+    assert table.apart == ["join_pool4.add puts together pixels at 16·i + -23/2 and pixels at 16·i + -55/2."]
 
 
 def test_unknown_places_are_question_marks():
@@ -275,3 +278,19 @@ def test_predicted_memory_is_near_the_measured(one_thread):
     checks.training_step_peak(net, shape, 21)  # the scratch is made once and stays
     measured = checks.training_step_peak(net, shape, 21)
     assert checks.ledger(net, shape).training_peak == pytest.approx(measured, rel=0.1)
+
+
+def test_measuring_leaves_the_callers_own_tracing_on(one_thread):
+    net, shape = models.build("fcn32s", num_classes=3, width=1 / 32, padding=1), (1, 3, 96, 96)
+    checks.training_step_peak(net, shape, 3)  # the scratch is made once and stays
+    alone = checks.training_step_peak(net, shape, 3)
+    assert not tracemalloc.is_tracing()
+    tracemalloc.start()
+    try:
+        kept = np.zeros(100_000_000, np.uint8)  # the caller's, and no part of the step
+        del kept
+        kept = np.zeros(50_000_000, np.uint8)
+        assert checks.training_step_peak(net, shape, 3) == pytest.approx(alone, rel=0.02)
+        assert tracemalloc.get_traced_memory()[0] >= kept.nbytes
+    finally:
+        tracemalloc.stop()

@@ -206,7 +206,8 @@ def test_a_kink_nearby_neither_fails_nor_hides_anything(distance, x):
 @pytest.mark.parametrize("distance", [0.0, 1e-9, 1e-4, 1e-3 / 3, 5e-4, 2.0])
 def test_slopes_notice_kinks(distance):
     """|x| at a distance from 0. At h/3 above − below alone would be blind: both sides are off by as much for h and h/2."""
-    slope = Slopes(np.abs, np.array([distance, np.sqrt(2)]), np.ones(2), 1e-6).along(np.array([1.0, 0.0]))  # h is 1e-3
+    x, v = np.array([distance, np.sqrt(2)]), np.array([1.0, 0.0])
+    slope = Slopes(lambda x: (np.abs(x),), x, (np.ones(2),), 1e-6).along(v)  # h is 1e-3
     if distance < 1e-8:
         assert slope.kink
     else:
@@ -215,7 +216,7 @@ def test_slopes_notice_kinks(distance):
 
 
 def test_slopes_are_accurate():
-    slope = Slopes(np.exp, np.array([1.0]), np.ones(1), 1e-6).along(np.ones(1))
+    slope = Slopes(lambda x: (np.exp(x),), np.array([1.0]), (np.ones(1),), 1e-6).along(np.ones(1))
     assert slope.value == pytest.approx(np.e, rel=1e-9)
     assert slope.agrees(np.e, 0)
     assert not slope.agrees(np.e * (1 + 1e-7), 0)

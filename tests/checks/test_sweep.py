@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from minifcn import functional as F
+from minifcn import kernels
 from minifcn.checks import parity, sweep
 from minifcn.checks.cases import Case, cases, make, names
 
 
-def test_every_function_passes_its_sweep():
-    table = sweep(count=4)
+@pytest.mark.parametrize("kernel", [None, "plain"])
+def test_every_function_passes_its_sweep(kernel):
+    with kernels.using(kernel):
+        table = sweep(count=4)
     assert table, str(table)
     assert [row.function for row in table.rows] == names()
     assert max(row.error for row in table.rows) < 1e-6
@@ -57,7 +60,7 @@ def test_the_smallest_and_the_largest_choices_are_valid():
     for name in names():
         for choice in (lambda low, high: low, lambda low, high: high):
             case = make(name, choice)
-            y, _ = getattr(F, name)(**case.inputs, **case.options)
+            y, _ = case.forward()
             assert np.size(y) > 0
 
 
@@ -76,6 +79,15 @@ def test_cases_are_adversarial():
     poolings = list(cases("max_pool2d", 60))
     assert any(case.options["ceil_mode"] for case in poolings)
     assert any(len(np.unique(case.inputs["x"])) < case.inputs["x"].size for case in poolings)
+    concatenations = [case.inputs.values() for case in cases("concat", 60)]
+    assert {len(parts) for parts in concatenations} == {1, 2, 3, 4}
+    assert any(len({part.shape[1] for part in parts}) == len(parts) > 1 for parts in concatenations)
+    paddings = [case.options["padding"] for case in cases("pad", 60)]
+    assert any(len(set(padding)) == 4 for padding in paddings)
+    assert any(left > case.inputs["x"].shape[3] for case in cases("pad", 60) for left in case.options["padding"][:1])
+    crops = [(case.inputs["x"].shape, case.options) for case in cases("crop", 60)]
+    assert any(shape[2:] == (options["height"], options["width"]) for shape, options in crops)
+    assert any(options["top"] and options["top"] + options["height"] < shape[2] for shape, options in crops)
     losses = list(cases("cross_entropy", 60))
     assert any((case.inputs["labels"] == 255).any() for case in losses)
     assert {case.options["reduction"] for case in losses} == {"mean", "sum", "none"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,9 @@ IMAGE_CALLS = {
     "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, 2),
     "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
     "interpolate": lambda x: F.interpolate(x, size=3),
+    "concat": lambda x: F.concat(np.ones((2, 4, 5, 6)), x),
+    "crop": lambda x: F.crop(x, 1, 1, 2, 2),
+    "pad": lambda x: F.pad(x, (1, 1, 1, 1)),
     "cross_entropy": lambda x: F.cross_entropy(x, np.zeros((x.shape[0], *x.shape[2:]), np.int64)),
 }
 
@@ -41,10 +46,10 @@ def test_a_single_picture_is_refused_with_the_way_to_add_an_axis(function):
         IMAGE_CALLS[function](np.ones((4, 5, 6)))
 
 
-@pytest.mark.parametrize("function", [*IMAGE_CALLS, "relu", "dropout"])
+@pytest.mark.parametrize("function", [*IMAGE_CALLS, "relu", "dropout", "add"])
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "complex128"])
 def test_whole_numbers_are_refused_with_the_way_to_convert_them(function, dtype):
-    call = IMAGE_CALLS.get(function, getattr(F, function))
+    call = IMAGE_CALLS.get(function, getattr(F, function)) if function != "add" else lambda x: F.add(x, x)
     with pytest.raises(TypeError, match=rf"dtype {dtype}; convert it"):
         call(np.ones((2, 4, 5, 6), dtype))
 
@@ -55,6 +60,12 @@ def test_a_list_is_refused(function):
         getattr(F, function)([[1.0, 2.0]], *([WEIGHT] if function == "conv2d" else []))
 
 
+def test_concat_takes_its_arrays_one_by_one():
+    for call in (F.concat, lambda: F.concat([X, X]), lambda: F.concat((X, X))):
+        with pytest.raises(TypeError, match=r"one by one, concat\(a, b\)"):
+            call()
+
+
 MIXED = {
     "conv2d": lambda x: F.conv2d(x, WEIGHT),
     "conv2d's bias": lambda x: F.conv2d(x, WEIGHT.astype("f"), np.ones(6)),
@@ -62,6 +73,8 @@ MIXED = {
     "batch_norm": lambda x: F.batch_norm(x, *RUNNING),
     "batch_norm's weight": lambda x: F.batch_norm(x, None, None, np.ones(4), training=True),
     "cross_entropy": lambda x: F.cross_entropy(x, LABELS, np.ones(4)),
+    "add": lambda x: F.add(x, X),
+    "concat": lambda x: F.concat(x, X),
 }
 
 
@@ -101,6 +114,18 @@ REFUSED = {
     "interpolate: nearest with corners": (lambda: F.interpolate(X, 3, mode="nearest", align_corners=True), "align_corners"),
     "interpolate: nothing left": (lambda: F.interpolate(X, scale_factor=0.01), "empty picture"),
     "adaptive pooling: size 0": (lambda: F.adaptive_avg_pool2d(X, 0), "output_size must be at least 1"),
+    "add: other shapes": (lambda: F.add(X, X[:, :1]), r"a has shape \(2, 4, 5, 6\) and b \(2, 1, 5, 6\); they must be equal"),
+    "concat: another height": (lambda: F.concat(X, X, X[:, :, 1:]), r"\(2, 4, 4, 6\) may differ in their channels only"),
+    "concat: another batch": (lambda: F.concat(X, X[:1]), "may differ in their channels only"),
+    "concat: a dy of another size": (
+        lambda: F.concat_backward(X, F.concat(X[:, :1, 1:], X[:, 1:, 1:])[1]), r"\(2, 4, 4, 6\)"),
+    "crop: too low": (lambda: F.crop(X, 3, 0, 3, 6), r"3x6 pixels from \(3, 0\) on reach out of a 5x6 map"),
+    "crop: too far right": (lambda: F.crop(X, 0, 4, 5, 3), "reach out"),
+    "crop: above": (lambda: F.crop(X, -1, 0, 2, 2), "reach out"),
+    "crop: left": (lambda: F.crop(X, 0, -1, 2, 2), "reach out"),
+    "crop: nothing": (lambda: F.crop(X, 0, 0, 0, 2), "reach out"),
+    "crop: no columns": (lambda: F.crop(X, 0, 0, 2, 0), "reach out"),
+    "pad: negative": (lambda: F.pad(X, (1, -1, 0, 0)), r"padding=\(1, -1, 0, 0\).*must not be negative; crop"),
     "void without ignore_index": (lambda: F.cross_entropy(X, np.full((2, 5, 6), 255), ignore_index=None), "contain 255 but"),
     "a label out of range": (lambda: F.cross_entropy(X, np.full((2, 5, 6), 7)), r"contain \[7\]; possible are 0\.\.3"),
     "a negative label": (lambda: F.cross_entropy(X, np.full((2, 5, 6), -1)), r"contain \[-1\]"),
@@ -127,6 +152,11 @@ TYPES = {
     "three paddings": lambda: F.conv2d(X, WEIGHT, padding=(1, 1, 1)),
     "a kernel size that is a string": lambda: F.max_pool2d(X, "2"),
     "a stride of True": lambda: F.conv2d(X, WEIGHT, stride=True),
+    "one padding": lambda: F.pad(X, 1),
+    "two paddings": lambda: F.pad(X, (1, 1)),
+    "a padding of a half": lambda: F.pad(X, (0, 0.5, 0, 0)),
+    "a crop from a half on": lambda: F.crop(X, 0.5, 0, 2, 2),
+    "a crop of True pixels": lambda: F.crop(X, 0, 0, 2, True),
     "labels that are floats": lambda: F.cross_entropy(X, LABELS.astype(float)),
     "labels that are a list": lambda: F.cross_entropy(X, LABELS.tolist()),
 }
@@ -141,7 +171,7 @@ def test_wrong_types_are_type_errors(what):
 @pytest.mark.parametrize("function", names())
 def test_a_dy_of_another_shape_is_refused(function):
     case = next(cases(function, 1, seed=3))
-    y, cache = getattr(F, function)(**case.inputs, **case.options)
+    y, cache = case.forward()
     with pytest.raises(ValueError, match="shape"):
         getattr(F, f"{function}_backward")(np.ones((*np.shape(y), 2)), cache)
 
@@ -150,29 +180,28 @@ def test_a_dy_of_another_shape_is_refused(function):
 def test_functions_are_pure(function):
     """Inputs stay as they were (but for running statistics), dy too; backward can be called twice; views are welcome."""
     for case in cases(function, 6, seed=4):
-        options = {**case.options, "rng": np.random.default_rng(0)} if function == "dropout" else case.options
         inputs = {name: array.copy() for name, array in case.inputs.items()}
-        y, cache = getattr(F, function)(**inputs, **options)
+        y, cache = replace(case, inputs=inputs).forward(**repeatable(function))
         for name, array in inputs.items():
             if not name.startswith("running"):
                 np.testing.assert_array_equal(array, case.inputs[name], err_msg=name)
         dy = np.random.default_rng(1).standard_normal(np.shape(y))
         kept = dy.copy()
-        first, second = (_tuple(getattr(F, f"{function}_backward")(dy, cache)) for _ in range(2))
+        first, second = (case.backward(dy, cache) for _ in range(2))
         np.testing.assert_array_equal(dy, kept)
         for one, two in zip(first, second, strict=True):
             np.testing.assert_array_equal(one, two)
 
         strided = {name: _strided(array) for name, array in case.inputs.items()}
-        options = {**case.options, "rng": np.random.default_rng(0)} if function == "dropout" else case.options
-        y_strided, cache = getattr(F, function)(**strided, **options)
+        y_strided, cache = replace(case, inputs=strided).forward(**repeatable(function))
         np.testing.assert_allclose(y_strided, y, rtol=1e-12)
-        for one, two in zip(first, _tuple(getattr(F, f"{function}_backward")(_strided(dy), cache)), strict=True):
+        for one, two in zip(first, case.backward(_strided(dy), cache), strict=True):
             np.testing.assert_allclose(two, one, rtol=1e-10, atol=1e-13) if one is not None else None
 
 
-def _tuple(gradients):
-    return gradients if isinstance(gradients, tuple) else (gradients,)
+def repeatable(function) -> dict:
+    """What makes the function give the same again."""
+    return {"rng": np.random.default_rng(0)} if function == "dropout" else {}
 
 
 def _strided(array):

@@ -12,6 +12,13 @@ from minifcn import kernels
 from minifcn.checks.cases import make
 
 
+@pytest.fixture(scope="module", params=[None, "plain"], ids=["fast", "plain"], autouse=True)
+def kernel(request):
+    """All of this holds for the definitions, and for what runs in their place."""
+    with kernels.using(request.param):
+        yield
+
+
 def drawn(data, function):
     return make(function, lambda low, high: data.draw(st.integers(low, high)))
 

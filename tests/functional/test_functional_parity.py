@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn import functional as F
+from minifcn import kernels
 from minifcn.checks.cases import Case, cases, make, names
 from minifcn.checks.parity import compare, parity
 
@@ -15,8 +18,11 @@ torch = pytest.importorskip("torch")
 
 
 def agree(case: Case, tolerance: float = 1e-10) -> None:
-    for what, error in compare(case).items():
-        assert error < tolerance, f"{what} of {case} is off by {error:.1e}"
+    """The definitions, and what runs in their place, are PyTorch's."""
+    for kernel in (None, "plain"):
+        with kernels.using(kernel):
+            for what, error in compare(case).items():
+                assert error < tolerance, f"{what} of {case} is off by {error:.1e} ({kernel or 'fast'})"
 
 
 # Sizes that have gone wrong somewhere. Convolutions: (N, C, H, W), O, then options.
@@ -143,11 +149,41 @@ def test_interpolate_listed(name, mode, align_corners, rng):
     agree(Case("interpolate", {"x": rng.standard_normal(shape)}, {**options, "mode": mode, "align_corners": align_corners}))
 
 
+@pytest.mark.parametrize("kernel", [None, "plain"])
 @pytest.mark.parametrize("function", names())
-def test_drawn_cases(function):
+def test_drawn_cases(function, kernel):
     """45 cases a function, the ones that ``minifcn gradcheck`` shows."""
-    report = parity([function], count=45)
+    with kernels.using(kernel):
+        report = parity([function], count=45)
     assert report, str(report)
+
+
+@pytest.mark.parametrize("function", names())
+def test_plain_and_fast_keep_the_same_caches(function):
+    """Equal results, and caches of the same arrays: what is kept is predicted from them, whichever version runs."""
+    for case in cases(function, 10, seed=2):
+        runs = []
+        for kernel in (None, "plain"):
+            options = {"rng": np.random.default_rng(0)} if function == "dropout" else {}
+            inputs = {name: array.copy() for name, array in case.inputs.items()}
+            with kernels.using(kernel):
+                y, cache = replace(case, inputs=inputs).forward(**options)
+                gradients = getattr(F, f"{function}_backward")(np.ones_like(y), cache)
+            kept = arrays_of(cache)
+            known = [y, *inputs.values()]
+            runs.append(([*arrays_of((y, gradients)), *kept], [[mine is one for one in known] for mine in kept]))
+        (fast, of_fast), (plain, of_plain) = runs
+        assert of_fast == of_plain
+        for mine, definitions in zip(fast, plain, strict=True):
+            assert (mine.dtype, mine.shape) == (definitions.dtype, definitions.shape)
+            np.testing.assert_allclose(mine, definitions, rtol=1e-12, atol=1e-12)
+
+
+def arrays_of(found) -> list:
+    """The arrays of a result or a cache, in order."""
+    if isinstance(found, (tuple, list)):
+        return [array for part in found for array in arrays_of(part)]
+    return [found] if isinstance(found, (np.ndarray, np.generic)) else []
 
 
 @pytest.mark.parametrize("function", names())
@@ -161,12 +197,11 @@ def test_generated_cases(function, data):
 def test_float32_stays_float32_and_agrees(function):
     for case in cases(function, 10, seed=1):
         inputs = {name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in case.inputs.items()}
-        options = {**case.options, "rng": np.random.default_rng(0)} if function == "dropout" else case.options
-        y, cache = getattr(F, function)(**inputs, **options)
-        gradients = getattr(F, f"{function}_backward")(np.ones_like(y), cache)
-        for array in (y, *(gradients if isinstance(gradients, tuple) else (gradients,))):
+        case = replace(case, inputs=inputs)
+        y, cache = case.forward(**({"rng": np.random.default_rng(0)} if function == "dropout" else {}))
+        for array in (y, *case.backward(np.ones_like(y), cache)):
             assert array is None or array.dtype == np.float32
-        agree(Case(function, inputs, case.options), tolerance=2e-3 if function == "batch_norm" else 2e-5)
+        agree(case, tolerance=2e-3 if function == "batch_norm" else 2e-5)
 
 
 def test_parity_would_notice(monkeypatch):

@@ -24,6 +24,10 @@ DIVISOR = "divisor_override"
 SIZE_NONE = "an output size of None"
 PROBABILITIES = "targets that are probabilities, not classes"
 RECOMPUTED = "recompute_scale_factor"
+BROADCAST = "summands of different shapes: nothing is broadcast here"
+SCALED = "a sum with a factor, alpha"
+OTHER_PADDING = "padding with something other than zeros in front of and behind rows and columns, or a negative one"
+OTHER_AXIS = "a concatenation along another axis than the channels"
 DUPLICATES = "indices that occur twice: which value stays is undefined, in PyTorch too"
 
 
@@ -114,6 +118,28 @@ def _cross_entropy(sample, function):
     return Case(function, {"scores": sample.input, "labels": labels, "weight": options.pop("weight", None)}, options)
 
 
+def _add(sample, function):
+    (other,) = sample.args
+    if sample.input.shape != other.shape:
+        return BROADCAST
+    return SCALED if sample.kwargs else Case(function, {"a": sample.input, "b": other}, {})
+
+
+def _cat(sample, function):
+    tensors = sample.input
+    if (sample.args or (sample.kwargs.get("dim"),))[0] != 1:
+        return OTHER_AXIS
+    left_out = next((reason for reason in map(_images_only, tensors) if reason), None)
+    return left_out or Case(function, {f"parts[{number}]": tensor for number, tensor in enumerate(tensors)}, {})
+
+
+def _pad(sample, function):
+    padding, mode, value = (*sample.args, *("constant", 0.0)[len(sample.args) - 1 :])
+    if mode != "constant" or len(padding) != 4 or min(padding) < 0:
+        return OTHER_PADDING
+    return _images_only(sample.input) or Case(function, {"x": sample.input}, {"padding": padding, "value": value or 0.0})
+
+
 OPERATORS = {  # operator of PyTorch, its variant: our function, how to call it, how many samples must at least be left
     ("conv2d", ""): ("conv2d", _convolution, 13),
     ("conv_transpose2d", ""): ("conv_transpose2d", _convolution, 5),
@@ -127,13 +153,17 @@ OPERATORS = {  # operator of PyTorch, its variant: our function, how to call it,
     ("interpolate", "nearest"): ("interpolate", _interpolate, 5),
     ("interpolate", "bilinear"): ("interpolate", _interpolate, 15),
     ("cross_entropy", ""): ("cross_entropy", _cross_entropy, 10),
+    ("add", ""): ("add", _add, 2),
+    ("cat", ""): ("concat", _cat, 1),
+    ("pad", "constant"): ("pad", _pad, 2),
 }
 
 
 @pytest.mark.parametrize(("operator", "variant"), OPERATORS)
 def test_agrees_with_pytorch_on_its_own_samples(operator, variant):
     function, translate, least = OPERATORS[operator, variant]
-    info = next(one for one in op_db if one.name == f"nn.functional.{operator}" and one.variant_test_name == variant)
+    full_name = operator if operator in ("add", "cat") else f"nn.functional.{operator}"
+    info = next(info for info in op_db if (info.name, info.variant_test_name) == (full_name, variant))
     torch.manual_seed(0)
     left_out, compared = {}, 0
     for sample in info.sample_inputs("cpu", torch.float64, requires_grad=False):

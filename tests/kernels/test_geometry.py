@@ -64,4 +64,4 @@ X, W = (1, 4, 8, 8), (6, 4, 3, 3)
 def test_what_does_not_fit_is_refused_in_one_sentence(x, weight, options, error, says):
     with pytest.raises(error, match=says) as caught:
         Geometry.of(x, weight, **options)
-    assert str(caught.value).endswith(".")
+    assert not str(caught.value).endswith(".")  # as everywhere in the package: no capital and no full stop

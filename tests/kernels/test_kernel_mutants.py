@@ -1,4 +1,4 @@
-"""The comparison with `loops` catches realistic mistakes: each of these is planted, and must be seen."""
+"""The comparisons with the definitions catch realistic mistakes: each of these is planted, and must be seen."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import pytest
 from minifcn import kernels
 from minifcn.kernels import select
 from minifcn.kernels.geometry import Geometry
+from support.host_cases import difference as host_difference
 
 for name in kernels.rungs():
     select.rung(name)  # imported now: one that is first imported while a mistake is planted would keep it
@@ -44,8 +45,8 @@ MUTANTS = [
     ("windows", "row * g.DH, column * g.DW", "row, column", "taps im2col strips"),
     ("windows", "row * g.SH, column * g.SW", "row, column", "taps im2col strips"),
     ("windows", "columns[:, kh, kw]\n", "columns[:, kh, kw - 1]\n", "im2col strips"),
-    ("windows", "slice(group.start * O, group.stop * O)", "slice(0, (group.stop - group.start) * O)", "strips"),
-    ("windows", "slice(group.start * C + within.start, (group.stop - 1) * C + within.stop)",
+    ("cuts", "slice(group.start * O, group.stop * O)", "slice(0, (group.stop - group.start) * O)", "strips"),
+    ("cuts", "slice(group.start * C + within.start, (group.stop - 1) * C + within.stop)",
      "slice(group.start * C, group.start * C + (group.stop - group.start) * C)", "strips"),
     ("im2col", "y += bias[:, None, None]", "pass", "im2col"),
     ("im2col", "dweight[group] += matmul", "dweight[group] = matmul", "im2col"),
@@ -86,11 +87,34 @@ MUTANTS = [
     ("winograd", "top + strip.rows.start * m", "top + strip.columns.start * m", "F4"),
 ]  # fmt: skip
 
+# The same for `kernels/host`; the names are those of its functions that must notice
+HOST_MUTANTS = [
+    ("batch_norm", "        dx -= x_hat\n", "", "normalise_backward"),
+    ("batch_norm", "dx = dx - (dbias", "dx = dx + (dbias", "normalise_backward"),
+    ("batch_norm", "if training:", "if True:", "normalise_backward"),
+    ("batch_norm", "_sum(centred * centred) / M", "_sum(centred * centred) / (M - 1)", "channel_statistics"),
+    ("batch_norm", "y3[:, channels] += shift", "y3[:, channels] -= shift", "normalise"),
+    ("batch_norm", "total[at[1]] =", "total[:] =", "channel_sum"),
+    ("pool", "(candidate > best)", "(candidate >= best)", "max_pool"),
+    ("pool", " | (candidate != candidate)", "", "max_pool"),
+    ("pool", "switches[at] = first", "switches[at] = 0", "max_pool"),
+    ("pool", "if windows.overlap:", "if False:", "max_pool_backward"),
+    ("cross_entropy", "scores.max(axis=1", "scores.max(axis=0", "log_softmax pixel_losses"),
+    ("cross_entropy", "class_weight[safe] * counted", "class_weight[safe]", "pixel_losses"),
+    ("cross_entropy", "if smoothing:\n            losses", "if False:\n            losses", "pixel_losses"),
+    ("cross_entropy", "mix * class_weight.sum() * counted", "mix * counted", "pixel_losses_backward"),
+    ("cross_entropy", "-= target * dlosses[pixels]", "-= target", "pixel_losses_backward"),
+    ("relu", "y[at] > 0", "y[at] >= 0", "relu_backward"),
+    ("dropout", "(at[0].start or 0) // 8", "0", "dropout"),
+    ("dropout", "np.greater_equal", "np.less", "dropout"),
+    ("dropout", "np.multiply(result, scale", "np.divide(result, scale", "dropout dropout_backward"),
+]  # fmt: skip
+
 
 @contextlib.contextmanager
 def planted(file: str, old: str, new: str) -> Iterator[None]:
     """Replaces a line of one file for all of minifcn.kernels, whoever has imported from it."""
-    module = importlib.import_module(f"minifcn.kernels.convolution.{file}")
+    module = importlib.import_module(f"minifcn.kernels.{file}")
     source = inspect.getsource(module)
     assert old in source, f"{old!r} is no longer in {file}.py: plant this mistake in what stands there now"
     everyone = [sys.modules[key] for key in sys.modules if key.startswith("minifcn.kernels.")]
@@ -112,7 +136,7 @@ def planted(file: str, old: str, new: str) -> Iterator[None]:
 def test_a_planted_mistake_is_caught(file, old, new, rungs, difference, cut_small):
     caught = dict.fromkeys(rungs.split(), False)
     for pieces in ("as it is", "many pixels", "many weights"):
-        with planted(file, old, new), pytest.MonkeyPatch.context() as patch:
+        with planted(f"convolution.{file}", old, new), pytest.MonkeyPatch.context() as patch:
             if pieces != "as it is":
                 cut_small(patch, pieces == "many weights")
             for rung in caught:
@@ -120,9 +144,16 @@ def test_a_planted_mistake_is_caught(file, old, new, rungs, difference, cut_smal
     assert all(caught.values()), caught
 
 
+@pytest.mark.parametrize(("file", "old", "new", "names"), HOST_MUTANTS, ids=[f"{m[0]}: {m[2][:40]}" for m in HOST_MUTANTS])
+def test_a_mistake_planted_in_host_is_caught(file, old, new, names):
+    with planted(f"host.{file}", old, new), np.errstate(all="ignore"):
+        for name in names.split():
+            assert host_difference(name, np.float64) > 1e-6, name
+
+
 def test_nothing_is_seen_where_nothing_is_planted(difference, cut_small):
     for heavy in (False, True):
-        with planted("windows", "import math", "import math"), pytest.MonkeyPatch.context() as patch:
+        with planted("convolution.cuts", "import math", "import math"), pytest.MonkeyPatch.context() as patch:
             cut_small(patch, heavy)
             for rung in ("taps", "im2col", "strips", "F2", "F4", "one_by_one", "zero_insertion", "phases"):
                 assert not differs(rung, difference)

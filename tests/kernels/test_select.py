@@ -23,8 +23,10 @@ FUNCTIONS = ("forward", "input_gradient", "weight_gradient")
 
 
 @pytest.fixture(autouse=True)
-def nothing_forced(monkeypatch):
-    monkeypatch.delenv("MINIFCN_KERNEL", raising=False)
+def nothing_forced():
+    """Whatever the variable MINIFCN_KERNEL says to the process that runs the tests."""
+    with kernels.using(None):
+        yield
 
 
 def test_the_fastest_for_each_kind_of_shape():
@@ -96,19 +98,31 @@ def test_forcing_is_for_one_thread():
     assert seen == ["winograd"]
 
 
-def test_the_environment_forces_for_the_process(monkeypatch):
-    monkeypatch.setenv("MINIFCN_KERNEL", "im2col")
-    assert choose("forward", VGG) == "im2col"
-    with kernels.using("taps"):
-        assert choose("forward", VGG) == "taps"
-    monkeypatch.setenv("MINIFCN_KERNEL", "fast")
-    with pytest.raises(ValueError, match="no kernel 'fast'"):
-        choose("forward", VGG)
+@pytest.mark.parametrize(("name", "chosen"), [("im2col", "im2col"), ("plain", "winograd"), ("fast", "no kernel 'fast'")])
+def test_the_environment_forces_for_the_process(name, chosen):
+    code = (
+        "from minifcn.kernels import Geometry, using; from minifcn.kernels.select import choose\n"
+        "vgg = Geometry.of((1, 64, 56, 56), (64, 64, 3, 3), 1, 1)\n"
+        "for name in ('taps', None):\n"
+        "    with using(name): print(choose('forward', vgg))\n"
+        "print(choose('forward', vgg))"
+    )
+    environment = {**os.environ, "MINIFCN_KERNEL": name}
+    run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert run.stdout.split()[:2] == ["taps", "winograd"]
+    assert chosen in (run.stdout.split()[2] if run.returncode == 0 else run.stderr)
 
 
 def test_an_unknown_rung_is_refused():
     with pytest.raises(ValueError, match="no kernel 'cudnn': choose one of loops, taps, im2col"), kernels.using("cudnn"):
         pass
+
+
+def test_plain_leaves_convolutions_as_they_are():
+    """Their definition, `loops`, would take minutes for one picture."""
+    with kernels.using("plain"):
+        assert {choose(what, VGG) for what in FUNCTIONS} == {"winograd"}
+        assert choose("forward", VGG, on_gpu=True) == "cuda"
 
 
 def test_the_same_choice_in_every_process():

@@ -15,6 +15,8 @@ taking `strips` costs 37 % and always F(4x4) 23 %.
 
 from __future__ import annotations
 
+import functools
+
 from minifcn.kernels.geometry import Geometry
 
 # what: {rung: (a, b, c, d, e)}
@@ -47,9 +49,14 @@ def nanoseconds(what: str, rung: str, geometry: Geometry) -> float:
     return a + (m + 2) ** 2 * (b * g.C * g.O + c * points * g.C + d * points * g.O + e * points * g.C * g.O)
 
 
-def winograd_method(what: str, geometry: Geometry) -> str | None:
-    """ "F2" or "F4", whichever is faster for a geometry that Winograd covers; None where `strips` is faster still."""
-    if min(geometry.C, geometry.O) < _FEWEST:
-        return None
-    fastest = min(_TILE, key=lambda rung: nanoseconds(what, rung, geometry))
-    return None if fastest == "strips" else fastest
+@functools.lru_cache(maxsize=4096)
+def winograd_method(what: str, geometry: Geometry) -> str:
+    """ "F2" or "F4", whichever is faster for a geometry that Winograd covers."""
+    return min(("F2", "F4"), key=lambda method: nanoseconds(what, method, geometry))
+
+
+def winograd_pays(what: str, geometry: Geometry) -> bool:
+    """Whether that is faster than `strips`."""
+    method = winograd_method(what, geometry)
+    enough_channels = min(geometry.C, geometry.O) >= _FEWEST
+    return enough_channels and nanoseconds(what, method, geometry) < nanoseconds(what, "strips", geometry)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.backend import get_xp
-from minifcn.kernels.convolution.windows import even_parts, length
+from minifcn.kernels.convolution.cuts import even_parts, length
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.threads import matmul
 

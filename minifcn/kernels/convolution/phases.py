@@ -22,7 +22,8 @@ import numpy as np
 
 from minifcn.backend import get_xp
 from minifcn.kernels import select
-from minifcn.kernels.convolution.windows import Strip, length, read, strips
+from minifcn.kernels.convolution.cuts import Strip, length, strips
+from minifcn.kernels.convolution.windows import read
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.threads import parallel_for
 

@@ -20,21 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution.windows import (
-    Channels,
-    Strip,
-    add_windows,
-    as_matrix,
-    channel_blocks,
-    even_parts,
-    length,
-    read,
-    span,
-    strips,
-    turned,
-    unfold,
-    unfold_bytes,
-)
+from minifcn.kernels.convolution.cuts import Channels, Strip, as_matrix, channel_blocks, even_parts, length, strips
+from minifcn.kernels.convolution.windows import add_windows, read, span, turned, unfold, unfold_bytes
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.scratch import SHARED, workspace
 from minifcn.kernels.threads import parallel_for

@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution.costs import nanoseconds
-from minifcn.kernels.convolution.windows import Strip, even_parts, length, read, strips
+from minifcn.kernels.convolution.costs import winograd_method
+from minifcn.kernels.convolution.cuts import Strip, even_parts, length, strips
+from minifcn.kernels.convolution.windows import read
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.scratch import SHARED, odd_lines, workspace
 from minifcn.kernels.threads import parallel_for
@@ -138,25 +139,25 @@ def forward(
 ) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, 3, 3) and bias (O,) or None; `method` F2 or F4, else by shape."""
     bias = np.zeros(geometry.O, np.float32) if bias is None else bias
-    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, geometry, method or _fastest("forward", geometry))
+    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, geometry, method or _by_shape("forward", geometry))
 
 
 def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, 3, 3)."""
     turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)  # (3, 3, O, C)
     bias = np.zeros(geometry.C, np.float32)
-    return _convolve(dy, turned, bias, geometry.mirror, method or _fastest("input_gradient", geometry))
+    return _convolve(dy, turned, bias, geometry.mirror, method or _by_shape("input_gradient", geometry))
 
 
 def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dweight (O, C, 3, 3) of x (N, C, H, W) and dy (N, O, OH, OW)."""
-    f = method or _fastest("weight_gradient", geometry)
+    f = method or _by_shape("weight_gradient", geometry)
     run = _dweight_by_tiles if _has_few_weights(geometry, f) else _dweight_by_outputs
     return run(x, dy, geometry, f).reshape(geometry.weight_shape)
 
 
-def _fastest(what: str, geometry: Geometry) -> Winograd:
-    return min((F2, F4), key=lambda method: nanoseconds(what, method.name, geometry))
+def _by_shape(what: str, geometry: Geometry) -> Winograd:
+    return F2 if winograd_method(what, geometry) == "F2" else F4
 
 
 # -------------------------------------------------------------------------------------- forward and input gradient

@@ -54,7 +54,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     previous: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) != signal.SIG_IGN:  # a job in the background ignores Ctrl-C, and goes on to
+            # A job in the background ignores Ctrl-C, and goes on to; None is a handler in C, which could not be put back.
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 previous[number] = signal.signal(number, handler)
     try:
         yield lambda: bool(received)

@@ -9,6 +9,7 @@ import pytest
 
 from minifcn import functional as F
 from minifcn import layers as L
+from minifcn.kernels import dispatch
 
 rng = np.random.default_rng(7)
 
@@ -66,6 +67,14 @@ def test_same_numbers_and_no_wait(cupy, counts, name, dtype):
         assert mine.dtype == numpys.dtype
         tolerance = 1e-5 if dtype == np.float32 else 1e-12
         np.testing.assert_allclose(host(mine), numpys, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_definitions_run_there_too(cupy, monkeypatch, name):
+    """Whatever has no CUDA kernel runs as it is defined."""
+    monkeypatch.setattr(dispatch, "package", lambda home: None)
+    for mine, numpys in zip(both(name, cupy.asarray, np.float64), both(name, np.asarray, np.float64), strict=True):
+        np.testing.assert_allclose(host(mine), numpys, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", CASES)

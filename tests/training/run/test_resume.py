@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from minifcn import kernels
 from minifcn.training import read_checkpoint, read_metadata, trainer
+from minifcn.training.run import progress
 from minifcn.training.run.folder import RunFolder
 from support import tiny
 
@@ -114,6 +116,39 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run.run()
     assert read_metadata(run.folder.last)["iteration"] == 5
+
+
+def test_a_run_in_another_thread_is_the_same_and_leaves_signals_alone(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    during: list[list] = []
+
+    class Look(tiny.Progress):
+        def step(self, iteration):
+            during.append([signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)])
+
+    straight = tiny.tiny_trainer(tmp_path / "straight")
+    straight.folder.create()
+    straight.run()
+    results: list = []
+    run = tiny.tiny_trainer(tmp_path / "thread", progress=Look())
+    run.folder.create()
+    thread = threading.Thread(target=lambda: results.append(run.run()))
+    thread.start()
+    thread.join(120)
+    assert [result.interrupted for result in results] == [False]
+    assert all(handlers == before for handlers in during)
+    assert len(during) == 20
+    assert_same_run(tmp_path / "straight", tmp_path / "thread")
+
+
+def test_a_handler_that_python_cannot_put_back_is_left_in_place(monkeypatch):
+    """`getsignal` gives None for one that was set in C, by a program that Python is embedded in."""
+    set_to: list[int] = []
+    monkeypatch.setattr(progress.signal, "getsignal", lambda number: None if number == signal.SIGTERM else signal.SIG_DFL)
+    monkeypatch.setattr(progress.signal, "signal", lambda number, handler: set_to.append(number) or signal.SIG_DFL)
+    with progress.interruptible() as interrupted:
+        assert not interrupted()
+    assert set_to == [signal.SIGINT, signal.SIGINT]
 
 
 def test_a_job_that_ignores_ctrl_c_goes_on(tmp_path):

@@ -1,0 +1,23 @@
+"""Fast NumPy for everything that is not a convolution: cache-sized blocks on all cores, and few passes over memory.
+
+Each function computes what its definition in `functional/` says with plain array operations, and is held to it by the tests.
+
+    pool.py           max-pooling and its gradient
+    batch_norm.py     statistics, normalisation and its gradient; sums over channels
+    cross_entropy.py  log-softmax, the loss of each pixel and its gradient
+    relu.py           ReLU and its gradient
+    dropout.py        the mask drawn and applied
+    separable.py      averages and interpolation: a matrix along rows, one along columns
+"""
+
+from minifcn.kernels.host.batch_norm import channel_statistics, channel_sum, normalise, normalise_backward
+from minifcn.kernels.host.cross_entropy import log_softmax, pixel_losses, pixel_losses_backward
+from minifcn.kernels.host.dropout import dropout, dropout_backward
+from minifcn.kernels.host.pool import max_pool, max_pool_backward
+from minifcn.kernels.host.relu import relu, relu_backward
+from minifcn.kernels.host.separable import separable
+
+__all__ = [
+    "channel_statistics", "channel_sum", "dropout", "dropout_backward", "log_softmax", "max_pool", "max_pool_backward",
+    "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu", "relu_backward", "separable",
+]  # fmt: skip
