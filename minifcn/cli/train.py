@@ -66,14 +66,22 @@ def _resume(folder: Path, recipe: str | None, out: Path | None, given: dict[str,
     fixed += [name for name, value in options.items() if value != before["options"].get(name)]
     fixed += [name for name, value in (("recipe", recipe), ("out", out)) if value is not None]
     if fixed:
-        names = ", ".join("--" + name.replace("_", "-").replace("lr-factors", "lr-factor") for name in sorted(fixed))
-        raise ValueError(f"a resumed run keeps its settings: drop {names}, or start a new run with --init-from")
+        flags = ", ".join(map(_flag, sorted(fixed)))
+        raise ValueError(f"a resumed run keeps its settings: drop {flags}, or start a new run with --init-from")
     for length, other in (("iterations", "epochs"), ("epochs", "iterations")):
-        if length in new:
-            new.setdefault(other, None)  # the one that is given now holds
+        if length in new and other not in values:
+            new[other] = None  # the one that is given now holds
     trainer = make_trainer(Plan.of({**before, **new}), folder, TrainingScreen(), console.print, resumed=True)
     trainer.resume()
     return _go(trainer)
+
+
+def _flag(name: str) -> str:
+    """What a field, or an option of the network, is called on the command line."""
+    if name in FIELDS and FIELDS[name].metadata["names"]:
+        return FIELDS[name].metadata["names"][0]
+    known = name in FIELDS or name in SHORTHANDS or name in ("recipe", "out")
+    return "--" + name.replace("_", "-") if known else f"--option {name}"
 
 
 def _go(trainer):

@@ -73,8 +73,8 @@ class NetworkPlan:
 
     def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Any:
         """The network on its device, with the weights of `init_from` (if it `may_load`), and frozen as is planned."""
-        first = {"seed": seed} if "seed" in minifcn.models.options(self.model) else {}
-        net = minifcn.models.build(self.model, num_classes, **{**first, **self.options})
+        seeded = {"seed": seed} if "seed" in minifcn.models.options(self.model) else {}
+        net = minifcn.models.build(self.model, num_classes, **{**seeded, **self.options})
         if self.init_from is not None and may_load:
             weights, fresh = minifcn.weights.load_weights(self.init_from), minifcn.models.entry(self.model).fresh
             report(f"weights of {self.init_from}:\n{minifcn.models.transplant(net, weights, fresh)}")

@@ -61,8 +61,8 @@ class Trainer:
     `net` is where it shall train (`net.to("cuda")` first) and `optimizer` holds its parameters; `validation` is a data
     set, of which nothing is ever trained on; `config` are further sections for config.toml.
 
-    `criterion` is a layer whose loss is a sum over pixels, which the trainer divides as `settings.loss_norm` says; without
-    one it is cross-entropy, with auxiliary scores where the network returns a tuple (`WithAuxiliary`).
+    `criterion` is a layer whose loss is a sum over pixels, which the trainer divides as `settings.loss_norm` says. Without
+    one it is cross-entropy by `settings`, of auxiliary scores too where the network returns a tuple (`WithAuxiliary`).
 
         trainer = Trainer(net, SGD(net.parameters(), lr=1e-3, momentum=0.9), loader, Settings(iterations=1000), folder)
         result = trainer.run()

@@ -157,11 +157,12 @@ def test_a_frozen_batch_norm_stays_as_it_is_through_a_resume(minifcn, shapes, tm
 def test_what_a_resumed_run_may_change(minifcn, finished, shapes, tmp_path):
     for options, words in [
         (["--width", "0.5"], "drop --width"),
-        (["--option", "in_channels=1"], "drop --in-channels"),
+        (["--option", "in_channels=1"], "drop --option in_channels,"),
         (["--lr-factor", "score=2", "--freeze", "conv*"], "drop --freeze, --lr-factor,"),
         (["--padding", "2", "--lr", "0.5"], "drop --lr, --padding"),
         (["--iterations", "3", "--epochs", "3"], "give iterations (3) or epochs (3), not both"),
         (["--epochs", "nan"], "epochs is nan"),
+        (["--recipe", "paper", "--out", "elsewhere"], "drop --out, --recipe,"),
     ]:
         assert words in refused(minifcn("train", "--resume", finished, *options))
     base = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--samples", 0]
