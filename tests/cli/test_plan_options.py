@@ -176,6 +176,14 @@ def test_what_a_resumed_run_may_change(minifcn, finished, shapes, tmp_path):
 # -------------------------------------------------------------------------------------------- a network's own options
 
 
+@pytest.fixture
+def nothing_is_made(monkeypatch, tmp_path):
+    """Fails where a plan was not refused: before its data set is drawn or its folder made."""
+    monkeypatch.setattr(assemble, "make_trainer", lambda *_, **__: pytest.fail("the plan was taken"))
+    yield
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -191,10 +199,10 @@ def test_what_a_resumed_run_may_change(minifcn, finished, shapes, tmp_path):
         (["--dropout", "2"], "2"),
     ],
 )
+@pytest.mark.usefixtures("nothing_is_made")
 def test_a_networks_options_are_refused_in_one_sentence(minifcn, tmp_path, options, words):
     result = minifcn("train", "--root", tmp_path / "shapes", *options, "--out", tmp_path / "run")
     assert words in refused(result)
-    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(
@@ -220,11 +228,10 @@ def test_a_networks_options_are_refused_in_one_sentence(minifcn, tmp_path, optio
         (["--log-every", "0", "--lr", "-1", "--batch-size", "0"], "log_every is 0"),
     ],
 )
+@pytest.mark.usefixtures("nothing_is_made")
 def test_numbers_are_refused_before_anything_is_made(minifcn, tmp_path, options, words):
-    """Neither the run's folder nor the data set, which would be drawn."""
     result = minifcn("train", "--root", tmp_path / "shapes", *NARROW[:4], *options, "--out", tmp_path / "run")
     assert words in refused(result)
-    assert os.listdir(tmp_path) == []
     if "--log-every" in options:
         assert "lr is -1" in result.err
         assert "batch_size is 0" in result.err
