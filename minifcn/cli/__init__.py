@@ -20,7 +20,7 @@ app = typer.Typer(
 )  # fmt: skip
 
 # In the order of --help. A name without function is a group of commands (its module's ``app``).
-COMMANDS = ("demo", "train", "evaluate", "predict", "summary", "coordinates", "gradcheck", "bench", "doctor")
+COMMANDS = ("demo", "train", "evaluate", "predict", "models", "summary", "coordinates", "gradcheck", "bench", "doctor")
 GROUPS = ("data", "lesson")
 
 

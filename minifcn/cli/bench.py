@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minifcn.cli.options import parse_options, parse_size
+from minifcn.cli.options import network_options, parse_size
 
 if TYPE_CHECKING:
     from minifcn.bench import Result
@@ -55,7 +55,7 @@ def bench(
         raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
-    options = ({"width": width} if width != 1 else {}) | parse_options(model, option or [])
+    options = ({"width": width} if width != 1 else {}) | network_options(model, option)
     channels_last = model != "fcn8s" if channels_last is None else channels_last
     architecture = Architecture(model, options)
     session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, architecture, channels_last)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from minifcn.cli.options import Classes, Model, Padding, Size, build, parse_size
+from minifcn.cli.options import Classes, Model, Options, Padding, Size, Width, build, parse_size
 
 
-def coordinates(model: Model, size: Size = "375x500", num_classes: Classes = 21, padding: Padding = 100) -> None:
+def coordinates(
+    model: Model, size: Size = "375x500", num_classes: Classes = 21, width: Width = None, padding: Padding = None,
+    option: Options = None,
+) -> None:  # fmt: skip
     """Print stride, offset and receptive field of every layer, and the crops derived from them.
 
     Example: minifcn coordinates fcn8s
     """
     from minifcn.anatomy.coordinates import coordinates as places
+    from minifcn.layers import initializers
 
-    net = build(model, num_classes, 1 / 64, padding)  # coordinates do not depend on the number of channels
+    with initializers.blank():
+        net = build(model, num_classes, option, width=width, padding=padding)
     print(places(net, (1, 3, *parse_size(size))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -26,13 +25,13 @@ def check(
     Example: minifcn data check voc --root VOCdevkit
     """
     from minifcn import data
-    from minifcn.cli.screen import console, table
+    from minifcn.cli.screen import console, progress_bar, table
     from minifcn.data.dataset import name_some
 
     reports = []
     for split in splits.split(","):
         dataset = data.build(name, root, split, missing="skip")  # the report names what is missing
-        with _bar(f"reading {split}", len(dataset)) as progress:
+        with progress_bar(f"reading {split}", len(dataset)) as progress:
             reports.append(data.check(dataset, progress=progress))
     rows = []
     for report in reports:
@@ -65,10 +64,10 @@ def stats(name: _Name, root: _Root = None, split: str = "train", missing: _Missi
     Example: minifcn data stats idd --root idd20k_lite
     """
     from minifcn import data
-    from minifcn.cli.screen import percent, table
+    from minifcn.cli.screen import percent, progress_bar, table
 
     dataset = data.build(name, root, split, missing=missing)
-    with _bar(f"reading {split}", len(dataset)) as progress:
+    with progress_bar(f"reading {split}", len(dataset)) as progress:
         counted = data.stats(dataset, progress=progress)
     columns = (counted.classes, counted.pixels, counted.pictures, counted.frequencies, counted.weights)
     table(
@@ -102,15 +101,3 @@ def download(
         task = bars.add_task(name, total=None)
         folder = fetch(name, root, lambda done, total: bars.update(task, completed=done, total=total))
     print(f"{name} is in {folder}")
-
-
-@contextmanager
-def _bar(title: str, total: int):
-    """A progress bar; the value is a function to call after each picture."""
-    from rich.progress import Progress
-
-    from minifcn.cli.screen import console
-
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(title, total=total)
-        yield lambda: bars.advance(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ def evaluate(
     """
     from minifcn import training
     from minifcn.cli.assemble import use_device
-    from minifcn.cli.screen import print_evaluation
+    from minifcn.cli.screen import print_evaluation, progress_bar
     from minifcn.data import Preprocessing
     from minifcn.safe_file import write_text
     from minifcn.visualize import draw_confusion
@@ -37,7 +38,8 @@ def evaluate(
             f"{weights} scores {net.config['num_classes']} classes and the data set has {dataset.num_classes} "
             f"({', '.join(dataset.classes)}): give the data set that it was trained for with --data and --root"
         )
-    evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=_bar())
+    with progress_bar("evaluating", len(dataset)) as progress:
+        evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=progress)
     print_evaluation(evaluation, dataset.classes)
     folder = out or (weights if weights.is_dir() else weights.parent)
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,36 +48,17 @@ def evaluate(
     print(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
 
 
-def _dataset(weights: Path, said: dict[str, str | None]):
-    """The split to evaluate: what was said, and for the rest what the run was validated on."""
-    from minifcn.cli.assemble import dataset
-    from minifcn.cli.plan import Plan
-    from minifcn.training import RunFolder
+def _dataset(weights: Path, options: dict[str, str | None]):
+    """The split to evaluate: what is given, and for the rest what the run was validated on."""
+    from minifcn.training import DataPlan, Plan, RunFolder
 
     run = weights if weights.is_dir() else weights.parent
-    given = {name: value for name, value in said.items() if value is not None}
-    known = RunFolder(run).read_config().get("run", {}) if (run / "config.toml").exists() else {}
-    if not known and "data" not in given:
+    given = {name: value for name, value in options.items() if value is not None}
+    config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
+    plan = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
+    if plan is None and "data" not in given:
         raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
-    if "data" in given and given["data"] != known.get("data"):
-        known = {}  # another set: the run's root and split mean nothing there
-    plan = Plan.from_dict({**known, **given})
-    return dataset(plan, plan.val_split)
-
-
-def _bar():
-    """A function (done, total) that draws a progress bar while it is called."""
-    from rich.progress import Progress
-
-    from minifcn.cli.screen import console
-
-    bars = Progress(console=console, transient=True, disable=not console.is_terminal)
-    task = bars.add_task("evaluating", total=None)
-    bars.start()
-
-    def progress(done: int, total: int) -> None:
-        bars.update(task, completed=done, total=total)
-        if done == total:
-            bars.stop()
-
-    return progress
+    if plan is None or given.get("data", plan.data) != plan.data:
+        plan = DataPlan()  # another set: the run's root and split mean nothing there
+    plan = replace(plan, **given)
+    return plan.dataset(plan.val_split)

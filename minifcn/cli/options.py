@@ -1,46 +1,74 @@
-"""Options that several commands share, and what is made of their text."""
+"""Options that several commands share, options made from a record's fields, and what is made of their text."""
 
 from __future__ import annotations
 
-import ast
-from typing import Annotated, Any
+import dataclasses
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, get_args, get_type_hints
 
 import typer
 
-Model = Annotated[str, typer.Argument(help="fcn32s, fcn16s, fcn8s, ...")]
+PANELS = ("The network", "The data", "The optimisation", "The run")  # the headings of train --help
+
+
+def option(kind: Any, help: str, *names: str, panel: str = PANELS[0]) -> Any:
+    """The annotation of an option under a heading; it is None where it is not given."""
+    return Annotated[kind | None, typer.Option(*names, help=help, rich_help_panel=panel)]
+
+
+Model = Annotated[str, typer.Argument(help="fcn32s, fcn16s, fcn8s, unet, ...: see minifcn models.")]
 Classes = Annotated[int, typer.Option(help="Number of classes, background included.")]
-Width = Annotated[float, typer.Option(help="Factor on all channel counts.")]
-Padding = Annotated[int, typer.Option(help="Of the first layer.")]
 Size = Annotated[str, typer.Option(help="Height x width of the picture.")]
+Width = option(float, "Factor on all channel counts.")
+Padding = option(int, "Of the first layer: 100, or 1 for small pictures.")
+Options = option(list[str], "Any option of the network, e.g. 'batch_norm=true'.", "--option")
+SHORTHANDS = {  # options that many networks take; the others go through --option
+    "width": Width,
+    "padding": Padding,
+    "dropout": option(float, "Probability in fc6 and fc7."),
+    "learn_upsampling": option(bool, "Whether deconvolutions learn."),
+}
 
 
-def build(model: str, num_classes: int, width: float, padding: int):
+def build(model: str, num_classes: int, texts: Sequence[str] | None, **shorthands: Any) -> Any:
     """The network that the options describe."""
     from minifcn import models
 
-    return models.build(model, num_classes, width=width, padding=padding)
+    return models.build(model, num_classes, **network_options(model, texts, **shorthands))
 
 
-def parse_options(model: str, assignments: list[str]) -> dict[str, Any]:
-    """["batch_norm=true", "width=0.5"] -> {"batch_norm": True, "width": 0.5}, of the types of the network's defaults."""
+def network_options(model: str, texts: Sequence[str] | None, **shorthands: Any) -> dict[str, Any]:
+    """The options of a network, from texts "name=value", typed as the builder's defaults are, and from shorthands (None: not
+    given). Raises ValueError with a clause for each text that cannot be read; what a network takes is its builder's to say."""
     from minifcn import models
 
-    defaults, options = models.options(model), {}
-    for assignment in assignments:
-        name, _, text = assignment.partition("=")
-        if name not in defaults or not text:
-            raise ValueError(f"--option {assignment!r}: write name=value; {model} takes {', '.join(defaults)}")
-        try:
-            value = ast.literal_eval(text.capitalize() if text.isalpha() else text)
-        except (ValueError, SyntaxError):
-            value = text
-        kind = type(defaults[name])
-        if kind is float and type(value) is int:
-            value = float(value)
-        if defaults[name] is not None and value is not None and type(value) is not kind:
-            raise ValueError(f"--option {assignment!r}: {name} is of type {kind.__name__}, such as {defaults[name]}")
-        options[name] = value
+    known = models.options(model)
+    options = {name: value for name, value in shorthands.items() if value is not None}
+    problems = []
+    for text in texts or ():
+        name, equals, value = text.partition("=")
+        if not equals:
+            problems.append(f"--option {text!r}: write name=value; {model} takes {', '.join(known)}")
+        elif name not in known:
+            problems.append(f"{model} takes no {name}; it takes {', '.join(known)}")
+        elif name in options:
+            problems.append(f"the option {name} is given twice")
+        else:
+            try:
+                options[name] = _typed(value, known.get(name))
+            except (ValueError, KeyError):
+                problems.append(f"the option {name} of {model} is {value!r}; write a value such as {known[name]}")
+    if problems:
+        raise ValueError("; ".join(problems))
     return options
+
+
+def _typed(text: str, default: Any) -> Any:
+    """A text as a value of the default's type."""
+    if isinstance(default, bool):
+        return {"true": True, "false": False}[text.lower()]
+    return text if default is None else type(default)(text)
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -49,3 +77,30 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"--size {text!r}: write height x width, such as 375x500")
     return int(parts[0]), int(parts[1])
+
+
+def options_of(record: Any) -> dict[str, Any]:
+    """{name: annotation} of an option for each field of a record, see `minifcn.training.fields`."""
+    kinds, options = get_type_hints(record), {}
+    for field in dataclasses.fields(record):
+        possible = (kinds[field.name], *get_args(kinds[field.name]))  # float | None; tuple[str, ...] and dict: several texts
+        several = list[str] if getattr(possible[0], "__origin__", None) in (tuple, dict) else None
+        kind = several or next(kind for kind in (str, bool, int, float) if kind in possible)
+        metadata = field.metadata
+        options[field.name] = option(kind, metadata["help"], *metadata["names"], panel=metadata["panel"])
+    return options
+
+
+def taking(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command, written as f(**given), these options, sorted by their headings in --help."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        ordered = sorted(options.items(), key=lambda item: PANELS.index(item[1].__metadata__[0].rich_help_panel))
+        kind = inspect.Parameter.KEYWORD_ONLY
+        command.__signature__ = inspect.Signature(  # which Typer reads
+            [inspect.Parameter(name, kind, default=None, annotation=annotation) for name, annotation in ordered]
+        )
+        command.__annotations__ = dict(ordered)
+        return command
+
+    return decorate

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -51,37 +52,45 @@ def print_evaluation(evaluation: Any, classes: Sequence[str]) -> None:
     )
 
 
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
+    """A progress bar; the value is a function to call after each picture, whatever it is told."""
+    with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(title, total=total)
+        yield lambda *_: bars.advance(task)
+
+
 class TrainingScreen(Progress):
     """The trainer's progress on the terminal: a bar with loss a pixel, images a second and time left."""
 
     def __init__(self) -> None:
         self.bars = Bars(
-            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[said]}"),
+            TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
         self.training = self.validation = None
 
     def begin(self, iteration: int, iterations: int) -> None:
         self.bars.start()
-        self.training = self.bars.add_task("training", total=iterations, completed=iteration, said="")
-        self.validation = self.bars.add_task("validating", total=1, visible=False, said="")
+        self.training = self.bars.add_task("training", total=iterations, completed=iteration, text="")
+        self.validation = self.bars.add_task("validating", total=1, visible=False, text="")
 
     def step(self, iteration: int) -> None:
         self.bars.update(self.training, completed=iteration)
 
     def logged(self, row: dict[str, Any]) -> None:
         left = row["seconds_left"]
-        said = f"loss {row['loss']:.4f}  {row['images_per_second']:.1f} images/s  {left // 60:.0f}:{left % 60:02.0f} left"
-        self.bars.update(self.training, said=said)
+        text = f"loss {row['loss']:.4f}  {row['images_per_second']:.1f} images/s  {left // 60:.0f}:{left % 60:02.0f} left"
+        self.bars.update(self.training, text=text)
         if not console.is_terminal:
-            console.print(f"iteration {row['iteration']:5d}  epoch {row['epoch']:6.2f}  {said}")
+            console.print(f"iteration {row['iteration']:5d}  epoch {row['epoch']:6.2f}  {text}")
 
     def validating(self, done: int, total: int) -> None:
         self.bars.update(self.validation, completed=done, total=total, visible=done < total)
 
     def validated(self, evaluation: Any, is_best: bool) -> None:
-        said = "  ".join(f"{MEASURE_NAMES[name]} {value:.4f}" for name, value in evaluation.matrix.measures().items())
-        console.print(f"validation: {said}  loss {evaluation.loss:.4f}{'  (best so far)' if is_best else ''}")
+        text = "  ".join(f"{MEASURE_NAMES[name]} {value:.4f}" for name, value in evaluation.matrix.measures().items())
+        console.print(f"validation: {text}  loss {evaluation.loss:.4f}{'  (best so far)' if is_best else ''}")
 
     def end(self) -> None:
         self.bars.stop()

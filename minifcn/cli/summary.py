@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Annotated
 
 import typer
 
-from minifcn.cli.options import Classes, Model, Padding, Size, Width, build, parse_size
+from minifcn.cli.options import Classes, Model, Options, Padding, Size, Width, build, parse_size
 
 
 def summary(
@@ -14,8 +15,9 @@ def summary(
     size: Size = "375x500",
     batch_size: Annotated[int, typer.Option(help="Pictures in a batch.")] = 1,
     num_classes: Classes = 21,
-    width: Width = 1.0,
-    padding: Padding = 100,
+    width: Width = None,
+    padding: Padding = None,
+    option: Options = None,
     measure: Annotated[bool, typer.Option(help="Also run a training step and measure its peak memory.")] = False,
 ) -> None:
     """Print each layer's output shape, parameters, multiply-adds and im2col bytes; totals; memory, predicted and measured.
@@ -23,9 +25,13 @@ def summary(
     Example: minifcn summary fcn8s --size 375x500 --measure
     """
     from minifcn.anatomy.ledger import ledger
+    from minifcn.layers import initializers
 
-    net = build(model, num_classes, width, padding)
+    if batch_size < 1:
+        raise ValueError(f"--batch-size {batch_size}: a batch has at least 1 picture")
     shape = (batch_size, 3, *parse_size(size))
+    with contextlib.nullcontext() if measure else initializers.blank():
+        net = build(model, num_classes, option, width=width, padding=padding)
     costs = ledger(net, shape)
     print(costs)
     if measure:

@@ -6,7 +6,7 @@ from minifcn.layers.containers import Sequential
 from minifcn.layers.conv import Conv2d, ConvTranspose2d
 from minifcn.layers.dropout import Dropout
 from minifcn.layers.linear import Flatten, Linear
-from minifcn.layers.loss import CrossEntropyLoss
+from minifcn.layers.loss import CrossEntropyLoss, WithAuxiliary
 from minifcn.layers.merge import Add, Concat, Crop, Identity, Join, PadTo, Scale
 from minifcn.layers.module import Layer, Parameter, no_grad
 from minifcn.layers.norm import BatchNorm2d, LocalResponseNorm
@@ -18,5 +18,6 @@ from minifcn.layers.watch import Watcher, watching
 __all__ = [
     "AdaptiveAvgPool2d", "Add", "AvgPool2d", "BatchNorm2d", "Concat", "Conv2d", "ConvTranspose2d", "Crop", "CrossEntropyLoss",
     "Dropout", "Flatten", "Identity", "Join", "LPPool2d", "Layer", "Linear", "LocalResponseNorm", "MaxPool2d", "MaxUnpool2d",
-    "PadTo", "Parameter", "ReLU", "Scale", "Sequential", "Trunk", "Upsample", "Watcher", "initializers", "no_grad", "watching",
+    "PadTo", "Parameter", "ReLU", "Scale", "Sequential", "Trunk", "Upsample", "Watcher", "WithAuxiliary", "initializers",
+    "no_grad", "watching",
 ]  # fmt: skip

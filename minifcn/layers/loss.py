@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minifcn import functional as F
@@ -37,3 +39,30 @@ class CrossEntropyLoss(Layer):
     def backward(self, dloss: Array | float = 1.0) -> Array:
         """The gradient of the scores, (N, C, H, W)."""
         return F.cross_entropy_backward(dloss, self._pop())
+
+
+class WithAuxiliary(Layer):
+    """``criterion`` for a network with auxiliary heads: its loss of the scores, plus ``weight`` times that of each auxiliary
+    output (Zhao et al. 2017, PSPNet, section 3.3: 0.4). One array alone goes through the criterion as it is."""
+
+    def __init__(self, criterion: Layer, weight: float = 0.4) -> None:
+        super().__init__()
+        self.criterion, self.weight = criterion, weight
+
+    def forward(self, scores: Array | tuple[Array, ...], labels: Array) -> Array:
+        """scores, or (scores, *auxiliary scores), and labels (N, H, W) -> the loss."""
+        self._push(len(scores) if isinstance(scores, tuple) else None)
+        if not isinstance(scores, tuple):
+            return self.criterion(scores, labels)
+        loss, *auxiliary = [self.criterion(head, labels) for head in scores]
+        for more in auxiliary:
+            loss = loss + self.weight * more
+        return loss
+
+    def backward(self, dloss: Array | float = 1.0) -> Any:
+        """The gradients of what forward took, in the same structure."""
+        heads = self._pop()
+        if heads is None:
+            return self.criterion.backward(dloss)
+        dauxiliary = [self.criterion.backward(self.weight * dloss) for _ in range(heads - 1)]  # the last head comes first
+        return (self.criterion.backward(dloss), *reversed(dauxiliary))

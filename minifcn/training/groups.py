@@ -12,22 +12,31 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.layers import Parameter
+
 
 def freeze(net: Any, patterns: str | Iterable[str]) -> list[str]:
     """Sets requires_grad False for every parameter that matches; returns their keys.
 
-    No gradient is computed for a frozen parameter and no optimizer touches it. Raises ValueError for a pattern that
-    matches nothing, and when nothing would be left to train.
+    No gradient is computed for a frozen parameter and no optimizer touches it. A layer that matches itself, or all of
+    whose own parameters do, is frozen as a whole (`Layer.freeze`): it stays in evaluation, so that a batch norm keeps its
+    running statistics. Raises ValueError, with nothing frozen, for a pattern that matches no parameter, and when nothing
+    would be left to train.
     """
     patterns = [patterns] if isinstance(patterns, str) else list(patterns)
     parameters = dict(net.named_parameters())
     matching = _matching(patterns, parameters)
-    frozen = [key for key in parameters if key in matching]
-    for key in frozen:
-        parameters[key].requires_grad = False
-    if not any(parameter.requires_grad for parameter in parameters.values()):
+    frozen = {key: parameter for key, parameter in parameters.items() if key in matching}
+    if not any(parameter.requires_grad for key, parameter in parameters.items() if key not in frozen):
         raise ValueError(f"with {', '.join(patterns)} frozen nothing is left to train; leave at least one layer out")
-    return frozen
+    for parameter in frozen.values():
+        parameter.requires_grad = False
+    chosen = {id(parameter) for parameter in frozen.values()}
+    for key, layer in net.named_layers():
+        own = {id(value) for value in vars(layer).values() if isinstance(value, Parameter)}
+        if _matches(key, patterns) or (own and own <= chosen):
+            layer.frozen, layer.training = True, False
+    return list(frozen)
 
 
 def parameter_groups(
@@ -62,18 +71,19 @@ def _matching(patterns: Iterable[str], keys: Iterable[str]) -> set[str]:
     """The keys that match a pattern themselves or through a layer above them."""
     matching: set[str] = set()
     for pattern in patterns:
-        found = {key for key in keys if any(fnmatchcase(name, pattern) for name in _self_and_above(key))}
-        if not found:
+        matched = {key for key in keys if _matches(key, [pattern])}
+        if not matched:
             layers = list(dict.fromkeys(key.rpartition(".")[0] or key for key in keys))
             raise ValueError(
                 f"pattern {pattern!r} matches no parameter; there are layers {', '.join(layers[:10])}"
                 + (f" and {len(layers) - 10} more" if len(layers) > 10 else "")
             )
-        matching |= found
+        matching |= matched
     return matching
 
 
-def _self_and_above(key: str) -> list[str]:
-    """ "encoder.conv1.weight" -> itself, "encoder.conv1", "encoder"."""
+def _matches(key: str, patterns: Iterable[str]) -> bool:
+    """Whether a key, or that of a layer above it, matches a pattern: "encoder.conv1", by "encoder" too."""
     parts = key.split(".")
-    return [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    names = [".".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -1,4 +1,4 @@
-"""The objective: how the loss over pixels becomes what is minimised and what is shown."""
+"""The objective: how classes are weighted, and how the loss over pixels becomes what is minimised and what is shown."""
 
 from __future__ import annotations
 
@@ -7,7 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.training.settings import Settings
+
+def class_weights(wanted: Sequence[float] | str | None, dataset: Any) -> np.ndarray | None:
+    """One weight a class: numbers, or "1,2,0.5", as they are; "frequency", 1 − n_c / Σn over the data set; "median", the
+    median of the classes' frequencies over each one's own. None for None and "none"."""
+    if wanted is None or (isinstance(wanted, str) and wanted == "none"):
+        return None
+    if isinstance(wanted, str) and wanted in ("frequency", "median"):
+        from minifcn.data import stats
+
+        counted = stats(dataset)
+        weights = counted.weights if wanted == "frequency" else counted.median_frequency_weights
+        return np.nan_to_num(weights, nan=0.0).round(6)
+    try:
+        weights = np.array([float(number) for number in (wanted.split(",") if isinstance(wanted, str) else wanted)])
+    except ValueError:
+        raise ValueError(f"class weights {wanted!r}: possible are none, frequency, median, or numbers as in 1,2,0.5") from None
+    if len(weights) != dataset.num_classes or not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(
+            f"class weights are {', '.join(map('{:g}'.format, weights))}; give {dataset.num_classes} numbers of at least 0, "
+            f"one for each of {', '.join(dataset.classes)}"
+        )
+    return weights
 
 
 class LossScale:
@@ -16,14 +37,9 @@ class LossScale:
     Counting on the host, before the labels go to a GPU, costs the device nothing.
     """
 
-    def __init__(self, settings: Settings, num_classes: int, ignore_index: int) -> None:
-        self.normalization = settings.loss_normalization
-        self.weights = np.ones(num_classes) if settings.class_weights is None else np.asarray(settings.class_weights)
-        if self.weights.shape != (num_classes,) or not (np.isfinite(self.weights).all() and (self.weights >= 0).all()):
-            raise ValueError(
-                f"class_weights are {self.weights.tolist()}; give {num_classes} numbers of at least 0, one a class"
-            )
-        self.ignore_index = ignore_index
+    def __init__(self, norm: str, weights: np.ndarray | None, num_classes: int, ignore_index: int) -> None:
+        self.norm, self.ignore_index = norm, ignore_index
+        self.weights = np.ones(num_classes) if weights is None else weights
 
     def __call__(self, batches: Sequence[Any]) -> tuple[float, float]:
         """(the factor on the summed loss that makes it the objective, the factor that makes it the loss a pixel).
@@ -34,7 +50,7 @@ class LossScale:
         pixels = sum(self._weight(batch) for batch in batches)
         pictures = sum(len(batch.ids) for batch in batches)
         per_pixel = 1.0 / pixels if pixels else 0.0
-        return {"mean": per_pixel, "batch": 1.0 / pictures, "sum": 1.0}[self.normalization], per_pixel
+        return {"mean": per_pixel, "batch": 1.0 / pictures, "sum": 1.0}[self.norm], per_pixel
 
     def _weight(self, batch: Any) -> float:
         """The sum of the class weights over the labelled pixels of a batch."""

@@ -64,8 +64,9 @@ class Schedule:
             raise ValueError(
                 f"schedule {self.name!r} has no option {unknown[0]!r}; possible are {', '.join([*possible, 'warmup'])}"
             )
-        if self.options.get("size", 1) < 1 or any(value < 0 for value in self.options.values()) or self.warmup < 0:
-            raise ValueError(f"schedule {self}: options must not be negative, and size must be at least 1")
+        values = (*self.options.values(), self.warmup)
+        if self.options.get("size", 1) < 1 or not all(0 <= value < math.inf for value in values):
+            raise ValueError(f"schedule {self}: options must be finite and not negative, and size must be at least 1")
 
     def __call__(self, iteration: int) -> float:
         function, defaults = _SCHEDULES[self.name]
@@ -95,6 +96,6 @@ def parse_schedule(text: str, iterations: int) -> Schedule:
     if iterations < 1:
         raise ValueError(f"a schedule over {iterations} iterations is not possible; there must be at least 1")
     warmup = options.pop("warmup", 0.0)
-    if warmup != int(warmup):
+    if not warmup.is_integer():
         raise ValueError(f"schedule {text!r}: warmup is a whole number of iterations")
     return Schedule(name.strip(), iterations, int(warmup), options)

@@ -3,62 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Sized
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
 
-LOSS_NORMALIZATIONS = ("mean", "sum", "batch")
+from minifcn.training.fields import check, setting
+from minifcn.training.schedules import parse_schedule
+
+LOSS_NORMS = ("mean", "sum", "batch")
+_EPOCHS = 10.0  # where neither iterations nor epochs are given
+
+_optimisation, _run = partial(setting, panel="The optimisation"), partial(setting, panel="The run")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `Trainer` needs to know beside the network, the optimizer and the data.
+    """What `Trainer` needs to know beside the network, the optimizer and the data; each field says what it is.
 
-    iterations           optimizer steps in the whole run
-    accumulate           batches whose gradients are added up for one step; the step is the one of a batch that large
-    loss_normalization   what the loss's sum over labelled pixels is divided by before its gradient is taken: "mean"
-                         their number (their weights' sum, with class weights), "batch" the number of pictures, "sum"
-                         nothing (the FCN authors' rule, with rates around 1e-10)
-    class_weights        one weight a class, or None
-    label_smoothing      PyTorch's
-    clip_norm            the largest norm of the gradient; larger ones are scaled down to it. None: no limit
-    schedule             text for `parse_schedule`
-    log_every            iterations between two rows of the log
-    validate_every       iterations between two validations; None: at the end of each epoch
-    checkpoint_every     iterations between two checkpoints, beside those that follow each validation; None: only those
-    samples              pictures of the validation set that are drawn at each validation
-    seed                 of everything random
+    The step of `accumulate` batches is that of one batch that large. `loss_norm` is what the loss's sum over labelled
+    pixels is divided by before its gradient is taken: "mean" their number (their weights' sum, with class weights),
+    "batch" the number of pictures, "sum" nothing (the FCN authors' rule, with rates around 1e-10). `class_weights` may be
+    numbers or a text, see `objective.class_weights`.
     """
 
-    iterations: int
-    accumulate: int = 1
-    loss_normalization: str = "mean"
-    class_weights: Sequence[float] | None = None
-    label_smoothing: float = 0.0
-    clip_norm: float | None = None
-    schedule: str = "fixed"
-    log_every: int = 10
-    validate_every: int | None = None
-    checkpoint_every: int | None = None
-    samples: int = 4
-    seed: int = 0
+    iterations: int | None = _optimisation(None, "Optimizer steps, instead of epochs.", least=1, on_resume=True)
+    epochs: float | None = _optimisation(None, "Passes over the data (10).", above=0, on_resume=True)
+    accumulate: int = _optimisation(1, "Batches in a step.", least=1)
+    schedule: str = _optimisation("fixed", "fixed, step:size=1000,gamma=0.1, poly, cosine:warmup=100")
+    loss_norm: str = _optimisation("mean", "mean (a labelled pixel), batch, sum.", choices=LOSS_NORMS)
+    class_weights: Sequence[float] | str | None = _optimisation(None, "none, frequency, median, or 1,2,0.5,...")
+    label_smoothing: float = _optimisation(0.0, "Share of the target given to all classes.", least=0, most=1)
+    clip_norm: float | None = _optimisation(None, "Largest norm of the gradient; larger ones are scaled down.", above=0)
+    seed: int = _run(0, "Of everything random.", least=0)
+    log_every: int = _run(10, "Iterations between rows of the log.", least=1, on_resume=True)
+    validate_every: int | None = _run(None, "Iterations between validations (else epochs).", least=1, on_resume=True)
+    checkpoint_every: int | None = _run(
+        None, "Iterations between checkpoints, beside those of validations.", least=1, on_resume=True
+    )
+    samples: int = _run(4, "Pictures drawn at each validation.", least=0, on_resume=True)
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "accumulate", "log_every", "validate_every", "checkpoint_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; it must be at least 1")
-        if self.loss_normalization not in LOSS_NORMALIZATIONS:
-            raise ValueError(
-                f"loss_normalization is {self.loss_normalization!r}; possible are {', '.join(LOSS_NORMALIZATIONS)}"
-            )
-        if self.clip_norm is not None and not self.clip_norm > 0:
-            raise ValueError(f"clip_norm is {self.clip_norm}; it must be positive, or None for no limit")
+        check(self)
+        if self.iterations is not None and self.epochs is not None:
+            raise ValueError(f"give iterations ({self.iterations}) or epochs ({self.epochs:g}), not both")
+        if self.iterations is None and self.epochs is None:
+            object.__setattr__(self, "epochs", _EPOCHS)
+        parse_schedule(self.schedule, self.iterations or 1)
 
-    @staticmethod
-    def iterations_for(epochs: float, loader: Sized, accumulate: int = 1) -> int:
-        """The iterations in that many epochs over the loader, at least 1."""
-        return max(1, round(epochs * len(loader) / accumulate))
-
-    def as_dict(self) -> dict[str, Any]:
-        """All settings by name."""
-        return asdict(self)
+    def length(self, loader: Sized) -> int:
+        """The iterations of a run over this loader: those asked for, or those in so many epochs, at least 1."""
+        if self.epochs is None:
+            return self.iterations
+        return max(1, round(self.epochs * len(loader) / self.accumulate))

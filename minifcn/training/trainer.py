@@ -2,7 +2,7 @@
 
 One step, in `Trainer.step`, is the whole of it:
 
-    for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())
+    for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())  (a tuple's parts apart)
     clip the gradient;  optimizer.step()
 
 Around it, `Trainer.run` decides when to log, to validate and to save. Everything random in step i depends on (seed, i)
@@ -16,7 +16,7 @@ import contextlib
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from minifcn.backend import Array, device_of, to_device, to_host
 from minifcn.machine.environment import environment
 from minifcn.training.diagnosis import Diverged, first_cause
 from minifcn.training.gradients import clip_grad_norm
-from minifcn.training.objective import LossScale
+from minifcn.training.objective import LossScale, class_weights
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.run.pictures import draw_log, draw_samples, sample_indices
 from minifcn.training.run.progress import Progress, interruptible
@@ -61,6 +61,9 @@ class Trainer:
     `net` is where it shall train (`net.to("cuda")` first) and `optimizer` holds its parameters; `validation` is a data
     set, of which nothing is ever trained on; `config` are further sections for config.toml.
 
+    `criterion` is a layer whose loss is a sum over pixels, which the trainer divides as `settings.loss_norm` says. Without
+    one it is cross-entropy by `settings`, of auxiliary scores too where the network returns a tuple (`WithAuxiliary`).
+
         trainer = Trainer(net, SGD(net.parameters(), lr=1e-3, momentum=0.9), loader, Settings(iterations=1000), folder)
         result = trainer.run()
 
@@ -77,6 +80,7 @@ class Trainer:
         validation: Any = None,
         config: Mapping[str, Mapping[str, Any]] | None = None,
         progress: Progress | None = None,
+        criterion: layers.Layer | None = None,
     ) -> None:
         if len(loader) == 0:
             raise ValueError("the loader has no batches: use more pictures, a smaller batch, or drop_last=False")
@@ -85,13 +89,15 @@ class Trainer:
         weights = next(net.parameters()).data
         self.device, self.dtype = device_of(weights), weights.dtype
         dataset = loader.dataset
-        self.criterion = layers.CrossEntropyLoss(
-            None if settings.class_weights is None else np.asarray(settings.class_weights, self.dtype),
-            dataset.ignore_index, "sum", settings.label_smoothing,
-        )  # fmt: skip
-        self.criterion.to(self.device)
-        self.loss_scale = LossScale(settings, dataset.num_classes, dataset.ignore_index)
-        self.schedule = parse_schedule(settings.schedule, settings.iterations)
+        self.iterations = settings.length(loader)
+        weight = class_weights(settings.class_weights, dataset)
+        self.loss_scale = LossScale(settings.loss_norm, weight, dataset.num_classes, dataset.ignore_index)
+        if criterion is None:
+            weight = None if weight is None else weight.astype(self.dtype)
+            pixelwise = layers.CrossEntropyLoss(weight, dataset.ignore_index, "sum", settings.label_smoothing)
+            criterion = layers.WithAuxiliary(pixelwise)
+        self.criterion = criterion.to(self.device)
+        self.schedule = parse_schedule(settings.schedule, self.iterations)
         self.identity = identity(net, loader, settings)
         self.state = RunState()
         self.saved = -1  # the iteration of the last checkpoint
@@ -102,7 +108,7 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------- the loop
 
     def run(self) -> Result:
-        """Trains up to `settings.iterations`; validates, logs and saves on the way.
+        """Trains up to `iterations`; validates, logs and saves on the way.
 
         Raises Diverged where loss or gradient is no longer a number, OSError where the folder can no longer be written:
         in both cases the last checkpoint is whole. After Ctrl-C it saves and returns, see `Result.interrupted`.
@@ -110,7 +116,7 @@ class Trainer:
         self.folder.lock()
         try:
             self._begin()
-            self.progress.begin(self.state.iteration, self.settings.iterations)
+            self.progress.begin(self.state.iteration, self.iterations)
             with (
                 interruptible() as interrupted,
                 contextlib.closing(self._batches()) as batches,
@@ -121,7 +127,7 @@ class Trainer:
                         self._validate(interrupted)
                     if self._checkpoint_due():
                         self._save()
-                    if interrupted() or self.state.iteration >= self.settings.iterations:
+                    if interrupted() or self.state.iteration >= self.iterations:
                         break
                     self._timed_step(steps)
             if self.saved != self.state.iteration:
@@ -145,7 +151,8 @@ class Trainer:
         loss = 0.0
         for images, labels in map(self._on_device, batches):
             loss = loss + self.criterion(self.net(images), labels)
-            self.net.backward(self.criterion.backward(to_objective))
+            dscores = self.criterion.backward(to_objective)
+            self.net.backward(*dscores) if isinstance(dscores, tuple) else self.net.backward(dscores)
         norm = clip_grad_norm(self.net.parameters(), self.settings.clip_norm)
         if self.device == "cpu" or self._log_due():  # a look at a number on a GPU makes it wait
             self._check_finite(loss, norm, batches)
@@ -216,7 +223,7 @@ class Trainer:
     def _log_due(self) -> bool:
         """Whether the step to come gets a row in the log: every so many, and the last."""
         following = self.state.iteration + 1
-        return following % self.settings.log_every == 0 or following == self.settings.iterations
+        return following % self.settings.log_every == 0 or following == self.iterations
 
     def _log_step(self, norm: float) -> None:
         """A row for the steps since the last one."""
@@ -232,7 +239,7 @@ class Trainer:
             "seconds": round(self.state.seconds, 3),
         }
         self.folder.append(row)
-        left = (self.settings.iterations - self.state.iteration) * seconds / len(self.window)
+        left = (self.iterations - self.state.iteration) * seconds / len(self.window)
         self.progress.logged({**row, "seconds_left": left})
         self.state.losses, self.window = [], []
 
@@ -242,7 +249,7 @@ class Trainer:
             return False
         every, per_step, length = self.settings.validate_every, self.settings.accumulate, len(self.loader)
         ended = self.state.iteration * per_step // length > (self.state.iteration - 1) * per_step // length
-        return self.state.iteration == self.settings.iterations or (self.state.iteration % every == 0 if every else ended)
+        return self.state.iteration == self.iterations or (self.state.iteration % every == 0 if every else ended)
 
     def _validate(self, interrupted: Callable[[], bool]) -> None:
         """Measures the network on the validation set, saves it, as the best where it is, and draws the pictures."""
@@ -279,7 +286,7 @@ class Trainer:
 
     def _begin(self) -> None:
         """Writes config.toml and, in a new run, makes sure that there is room for the checkpoints."""
-        settings = self.settings.as_dict() | {"schedule": str(self.schedule)}
+        settings = asdict(self.settings) | {"schedule": str(self.schedule)}
         self.folder.write_config({**self.config, "training": settings, "environment": environment(self.device)})
         if self.saved < 0:
             parameters = sum(parameter.data.nbytes for parameter in self.net.parameters())
@@ -293,8 +300,9 @@ class Trainer:
 
     def _save(self, best: bool = False) -> None:
         """Writes the checkpoint of this iteration, also as the best one where it is."""
-        palette = self.loader.dataset.palette.tolist()
-        about = {**self.identity, "epoch": self.epoch, "palette": palette, "ignore_index": self.criterion.ignore_index}
+        dataset = self.loader.dataset
+        about = {**self.identity, "epoch": self.epoch}
+        about |= {"palette": dataset.palette.tolist(), "ignore_index": dataset.ignore_index}
         try:
             save_run(self.folder, self.net, self.optimizer, self.state, about, best)
         except OSError as error:
@@ -316,7 +324,7 @@ class Trainer:
 
     def _result(self, interrupted: bool) -> Result:
         if interrupted:
-            message = f"stopped after iteration {self.state.iteration} of {self.settings.iterations}; all is saved in "
+            message = f"stopped after iteration {self.state.iteration} of {self.iterations}; all is saved in "
             message += f"{self.folder.path}; to go on: minifcn train --resume {self.folder.path}"
         else:
             message = f"done: {self.state.iteration} iterations in {self.state.seconds:.0f} s; the run is in {self.folder.path}"

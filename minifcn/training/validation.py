@@ -136,6 +136,7 @@ def _plain(measures: dict[str, float]) -> dict[str, float | None]:
 
 
 def _scores(net: Any, images: np.ndarray) -> Array:
-    """images (N, 3, H, W) on the host -> scores (N, C, H, W) on the network's device."""
+    """images (N, 3, H, W) on the host -> scores (N, C, H, W), without auxiliary ones, on the network's device."""
     weights = next(net.parameters()).data
-    return net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))
+    outputs = net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))
+    return outputs[0] if isinstance(outputs, tuple) else outputs

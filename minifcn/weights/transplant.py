@@ -7,16 +7,18 @@ fc7 left behind in silence, training ends at half the mean IU.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from minifcn.backend import Array, device_of, to_device
 from minifcn.layers import Layer
+from minifcn.weights.files import some_of
 
 
 @dataclass
 class Transplant:
-    """What :func:`transplant` did, key by key."""
+    """What :func:`transplant` did, key by key. Printed, keys of one layer that went the same way are that layer."""
 
     copied: list[str] = field(default_factory=list)
     reshaped: list[str] = field(default_factory=list)  # the same numbers in another shape: fc (O, C·KH·KW) -> (O, C, KH, KW)
@@ -24,14 +26,22 @@ class Transplant:
     unfilled: list[str] = field(default_factory=list)  # in the network only: keeps its first values
 
     def __str__(self) -> str:
-        rows = (("copied", self.copied), ("reshaped", self.reshaped), ("skipped", self.skipped), ("unfilled", self.unfilled))
-        return "\n".join(f"{name:9} {len(keys):3}  {', '.join(keys)}" for name, keys in rows)
+        lines = []
+        for name in ("copied", "reshaped", "skipped", "unfilled"):
+            keys = getattr(self, name)
+            others = {_layer(key) for row in vars(self).values() if row is not keys for key in row if key not in keys}
+            shown = dict.fromkeys(key if _layer(key) in others else _layer(key) for key in keys)
+            head = f"{name:9} {len(keys):3}  "
+            lines += textwrap.wrap(head + ", ".join(shown), 120, subsequent_indent=" " * len(head)) or [head.rstrip()]
+        return "\n".join(lines)
 
 
-def transplant(net: Layer, state: Mapping[str, Array], may_stay: tuple[str, ...] = ("score", "upscore")) -> Transplant:
-    """Copies into ``net`` every array of ``state`` that fits, and reports. A parameter of ``net`` that stays unfilled must
-    have a key that starts with one of ``may_stay`` (score and upsampling layers, which start fresh); else ValueError, and
-    nothing is changed. A reshape is taken where key and number of elements agree.
+def transplant(net: Layer, state: Mapping[str, Array], may_stay: Sequence[str] = ()) -> Transplant:
+    """Copies into ``net`` every array of ``state`` that fits, and reports.
+
+    An array of ``net`` that stays unfilled must have a key that starts with one of ``may_stay``, the layers that may start
+    anew (``models.entry(name).fresh``); else ValueError, and nothing is changed. A reshape is taken where key and number of
+    elements agree. PyTorch's ``num_batches_tracked``, which nothing here counts, is passed over.
     """
     mine = net.state_dict()
     report = Transplant()
@@ -44,20 +54,20 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: tuple[str, ...]
         else:
             report.unfilled.append(key)
     taken = {*report.copied, *report.reshaped}
-    report.skipped = [key for key in state if key not in taken]
-    stranded = [key for key in report.unfilled if not key.startswith(may_stay)]
+    report.skipped = [key for key in state if key not in taken and key.rpartition(".")[2] != "num_batches_tracked"]
+    stranded = [key for key in report.unfilled if not key.startswith(tuple(may_stay))]
     if stranded:
+        shapes = {key: state[key].shape if key in state else "absent" for key in stranded}
         raise ValueError(
-            f"{len(stranded)} layers find no weights in the source: {_described(stranded, mine, state)}; "
-            "give the weights of the same backbone and width (for VGG16's own keys convert them first)"
+            f"{len(stranded)} arrays of the network find no weights in the source: "
+            f"{some_of(f'{key} {mine[key].shape} (source: {shapes[key]})' for key in stranded)}; "
+            "give the weights of the same kind of network with the same options"
         )
     for key in taken:
         mine[key][...] = to_device(state[key], device_of(mine[key])).reshape(mine[key].shape)  # (O, C·KH·KW) -> (O, C, KH, KW)
     return report
 
 
-def _described(keys: list[str], mine: Mapping[str, Array], state: Mapping[str, Array], limit: int = 5) -> str:
-    def one(key: str) -> str:
-        return f"{key} {mine[key].shape} (source: {state[key].shape if key in state else 'absent'})"
-
-    return ", ".join(one(key) for key in keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
+def _layer(key: str) -> str:
+    """The network's own layer that a key belongs to: "enc1" for "enc1.conv1.weight"."""
+    return key.partition(".")[0]

@@ -14,7 +14,7 @@ from minifcn.bench.machine import described, disturbed, machine
 from minifcn.bench.measurements import measurements_of
 from minifcn.bench.memory import Peak
 from minifcn.cli.bench import bench, parse_batch_sizes
-from minifcn.cli.options import parse_options
+from minifcn.cli.options import network_options
 from minifcn.machine.facts import busy_cores
 
 TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
@@ -211,9 +211,9 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
         ({"device": "tpu"}, "unknown device 'tpu'; possible are cpu and cuda"),
         ({"precision": "tf32"}, "precision 'tf32' is not possible on 'cpu'; possible are float32"),
         ({"model": "xnet"}, "unknown model 'xnet'; possible are fcn32s"),
-        ({"option": ["depth=3"]}, "--option 'depth=3': write name=value; fcn8s takes width, dropout"),
+        ({"option": ["depth=3"]}, "fcn8s takes no depth; it takes width, dropout"),
         ({"option": ["dropout"]}, "--option 'dropout': write name=value"),
-        ({"option": ["padding=wide"]}, "--option 'padding=wide': padding is of type int, such as 100"),
+        ({"option": ["padding=wide"]}, "the option padding of fcn8s is 'wide'; write a value such as 100"),
         ({"precision": "half", "device": "cuda"}, "precision 'half' is not possible on 'cuda'; possible are tf32, float32"),
     ],
 )
@@ -239,10 +239,10 @@ def test_batch_sizes():
 
 
 def test_options_have_the_types_of_their_defaults():
-    assert parse_options("fcn8s", ["width=1", "padding=7", "learn_upsampling=True", "seed=none"]) == {
-        "width": 1.0, "padding": 7, "learn_upsampling": True, "seed": None,
+    assert network_options("fcn8s", ["width=1", "padding=7", "learn_upsampling=True"]) == {
+        "width": 1.0, "padding": 7, "learn_upsampling": True,
     }  # fmt: skip
-    assert parse_options("unet", []) == {}
+    assert network_options("unet", []) == {}
 
 
 def test_a_busy_machine_is_said(device, monkeypatch):

@@ -23,10 +23,12 @@ def test_a_run_folder_holds_what_is_promised(finished):
     promised = {"config.toml", "log.csv", "log.jsonl", "last.safetensors", "best.safetensors", "curves.png", "samples"}
     assert promised | {"metrics.json"} <= names
     config = tomllib.loads((finished / "config.toml").read_text())
-    assert config["run"]["width"] == 0.03125
-    assert config["run"]["optimizer"] == "adam"  # of the recipe
-    assert config["run"]["batch_size"] == 2  # said on the line, which wins over the recipe's 8
-    assert config["training"]["iterations"] == 12
+    assert set(config) == {"data", "network", "optimizer", "training", "environment"}
+    assert config["network"]["options"]["width"] == 0.03125
+    assert config["network"]["options"]["in_channels"] == 3  # a default that nobody gave
+    assert config["optimizer"]["optimizer"] == "adam"  # of the recipe
+    assert config["data"]["batch_size"] == 2  # given on the line, which wins over the recipe's 8
+    assert config["training"]["epochs"] == 2
     rows = [json.loads(line) for line in (finished / "log.jsonl").read_text().splitlines()]
     assert [row["iteration"] for row in rows if row["event"] == "train"] == [2, 4, 6, 8, 10, 12]
     assert [row["iteration"] for row in rows if row["event"] == "validation"] == [6, 12]
@@ -137,11 +139,11 @@ def refused(result) -> str:
     [
         (["--model", "fcn4s"], "unknown model 'fcn4s'"),
         (["--recipe", "magic"], "unknown recipe 'magic'; possible are scratch"),
-        (["--optimizer", "lbfgs"], "unknown optimizer 'lbfgs'; possible are sgd"),
+        (["--optimizer", "lbfgs"], "optimizer is 'lbfgs'; possible are sgd"),
         (["--schedule", "square"], "square"),
         (["--augment", "mosaic"], "augmentation 'mosaic' is not known"),
         (["--preprocessing", "vgg"], "preprocessing 'vgg' is not known"),
-        (["--class-weights", "1,2"], "2 class weights for 5 classes"),
+        (["--class-weights", "1,2"], "give 5 numbers of at least 0, one for each of background, circle"),
         (["--lr-factor", "score"], "write layers=factor"),
         (["--freeze", "conv99"], "conv99"),
         (["--val-split", "train"], "12 pictures are both in shapes train and in shapes train"),

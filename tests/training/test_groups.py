@@ -66,3 +66,24 @@ def test_patterns_that_match_nothing_are_refused(net):
 def test_freezing_everything_is_refused(net):
     with pytest.raises(ValueError, match="nothing is left"):
         freeze(net, ["*"])
+    assert all(parameter.requires_grad for parameter in net.parameters())
+    assert not any(layer.frozen for _, layer in net.named_layers())
+
+
+@pytest.mark.parametrize(
+    ("patterns", "frozen"),
+    [
+        (["body"], {"body", "body.conv1", "body.norm", "body.drop"}),  # with all below, what has no parameters too
+        (["body.conv1", "*.norm"], {"body.conv1", "body.norm"}),
+        (["*.weight"], {"score"}),  # the only one that has nothing but a weight
+        (["*.weight", "body.norm.bias"], {"score", "body.norm"}),
+    ],
+)
+def test_a_layer_is_frozen_where_it_or_all_that_it_owns_matches(patterns, frozen):
+    body = layers.Sequential(conv1=layers.Conv2d(3, 4, 3), norm=layers.BatchNorm2d(4), drop=layers.Dropout())
+    net = layers.Sequential(body=body, last=layers.BatchNorm2d(4), score=layers.Conv2d(4, 2, 1, bias=False))
+    net.last.requires_grad_(False)  # which is not what freezing a layer is
+    freeze(net, patterns) if patterns != ["body"] else freeze(net, "body")
+    net.train()
+    assert {key for key, layer in net.named_layers() if layer.frozen} == frozen
+    assert {key for key, layer in net.named_layers() if not layer.training} == frozen

@@ -63,6 +63,10 @@ def test_text_makes_the_same_schedule_again(text):
         ("step:gamma=-1", "negative"),
         ("poly:warmup=2.5", "whole number"),
         ("poly:warmup=-1", "negative"),
+        ("cosine:warmup=inf", "whole number"),
+        ("cosine:warmup=nan", "whole number"),
+        ("poly:power=nan", "finite"),
+        ("step:size=inf", "finite"),
     ],
 )
 def test_bad_text_is_refused(text, words):

@@ -10,7 +10,19 @@ import pytest
 
 from minifcn import layers, safe_file
 from minifcn.data import Loader
-from minifcn.training import SGD, Diverged, RunFolder, Settings, Trainer, evaluate, freeze, read_checkpoint, read_metadata
+from minifcn.training import (
+    SGD,
+    Diverged,
+    RunFolder,
+    Settings,
+    Trainer,
+    evaluate,
+    freeze,
+    load_model,
+    load_weights,
+    read_checkpoint,
+    read_metadata,
+)
 from minifcn.training import trainer as trainer_module
 from minifcn.training.run import folder as run_folder
 from support import tiny
@@ -53,7 +65,7 @@ def plain_net(dtype: str = "float64") -> layers.Sequential:
     ("normalization", "lr", "weights"), [("mean", 0.1, None), ("mean", 0.1, (0.2, 1.0, 3.0)), ("sum", 1e-4, None)]
 )
 def test_twenty_steps_follow_torch(normalization, lr, weights, run):
-    trainer = run(net=plain_net(), lr=lr, loss_normalization=normalization, class_weights=weights, schedule="poly")
+    trainer = run(net=plain_net(), lr=lr, loss_norm=normalization, class_weights=weights, schedule="poly")
     other = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.Conv2d(4, 3, 1)).double()
     for theirs, ours in zip(other.parameters(), trainer.net.parameters(), strict=True):
         theirs.data.copy_(torch.tensor(ours.data))
@@ -79,7 +91,7 @@ def test_twenty_steps_follow_torch(normalization, lr, weights, run):
 @pytest.mark.parametrize("normalization", ["mean", "sum", "batch"])
 def test_accumulated_batches_are_one_large_batch(normalization, run):
     """Though the halves have unequal numbers of labelled pixels: a mean of means would be another step."""
-    options = {"loss_normalization": normalization, "lr": 1e-3, "class_weights": (0.2, 1.0, 3.0)}
+    options = {"loss_norm": normalization, "lr": 1e-3, "class_weights": (0.2, 1.0, 3.0)}
     one, two = run("one", net=plain_net(), **options), run("two", net=plain_net(), accumulate=2, **options)
     dataset = tiny.TinySet(4)
     large = next(Loader(dataset, batch_size=4).epoch(0))
@@ -115,6 +127,98 @@ def test_frozen_layers_stay(run):
     trainer.run()
     np.testing.assert_array_equal(net.conv1.weight.data, frozen)
     assert not np.array_equal(net.score.weight.data, score)
+
+
+class ThreeHeads(layers.Layer):
+    """Scores, and two auxiliary scores on the way, which evaluation does not have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1, self.first = layers.Conv2d(3, 4, 3, padding=1), layers.Conv2d(4, 3, 1)
+        self.conv2, self.second, self.score = layers.Conv2d(4, 5, 3, padding=1), layers.Conv2d(5, 3, 1), layers.Conv2d(5, 3, 1)
+        rng = np.random.default_rng(7)
+        for parameter in self.parameters():
+            parameter.data = rng.uniform(-0.5, 0.5, parameter.shape)
+
+    def forward(self, x):
+        middle = self.conv1(x)
+        y = self.conv2(middle)
+        return (self.score(y), self.second(y), self.first(middle)) if self.training else self.score(y)
+
+    def backward(self, dscore, dsecond, dfirst):
+        dy = self.score.backward(dscore) + self.second.backward(dsecond)
+        return self.conv1.backward(self.conv2.backward(dy) + self.first.backward(dfirst))
+
+
+@pytest.mark.parametrize("weight", [None, 0.7])
+def test_auxiliary_heads_follow_torch(weight, run):
+    """One step: the loss, every gradient and every parameter after it."""
+    net = ThreeHeads()
+    criterion = None if weight is None else layers.WithAuxiliary(layers.CrossEntropyLoss(reduction="sum"), weight)
+    trainer = run(net=net, lr=0.1, criterion=criterion)
+    theirs = {key: torch.tensor(parameter.data, requires_grad=True) for key, parameter in net.named_parameters()}
+    optimizer = torch.optim.SGD(theirs.values(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+    batch = next(trainer.loader.epoch(0))
+    labels = torch.tensor(batch.labels.astype(np.int64))
+
+    def conv(x, name, padding=0):
+        return torch.nn.functional.conv2d(x, theirs[f"{name}.weight"], theirs[f"{name}.bias"], padding=padding)
+
+    middle = conv(torch.tensor(batch.images, dtype=torch.float64), "conv1", 1)
+    y = conv(middle, "conv2", 1)
+    main, *auxiliary = (
+        torch.nn.functional.cross_entropy(scores, labels, ignore_index=255)
+        for scores in (conv(y, "score"), conv(y, "second"), conv(middle, "first"))
+    )
+    expected = main + (0.4 if weight is None else weight) * sum(auxiliary)
+    expected.backward()
+    optimizer.step()
+    loss, _ = trainer.step([batch])
+    assert float(loss) == pytest.approx(expected.item(), rel=1e-12)
+    for key, parameter in net.named_parameters():
+        np.testing.assert_allclose(parameter.grad, theirs[key].grad.numpy(), rtol=1e-10, atol=1e-14, err_msg=key)
+        np.testing.assert_allclose(parameter.data, theirs[key].detach().numpy(), rtol=1e-12, err_msg=key)
+
+
+def test_a_network_with_heads_trains_validates_and_resumes(run, tmp_path):
+    """Nobody has set a config on it, and validation sees its scores alone."""
+    straight = run("straight", net=ThreeHeads(), iterations=8)
+    assert straight.run().best is not None
+    run("half", net=ThreeHeads(), iterations=5).run()
+    resumed = tiny.tiny_trainer(tmp_path / "half", 8, net=ThreeHeads())
+    resumed.resume()
+    resumed.run()
+    for key, array in straight.net.state_dict().items():
+        np.testing.assert_array_equal(array, resumed.net.state_dict()[key], err_msg=key)
+    with pytest.raises(ValueError, match="holds a ThreeHeads, which its owner must build"):
+        load_model(tmp_path / "half")
+    owned = ThreeHeads()
+    owned.load_state_dict(load_weights(straight.folder.last))
+    np.testing.assert_array_equal(owned.score.weight.data, straight.net.score.weight.data)
+
+
+def test_a_frozen_batch_norm_keeps_its_statistics(run, tmp_path):
+    """Through three steps, and a resume; one whose parameters alone are frozen goes on counting, as in PyTorch."""
+
+    def frozen_net(layerwise: bool):
+        net = tiny.tiny_net()
+        net.norm.running_mean[...] = np.linspace(-1, 1, 8)
+        freeze(net, ["conv1", "norm"]) if layerwise else net.norm.requires_grad_(False)
+        return net
+
+    before = frozen_net(True).norm.state_dict()
+    net = frozen_net(True)
+    run("frozen", net=net, iterations=3).run()
+    resumed = tiny.tiny_trainer(tmp_path / "frozen", 6, net=frozen_net(True))
+    resumed.resume()
+    resumed.run()
+    moving = frozen_net(False)
+    run("moving", net=moving, iterations=3).run()
+    for key, array in before.items():
+        np.testing.assert_array_equal(net.norm.state_dict()[key], array)
+        np.testing.assert_array_equal(resumed.net.norm.state_dict()[key], array)
+        assert np.array_equal(moving.norm.state_dict()[key], array) == (not key.startswith("running"))
+    assert net.drop.training or not net.training  # what is not frozen goes with the network
 
 
 def test_gradient_is_clipped(run):
@@ -378,8 +482,18 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
         ({"accumulate": 0}, "accumulate is 0"),
         ({"log_every": 0}, "log_every is 0"),
         ({"validate_every": 0}, "validate_every is 0"),
-        ({"loss_normalization": "full"}, "'full'; possible are mean, sum, batch"),
+        ({"loss_norm": "full"}, "'full'; possible are mean, sum, batch"),
         ({"clip_norm": 0.0}, "clip_norm is 0"),
+        ({"clip_norm": np.nan}, "clip_norm is nan; it must be a finite number, above 0"),
+        ({"label_smoothing": 2.0}, "label_smoothing is 2.0; it must be a finite number, at least 0 and at most 1"),
+        ({"samples": -1}, "samples is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"iterations": None, "epochs": np.inf}, "epochs is inf"),
+        ({"iterations": None, "epochs": np.nan}, "epochs is nan"),
+        ({"iterations": None, "epochs": 0}, "epochs is 0"),
+        ({"iterations": 5, "epochs": 2.0}, r"give iterations \(5\) or epochs \(2\), not both"),
+        ({"iterations": 0, "log_every": 0, "loss_norm": "x"}, "iterations is 0.*; .*loss_norm is 'x'.*; .*log_every is 0"),
+        ({"schedule": "cosine:warmup=inf"}, "warmup is a whole number"),
         ({"class_weights": (1.0, 2.0)}, "give 3 numbers"),
         ({"class_weights": (1.0, 2.0, -1.0)}, "give 3 numbers"),
         ({"schedule": "exponential"}, "exponential"),
@@ -387,9 +501,10 @@ def test_settings_that_make_no_sense_are_refused(tmp_path):
         with pytest.raises(ValueError, match=words):
             tiny.tiny_trainer(tmp_path, **options)
     loader = Loader(tiny.TinySet(), batch_size=2)
-    assert Settings.iterations_for(10, loader) == 40
-    assert Settings.iterations_for(10, loader, 3) == 13
-    assert Settings.iterations_for(0.01, loader) == 1
+    assert Settings().length(loader) == Settings(epochs=10).length(loader) == 40
+    assert Settings(epochs=10, accumulate=3).length(loader) == 13
+    assert Settings(epochs=0.01).length(loader) == 1
+    assert Settings(7).length(loader) == 7
 
 
 def test_a_loader_without_batches_is_refused(tmp_path):

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from minifcn import models
+from minifcn import layers, models
 from minifcn.data import Preprocessing
 from minifcn.training import (
     SGD,
@@ -112,6 +112,22 @@ def test_report_is_plain_json(net):
     frequent = report["floor_most_frequent_class"]
     assert frequent["pixel_accuracy"] == pytest.approx(evaluation.matrix.counts.sum(axis=1).max() / report["pixels"])
     assert tiny.TinySet.classes.index(frequent["class"]) == evaluation.matrix.counts.sum(axis=1).argmax()
+
+
+def test_only_the_first_of_several_outputs_is_looked_at(net):
+    class WithMore(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.net = net
+
+        def forward(self, x):
+            scores = self.net(x)
+            return scores, -scores
+
+    image, _ = tiny.TinySet(1)[0]
+    evaluations = [evaluate(layer, tiny.TinySet(3), Preprocessing("plain")).measures() for layer in (net, WithMore())]
+    assert evaluations[0] == evaluations[1]
+    np.testing.assert_array_equal(predict(net, image, Preprocessing()), predict(WithMore(), image, Preprocessing()))
 
 
 def test_float64_networks(net):

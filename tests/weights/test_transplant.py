@@ -16,11 +16,11 @@ def test_the_staircase_copies_every_shared_layer_and_keeps_the_scores(rng):
     net32, net16, net8 = (narrow(name, seed=i).eval() for i, name in enumerate(("fcn32s", "fcn16s", "fcn8s")))
     for array in net32.state_dict().values():
         array += rng.standard_normal(array.shape).astype(np.float32) * 0.01
-    report = models.transplant(net16, net32.state_dict())
+    report = models.transplant(net16, net32.state_dict(), models.entry("fcn16s").fresh)
     assert {"fc6.weight", "fc7.weight", "conv1_1.bias", "score_fr.weight"} <= set(report.copied)
     assert report.skipped == ["upscore.weight"]
     assert set(report.unfilled) == {"upscore2.weight", "score_pool4.weight", "score_pool4.bias", "upscore16.weight"}
-    report = models.transplant(net8, net16.state_dict())
+    report = models.transplant(net8, net16.state_dict(), models.entry("fcn8s").fresh)
     assert {"score_pool4.weight", "upscore2.weight"} <= set(report.copied)
     np.testing.assert_array_equal(net8.fc6.weight.data, net32.fc6.weight.data)
 
@@ -41,8 +41,39 @@ def test_a_backbone_layer_left_unfilled_is_refused_and_nothing_changes():
     net = narrow("fcn32s")
     before = net.conv1_1.weight.data.copy()
     state = {key: array + 1 for key, array in net.state_dict().items() if not key.startswith("fc6")}
-    with pytest.raises(ValueError, match=r"2 layers find no weights in the source: fc6\.weight .*absent"):
+    with pytest.raises(ValueError, match=r"2 arrays of the network find no weights in the source: fc6\.weight .*absent"):
         models.transplant(net, state)
     np.testing.assert_array_equal(net.conv1_1.weight.data, before)
     with pytest.raises(ValueError, match=r"conv1_1\.weight \(1, 3, 3, 3\) \(source: \(2, 3, 3, 3\)\)"):
         models.transplant(net, narrow("fcn32s", width=1 / 32).state_dict())
+
+
+def test_nothing_may_stay_unless_it_is_said():
+    net = narrow("fcn16s")
+    with pytest.raises(ValueError, match="4 arrays of the network find no weights"):
+        models.transplant(net, narrow("fcn32s").state_dict())
+
+
+def test_a_unet_is_reported_layer_by_layer():
+    net, state = narrow_unet(5), narrow_unet(7).state_dict()
+    state["enc1.bn1.num_batches_tracked"] = np.array(3)
+    report = models.transplant(net, state, models.entry("unet").fresh)
+    assert len(report.copied) == 44
+    copied, reshaped, skipped, unfilled = str(report).splitlines()
+    assert copied.split()[:2] == ["copied", "44"]
+    assert copied.split()[2:6] == ["enc1,", "enc2,", "enc3,", "enc4,"]
+    assert reshaped == "reshaped    0"
+    assert skipped == "skipped     2  score"  # and not PyTorch's counter
+    assert unfilled == "unfilled    2  score"
+
+
+def test_a_layer_that_went_two_ways_is_named_key_by_key():
+    net = narrow("fcn32s")
+    state = {key: array for key, array in net.state_dict().items() if key != "score_fr.bias"}
+    report = str(models.transplant(net, state, ("score",)))
+    assert "score_fr.weight, upscore" in report
+    assert "unfilled    1  score_fr.bias" in report
+
+
+def narrow_unet(num_classes: int):
+    return models.build("unet", num_classes, width=1 / 64)

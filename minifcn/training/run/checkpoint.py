@@ -14,6 +14,7 @@ from typing import Any
 
 from minifcn.backend import Array
 from minifcn.weights.files import checkpoint_of, non_finite, opened, part_of, read_safetensors, some_of, write_safetensors
+from minifcn.weights.files import load_weights as load_weights
 
 FORMAT = 1
 
@@ -77,12 +78,15 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[Any, dict[str, An
     """The network of a checkpoint, or of a run folder (its best checkpoint, else its last), and the metadata.
 
     The network is in eval mode. The metadata has "model" (what the network was built from), "classes", "palette",
-    "preprocessing", "iteration" and more.
+    "preprocessing", "iteration" and more. Raises ValueError where the network is none of `models.names()`.
     """
     from minifcn import models
 
     path = Path(path)
     checkpoint = read_checkpoint(checkpoint_of(path) if path.is_dir() else path)
+    name = checkpoint.metadata["model"]["name"]
+    if name not in models.names():
+        raise ValueError(f"{path} holds a {name}, which its owner must build, and then give the weights of load_weights")
     net = models.build(**checkpoint.metadata["model"])
     check_state(path, net.state_dict(), checkpoint.model)
     net.load_state_dict(checkpoint.model)
@@ -101,7 +105,7 @@ def check_state(path: Path, expected: Mapping[str, Array], found: Mapping[str, A
     if problems:
         raise ValueError(
             f"{path} is of another network: {some_of(problems, '; ')}; "
-            "give the --model, classes and width that it was made with"
+            "give the network, its options and the classes that it was made with"
         )
 
 

@@ -1,0 +1,163 @@
+"""The plan of a run: four records, each with its checks, its help and the thing that it makes.
+
+config.toml has a table for each, [data], [network], [optimizer] and [training]; `minifcn train` an option for each field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from typing import Any
+
+import minifcn  # whose parts are loaded when they are used: the command line reads these records for its help
+from minifcn.training.fields import check, setting
+from minifcn.training.settings import Settings
+
+_data, _network = partial(setting, panel="The data"), partial(setting, panel="The network")
+_optimisation, _run = partial(setting, panel="The optimisation"), partial(setting, panel="The run")
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """The pictures: which, how they are changed, how many at a time."""
+
+    data: str = _data("shapes", "shapes, voc, voc2011, idd, folder.")
+    root: str | None = _data(None, "Where the data set lies.", on_resume=True)
+    train_split: str = _data("train", "Trained on.")
+    val_split: str = _data("val", "Validated on.")
+    missing: str = _data("error", "Listed pictures that are not there: error or skip.", choices=("error", "skip"))
+    augment: str = _data("", "e.g. flip,scale:0.5-2,crop:320x320,rotate:10,jitter:0.3")
+    preprocessing: str = _data("plain", "plain, caffe, torchvision, squeezenet.")
+    batch_size: int = _optimisation(1, "Pictures in a batch.", least=1)
+
+    def __post_init__(self) -> None:
+        check(self)
+        self._changes()
+
+    def dataset(self, split: str) -> Any:
+        """One split of the data set."""
+        return minifcn.data.build(self.data, self.root, split, missing=self.missing)
+
+    def datasets(self) -> tuple[Any, Any]:
+        """The training and the validation split, which may not share a picture."""
+        train, validation = self.dataset(self.train_split), self.dataset(self.val_split)
+        minifcn.data.check_disjoint(train, validation)
+        return train, validation
+
+    def loader(self, dataset: Any, seed: int) -> Any:
+        """Batches of a data set, shuffled, augmented and prepared."""
+        return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes())
+
+    def _changes(self) -> tuple[Any, Any]:
+        """(augmentation or None, preprocessing)."""
+        preprocessing = minifcn.data.Preprocessing(self.preprocessing)
+        return minifcn.data.parse(self.augment, preprocessing.fill) if self.augment else None, preprocessing
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """The network, the weights it starts from, and where it runs."""
+
+    model: str = _network("fcn8s", "fcn32s, fcn16s, fcn8s, unet, ...: see minifcn models.")
+    options: dict[str, Any] = _network(dict, "Any option of the network, e.g. 'batch_norm=true'.", "--option")  # noqa: RUF009
+    init_from: str | None = _network(None, "Weights to start from: a run, .safetensors, .npz.")
+    freeze: tuple[str, ...] = _network((), "Layers that do not learn, e.g. 'conv*'.")
+    device: str = _run("cpu", "cpu or cuda.", on_resume=True)
+    precision: str = _run("tf32", "On a GPU: tf32 (tensor cores) or float32.", on_resume=True)
+
+    def __post_init__(self) -> None:
+        check(self)
+        minifcn.models.check_segments(self.model)
+        with minifcn.layers.initializers.blank():
+            minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name, an option, a number
+
+    def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Any:
+        """The network on its device, with the weights of `init_from` (if it `may_load`), and frozen as is planned."""
+        seeded = {"seed": seed} if "seed" in minifcn.models.options(self.model) else {}
+        net = minifcn.models.build(self.model, num_classes, **{**seeded, **self.options})
+        if self.init_from is not None and may_load:
+            weights, fresh = minifcn.weights.load_weights(self.init_from), minifcn.models.entry(self.model).fresh
+            report(f"weights of {self.init_from}:\n{minifcn.models.transplant(net, weights, fresh)}")
+        if self.freeze:
+            frozen = minifcn.training.freeze(net, self.freeze)
+            report(f"frozen: {len(frozen)} parameters, {', '.join(frozen[:4])} ...")
+        return net.to(self.device)
+
+
+@dataclass(frozen=True)
+class OptimizerPlan:
+    """The rule by which the network learns, and its rates."""
+
+    optimizer: str = _optimisation("sgd", "sgd, adam, adamw.", choices=("sgd", "adam", "adamw"))
+    lr: float = _optimisation(1e-4, "Learning rate.", least=0)
+    momentum: float = _optimisation(0.9, "Of SGD.", least=0)
+    nesterov: bool = _optimisation(False, "Nesterov's momentum.")
+    weight_decay: float = _optimisation(5e-4, "L2 penalty.", least=0)
+    bias_lr_factor: float = _optimisation(2.0, "Rate of biases, times the learning rate.", least=0)
+    bias_decay_factor: float = _optimisation(0.0, "L2 penalty of biases, times the others'.", least=0)
+    lr_factors: dict[str, float] = _optimisation(  # noqa: RUF009
+        dict, "Rate of some layers, e.g. 'score*=10'.", "--lr-factor", least=0
+    )
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs a momentum above 0")
+
+    def build(self, net: Any) -> Any:
+        """The optimizer of the network's parameters."""
+        groups = minifcn.training.parameter_groups(
+            net, self.lr, self.weight_decay, self.bias_lr_factor, self.bias_decay_factor, self.lr_factors
+        )
+        if self.optimizer == "sgd":
+            return minifcn.training.SGD(groups, self.lr, self.momentum, self.weight_decay, self.nesterov)
+        rule = minifcn.training.Adam if self.optimizer == "adam" else minifcn.training.AdamW
+        return rule(groups, self.lr, weight_decay=self.weight_decay)
+
+
+RECORDS: dict[str, Any] = {"data": DataPlan, "network": NetworkPlan, "optimizer": OptimizerPlan, "training": Settings}
+FIELDS = {entry.name: entry for record in RECORDS.values() for entry in fields(record)}  # names are different in all four
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training run: what makes its data, its network, its optimizer and its trainer."""
+
+    data: DataPlan = field(default_factory=DataPlan)
+    network: NetworkPlan = field(default_factory=NetworkPlan)
+    optimizer: OptimizerPlan = field(default_factory=OptimizerPlan)
+    training: Settings = field(default_factory=Settings)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Plan:
+        """The plan of {field of any record: value}, defaults for the rest. ValueError has a clause for all that is wrong."""
+        unknown = sorted(values.keys() - FIELDS.keys())
+        problems = [f"there are settings that this version does not know: {', '.join(unknown)}"] if unknown else []
+        made = {}
+        for table, record in RECORDS.items():
+            try:
+                made[table] = record(**{entry.name: values[entry.name] for entry in fields(record) if entry.name in values})
+            except ValueError as error:
+                problems.append(str(error))
+        if problems:
+            raise ValueError("; ".join(problems))
+        return cls(**made)
+
+    def values(self) -> dict[str, Any]:
+        """{field: value} of all four records."""
+        return {name: value for table in asdict(self).values() for name, value in table.items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Mapping[str, Any]]) -> Plan:
+        """The plan of a config.toml. Raises ValueError where it holds none."""
+        values = {name: value for table in RECORDS for name, value in config.get(table, {}).items()}
+        if "run" in config:  # by minifcn 0.1: one table for all, the network's options and an unused `epochs` among the rest
+            values = dict(config["run"])
+            options = ("width", "padding", "dropout", "learn_upsampling")
+            values["options"] = {name: values.pop(name) for name in options if name in values}
+            if "iterations" in values:
+                values.pop("epochs", None)
+        elif "network" not in config:
+            raise ValueError("config.toml has no [network]: this run came from no plan; what made its trainer can resume it")
+        return cls.of({name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
