@@ -31,6 +31,9 @@ class Entry:
 
 _LONG = "Long, Shelhamer and Darrell 2015"
 _SCORES = ("score", "upscore")
+_TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
+_CHEN = "Chen, Papandreou, Schroff and Adam 2017"
+_HEADS = ("classifier", "aux_classifier")
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -40,6 +43,10 @@ CATALOGUE: dict[str, Entry] = {
     "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
     "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+    "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS),
+    "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),
+    "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS),
+    "deeplabv3-resnet101": Entry("deeplab", "deeplabv3_resnet101", _CHEN, _HEADS),
 }
 
 
