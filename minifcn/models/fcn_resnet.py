@@ -32,7 +32,7 @@ class DilatedResNet(Layer):
         super().__init__()
         self.backbone = backbone
         self.classifier, self.resize = classifier, Upsample(mode="bilinear")
-        self.aux_classifier, self.aux_resize = aux_classifier, Upsample(mode="bilinear")
+        self.aux_classifier, self.aux_resize = aux_classifier, Upsample(mode="bilinear") if aux_classifier else None
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array | tuple[Array, Array]:
