@@ -14,7 +14,7 @@ FUNCTION_OF = {
     "Conv2d": "conv2d", "ConvTranspose2d": "conv_transpose2d", "MaxPool2d": "max_pool2d", "MaxUnpool2d": "max_unpool2d",
     "AvgPool2d": "avg_pool2d", "AdaptiveAvgPool2d": "adaptive_avg_pool2d", "ReLU": "relu", "BatchNorm2d": "batch_norm",
     "Dropout": "dropout", "Upsample": "interpolate", "CrossEntropyLoss": "cross_entropy", "Add": "add", "Concat": "concat",
-    "Crop": "crop", "PadTo": "pad",
+    "Crop": "crop", "PadTo": "pad", "Linear": "linear", "LocalResponseNorm": "local_response_norm",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from checks import (
+    test_sabotage_classifiers,
     test_sabotage_convolution,
     test_sabotage_loss,
     test_sabotage_merge,
@@ -11,7 +12,10 @@ from checks import (
 )
 from minifcn import functional as F
 
-MODULES = (test_sabotage_convolution, test_sabotage_loss, test_sabotage_merge, test_sabotage_pointwise, test_sabotage_pooling)
+MODULES = (
+    test_sabotage_classifiers, test_sabotage_convolution, test_sabotage_loss, test_sabotage_merge, test_sabotage_pointwise,
+    test_sabotage_pooling,
+)  # fmt: skip
 
 
 def test_every_backward_is_sabotaged_at_least_six_times():
