@@ -17,12 +17,14 @@ class Entry:
     """A network: its ``builder`` in a ``module`` of :mod:`minifcn.models`, and where it was published.
 
     ``fresh`` are beginnings of keys, of the layers that start anew when weights come from another network or other classes.
+    ``segments`` says whether it scores every pixel; a classifier scores whole pictures.
     """
 
     module: str
     builder: str
     source: str
     fresh: tuple[str, ...]
+    segments: bool = True
 
     def load(self) -> Callable[..., Any]:
         """The builder: a class, or a function."""
@@ -31,6 +33,7 @@ class Entry:
 
 _LONG = "Long, Shelhamer and Darrell 2015"
 _SCORES = ("score", "upscore")
+_HE = "He, Zhang, Ren and Sun 2016"
 _TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
 _CHEN = "Chen, Papandreou, Schroff and Adam 2017"
 _HEADS = ("classifier", "aux_classifier")
@@ -49,6 +52,11 @@ CATALOGUE: dict[str, Entry] = {
     "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),
     "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS),
     "deeplabv3-resnet101": Entry("deeplab", "deeplabv3_resnet101", _CHEN, _HEADS),
+    "resnet18": Entry("resnet", "resnet18", _HE, ("fc",), segments=False),
+    "resnet34": Entry("resnet", "resnet34", _HE, ("fc",), segments=False),
+    "resnet50": Entry("resnet", "resnet50", _HE, ("fc",), segments=False),
+    "resnet101": Entry("resnet", "resnet101", _HE, ("fc",), segments=False),
+    "squeezenet1_1": Entry("squeezenet", "SqueezeNet", "Iandola et al. 2016", ("classifier.1",), segments=False),
 }
 
 

@@ -18,7 +18,20 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import Array
-from minifcn.layers import Add, BatchNorm2d, Conv2d, Identity, Layer, MaxPool2d, ReLU, Sequential, Trunk
+from minifcn.layers import (
+    AdaptiveAvgPool2d,
+    Add,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    Identity,
+    Layer,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Trunk,
+)  # fmt: skip
 from minifcn.layers.containers import needs_dx_of
 from minifcn.models.backbones import check_width, scaled
 
@@ -142,3 +155,44 @@ def _stage(
     first, others = dilations
     blocks = [block(channels, middle, out, stride, first, rng)]
     return Sequential(*blocks, *(block(out, middle, out, 1, others, rng) for _ in range(count - 1)))
+
+
+class ResNet(Backbone):
+    """The classifier: x (N, in_channels, H, W) -> scores (N, num_classes), for any H and W; layer4's places are averaged."""
+
+    trunk = Trunk("layer4")
+
+    def __init__(self, depth: int, num_classes: int, *, width: float, in_channels: int, seed: int | None) -> None:
+        rng = np.random.default_rng(seed)
+        super().__init__(depth, width=width, in_channels=in_channels, rng=rng)
+        self.avgpool, self.flatten = AdaptiveAvgPool2d(1), Flatten()
+        self.fc = Linear(scaled(512 * RESNETS[depth][0].expansion, width), num_classes, rng=rng)
+        self.needs_dx = False
+
+    def forward(self, x: Array) -> Array:
+        (layer4,) = self.trunk(x)  # (N, 2048, H/32, W/32)
+        return self.fc(self.flatten(self.avgpool(layer4)))  # (N, num_classes)
+
+    def backward(self, dy: Array) -> Array | None:
+        dlayer4 = self.avgpool.backward(self.flatten.backward(self.fc.backward(dy)))
+        return self.trunk.backward(dlayer4)
+
+
+def resnet18(num_classes: int = 21, *, width: float = 1.0, in_channels: int = 3, seed: int | None = 0) -> ResNet:
+    """ResNet-18. ``width`` is a factor on the 64 to 512 channels."""
+    return ResNet(18, num_classes, width=width, in_channels=in_channels, seed=seed)
+
+
+def resnet34(num_classes: int = 21, *, width: float = 1.0, in_channels: int = 3, seed: int | None = 0) -> ResNet:
+    """ResNet-34, see :func:`resnet18`."""
+    return ResNet(34, num_classes, width=width, in_channels=in_channels, seed=seed)
+
+
+def resnet50(num_classes: int = 21, *, width: float = 1.0, in_channels: int = 3, seed: int | None = 0) -> ResNet:
+    """ResNet-50. ``width`` is a factor on the 64 to 2048 channels."""
+    return ResNet(50, num_classes, width=width, in_channels=in_channels, seed=seed)
+
+
+def resnet101(num_classes: int = 21, *, width: float = 1.0, in_channels: int = 3, seed: int | None = 0) -> ResNet:
+    """ResNet-101, see :func:`resnet50`."""
+    return ResNet(101, num_classes, width=width, in_channels=in_channels, seed=seed)

@@ -9,7 +9,7 @@ windows are odd, 3 pixels at every stride, and centred on a pixel; so are these 
 VGG16's even poolings want 4, 16, 32 and 64. With those, a skip would lie half a pixel beside what it is added to, which no crop
 can mend. The crops are derived.
 
-Layers carry the names of the authors' Caffe files (``fire2.squeeze1x1``).
+Layers carry the names of the authors' Caffe files (``fire2.squeeze1x1``), those of the classifier torchvision's.
 
 Sources: Iandola et al., "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and <0.5MB model size", 2016, figures 1
 and 2, and the authors' SqueezeNet_v1.1; Long, Shelhamer and Darrell 2015 for the FCN.
@@ -20,10 +20,23 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import Array
-from minifcn.layers import BatchNorm2d, Concat, Conv2d, Dropout, Identity, Layer, MaxPool2d, ReLU, Trunk
+from minifcn.layers import (
+    AdaptiveAvgPool2d,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
+    Layer,
+    MaxPool2d,
+    ReLU,
+    Sequential,
+    Trunk,
+)  # fmt: skip
 from minifcn.layers.containers import needs_dx_of
 from minifcn.layers.coordinates import Map
-from minifcn.models.backbones import scaled
+from minifcn.models.backbones import check_width, scaled
 from minifcn.models.fcn import bilinear_layer, check_options, crop_to_picture, join, own, score_layer, through
 
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
@@ -59,17 +72,58 @@ class Fire(Layer):
         return self.expand3x3.coordinates(axis)
 
 
-def features(in_channels: int, width: float, padding: int, rng: np.random.Generator, **fire: bool) -> dict[str, Layer]:
+class TorchvisionFire(Fire):
+    """A fire whose first layer goes by torchvision's name, ``squeeze``."""
+
+    @property
+    def squeeze1x1(self) -> Conv2d:
+        return self.squeeze
+
+    @squeeze1x1.setter
+    def squeeze1x1(self, layer: Conv2d) -> None:
+        self.squeeze = layer
+
+
+def features(
+    in_channels: int, width: float, padding: int, rng: np.random.Generator, fire: type[Fire] = Fire
+) -> dict[str, Layer]:
     """conv1 ... fire9 in the order of the forward pass, stride 16. ``padding`` is conv1's; poolings round up."""
     C = scaled(64, width)
     layers: dict[str, Layer] = {"conv1": Conv2d(in_channels, C, 3, 2, padding, rng=rng), "relu1": ReLU(inplace=True)}
     layers["pool1"] = MaxPool2d(3, 2, ceil_mode=True)
     for number, (squeeze, expand) in FIRES.items():
-        layers[f"fire{number}"] = Fire(C, scaled(squeeze, width), scaled(expand, width), rng, **fire)
+        layers[f"fire{number}"] = fire(C, scaled(squeeze, width), scaled(expand, width), rng)
         C = 2 * scaled(expand, width)
         if number in (3, 5):
             layers[f"pool{number}"] = MaxPool2d(3, 2, ceil_mode=True)
     return layers
+
+
+class SqueezeNet(Layer):
+    """The classifier, SqueezeNet 1.1 under torchvision's names: x (N, in_channels, H, W) -> scores (N, num_classes), for any H
+    and W from 17 up. Its last convolution scores every place, and the scores are averaged."""
+
+    needs_dx = needs_dx_of("features")
+
+    def __init__(
+        self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, in_channels: int = 3, seed: int | None = 0
+    ) -> None:
+        super().__init__()
+        check_width(width)
+        rng = np.random.default_rng(seed)
+        self.features = Sequential(*features(in_channels, width, 0, rng, TorchvisionFire).values())
+        self.classifier = Sequential(
+            Dropout(dropout), Conv2d(2 * scaled(256, width), num_classes, 1, rng=rng), ReLU(inplace=True), AdaptiveAvgPool2d(1)
+        )
+        self.flatten = Flatten()
+        self.needs_dx = False
+
+    def forward(self, x: Array) -> Array:
+        _check_size(x, 17)
+        return self.flatten(self.classifier(self.features(x)))
+
+    def backward(self, dy: Array) -> Array | None:
+        return self.features.backward(self.classifier.backward(self.flatten.backward(dy)))
 
 
 class FCNSqueezeNet(Layer):

@@ -8,13 +8,19 @@ import pytest
 from minifcn import anatomy, models
 from minifcn.layers import initializers
 from support.against_torch import differences, load_twin
-from support.torchvision_models import segmentation
+from support.torchvision_models import resnet, segmentation
 
 SEGMENTATION = {
     "fcn-resnet50": (segmentation.fcn_resnet50, 32_957_013, 35_322_218),
     "fcn-resnet101": (segmentation.fcn_resnet101, 51_949_141, 54_314_346),
     "deeplabv3-resnet50": (segmentation.deeplabv3_resnet50, 39_638_869, 42_004_074),
     "deeplabv3-resnet101": (segmentation.deeplabv3_resnet101, 58_630_997, 60_996_202),
+}
+CLASSIFIERS = {
+    "resnet18": (resnet.resnet18, 11_689_512),
+    "resnet34": (resnet.resnet34, 21_797_672),
+    "resnet50": (resnet.resnet50, 25_557_032),
+    "resnet101": (resnet.resnet101, 44_549_160),
 }
 
 
@@ -40,6 +46,24 @@ def compare(net, twin, size, batch, training, rng) -> None:
 def test_parameters(name):
     _, alone, with_aux = SEGMENTATION[name]
     assert (count(name, 21), count(name, 21, aux=True)) == (alone, with_aux)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_parameters_of_the_classifiers(name):
+    assert count(name, 1000) == CLASSIFIERS[name][1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size", "batch"), [("resnet18", (33, 47), 2), ("resnet34", (64, 63), 2), ("resnet50", (65, 63), 1)]
+)
+def test_a_classifiers_scores_and_gradients_are_torchvisions(name, size, batch, rng):
+    twin = CLASSIFIERS[name][0](weights=None, num_classes=10)
+    with initializers.blank():
+        net = models.build(name, 10)
+    load_twin(net, twin, rng)
+    for training in (True, False):
+        compare(net, twin, size, batch, training, rng)
 
 
 @pytest.mark.slow

@@ -11,8 +11,10 @@ from minifcn.layers import Dropout, Layer
 
 
 def load_twin(net: Layer, twin: torch.nn.Module, rng: np.random.Generator) -> None:
-    """Gives both the twin's weights under the twin's keys, batch norms and biases stirred: a fresh one, which is the identity
-    almost, would hide a wrong one. Both are in float64, and drop nothing."""
+    """Draws the twin's weights, and gives them to the network by the twin's keys. Both are in float64, and drop nothing.
+
+    Batch norms and biases are stirred: a fresh one, which is almost the identity, would hide a wrong one.
+    """
     twin.double()
     for module in twin.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -21,6 +23,8 @@ def load_twin(net: Layer, twin: torch.nn.Module, rng: np.random.Generator) -> No
         kind = key.rpartition(".")[2]
         if kind == "running_var":
             tensor.copy_(torch.tensor(rng.uniform(0.5, 2, tensor.shape)))
+        elif tensor.ndim > 1:
+            tensor.copy_(torch.tensor(rng.standard_normal(tensor.shape) * np.sqrt(2 / np.prod(tensor.shape[1:]))))
         elif tensor.ndim == 1:
             tensor.add_(torch.tensor(rng.standard_normal(tensor.shape) / 5))
     net.to("float64")
