@@ -34,7 +34,7 @@ from minifcn.layers import (
     Sequential,
     Trunk,
 )  # fmt: skip
-from minifcn.layers.containers import needs_dx_of
+from minifcn.layers.containers import forward_through, needs_dx_of
 from minifcn.layers.coordinates import Map
 from minifcn.models.backbones import check_width, scaled
 from minifcn.models.fcn import bilinear_layer, check_options, crop_to_picture, join, own, score_layer, through
@@ -57,8 +57,9 @@ class Fire(Layer):
         self.out_channels = 2 * expand
 
     def forward(self, x: Array) -> Array:
-        s = self.bn(self.relu_squeeze1x1(self.squeeze1x1(x)))
-        one, three = self.relu_expand1x1(self.expand1x1(s)), self.relu_expand3x3(self.expand3x3(s))
+        s = forward_through((self.squeeze1x1, self.relu_squeeze1x1, self.bn), x)  # each with its ReLU in one pass
+        one = forward_through((self.expand1x1, self.relu_expand1x1), s)
+        three = forward_through((self.expand3x3, self.relu_expand3x3), s)
         return self.concat(one, three)
 
     def backward(self, dy: Array) -> Array:
