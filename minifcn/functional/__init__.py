@@ -22,6 +22,7 @@ from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backwa
 from minifcn.functional.dropout import dropout, dropout_backward
 from minifcn.functional.linear import linear, linear_backward
 from minifcn.functional.local_response_norm import local_response_norm, local_response_norm_backward
+from minifcn.functional.lp_pool import lp_pool2d, lp_pool2d_backward
 from minifcn.functional.max_pool import max_pool2d, max_pool2d_backward, max_pool2d_indices
 from minifcn.functional.merge import (
     add,
@@ -41,6 +42,6 @@ __all__ = [
     "batch_norm", "batch_norm_backward", "concat", "concat_backward", "conv2d", "conv2d_backward", "conv2d_relu",
     "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward", "cross_entropy", "cross_entropy_backward",
     "dropout", "dropout_backward", "interpolate", "interpolate_backward", "linear", "linear_backward", "local_response_norm",
-    "local_response_norm_backward", "log_softmax", "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_unpool2d",
-    "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
+    "local_response_norm_backward", "log_softmax", "lp_pool2d", "lp_pool2d_backward", "max_pool2d", "max_pool2d_backward",
+    "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
 ]  # fmt: skip

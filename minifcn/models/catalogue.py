@@ -37,6 +37,8 @@ _HE = "He, Zhang, Ren and Sun 2016"
 _TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
 _CHEN = "Chen, Papandreou, Schroff and Adam 2017"
 _HEADS = ("classifier", "aux_classifier")
+_SIMONYAN = "Simonyan and Zisserman 2015"
+_CLASSES = ("classifier.6",)
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -57,6 +59,13 @@ CATALOGUE: dict[str, Entry] = {
     "resnet50": Entry("resnet", "resnet50", _HE, ("fc",), segments=False),
     "resnet101": Entry("resnet", "resnet101", _HE, ("fc",), segments=False),
     "squeezenet1_1": Entry("squeezenet", "SqueezeNet", "Iandola et al. 2016", ("classifier.1",), segments=False),
+    "alexnet": Entry("alexnet", "AlexNet", "Krizhevsky 2014", _CLASSES, segments=False),
+    "vgg11": Entry("vgg", "VGG11", _SIMONYAN, _CLASSES, segments=False),
+    "vgg11-lrn": Entry("vgg", "VGG11LRN", _SIMONYAN, _CLASSES, segments=False),
+    "vgg13": Entry("vgg", "VGG13", _SIMONYAN, _CLASSES, segments=False),
+    "vgg16": Entry("vgg", "VGG16", _SIMONYAN, _CLASSES, segments=False),
+    "vgg16-1x1": Entry("vgg", "VGG16OneByOne", _SIMONYAN, _CLASSES, segments=False),
+    "vgg19": Entry("vgg", "VGG19", _SIMONYAN, _CLASSES, segments=False),
 }
 
 
@@ -70,6 +79,16 @@ def entry(name: str) -> Entry:
     if name not in CATALOGUE:
         raise ValueError(f"unknown model {name!r}; possible are {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
+
+
+def check_segments(name: str) -> None:
+    """Raises ValueError for a network that scores whole pictures: it cannot be trained to segment them."""
+    if not entry(name).segments:
+        others = ", ".join(other for other, line in CATALOGUE.items() if line.segments)
+        raise ValueError(
+            f"{name} scores whole pictures and segments none: take one of {others}; "
+            "minifcn.models.convolutionalize makes a classifier score every place of a picture"
+        )
 
 
 def options(name: str) -> dict[str, Any]:
