@@ -37,6 +37,7 @@ _HE = "He, Zhang, Ren and Sun 2016"
 _TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
 _CHEN = "Chen, Papandreou, Schroff and Adam 2017"
 _HEADS = ("classifier", "aux_classifier")
+_NOT_IN_SQUEEZENET = ("score", "up", "conv14", *(f"fire{n}.bn" for n in range(2, 10)), *(f"fire{n}." for n in range(10, 14)))
 _SIMONYAN = "Simonyan and Zisserman 2015"
 _CLASSES = ("classifier.6",)
 
@@ -49,7 +50,7 @@ CATALOGUE: dict[str, Entry] = {
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
     "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"Iandola et al. 2016, and {_LONG}", _SCORES),
     "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
-    "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", ("score",)),
+    "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", _NOT_IN_SQUEEZENET),
     "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS),
     "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),
     "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS),
