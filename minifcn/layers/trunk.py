@@ -76,8 +76,11 @@ class TrunkOf:
         self.net._push(first)
         return tuple(behind[stop] for stop in self.stops)
 
-    def backward(self, *dtaps: Array) -> Array | None:
-        """The gradients of what was read -> dx. What is read and handed on goes two ways: its gradient comes back from both."""
+    def backward(self, *dtaps: Array | None) -> Array | None:
+        """The gradients of what was read -> dx. What is read and handed on goes two ways: its gradient comes back from both.
+
+        None stands for a tap, not the last one, that nobody made use of this time.
+        """
         row, first = list(self.layers.values()), self.net._pop()
         dx: Array | None = None
         for stop, dtap, start in zip(reversed(self.stops), reversed(dtaps), [*reversed(self.stops[:-1]), 0], strict=True):
@@ -95,9 +98,9 @@ class TrunkOf:
         return next((place for place, learning in enumerate(learns) if learning), len(self.layers))
 
 
-def _added(dx: Array | None, dtap: Array) -> Array:
+def _added(dx: Array | None, dtap: Array | None) -> Array | None:
     """Both are ours to write over: they were given away."""
-    if dx is None:
-        return dtap
+    if dx is None or dtap is None:
+        return dtap if dx is None else dx
     dx += dtap
     return dx

@@ -33,6 +33,11 @@ class Entry:
 
 _LONG = "Long, Shelhamer and Darrell 2015"
 _SCORES = ("score", "upscore")
+_HE = "He, Zhang, Ren and Sun 2016"
+_TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
+_CHEN = "Chen, Papandreou, Schroff and Adam 2017"
+_HEADS = ("classifier", "aux_classifier")
+_NOT_IN_SQUEEZENET = ("score", "up", "conv14", *(f"fire{n}.bn" for n in range(2, 10)), *(f"fire{n}." for n in range(10, 14)))
 _SIMONYAN = "Simonyan and Zisserman 2015"
 _CLASSES = ("classifier.6",)
 
@@ -43,7 +48,18 @@ CATALOGUE: dict[str, Entry] = {
     "fcn8s": Entry("fcn", "FCN8s", _LONG, _SCORES),
     "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
+    "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"Iandola et al. 2016, and {_LONG}", _SCORES),
     "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+    "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", _NOT_IN_SQUEEZENET),
+    "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS),
+    "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),
+    "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS),
+    "deeplabv3-resnet101": Entry("deeplab", "deeplabv3_resnet101", _CHEN, _HEADS),
+    "resnet18": Entry("resnet", "resnet18", _HE, ("fc",), segments=False),
+    "resnet34": Entry("resnet", "resnet34", _HE, ("fc",), segments=False),
+    "resnet50": Entry("resnet", "resnet50", _HE, ("fc",), segments=False),
+    "resnet101": Entry("resnet", "resnet101", _HE, ("fc",), segments=False),
+    "squeezenet1_1": Entry("squeezenet", "SqueezeNet", "Iandola et al. 2016", ("classifier.1",), segments=False),
     "alexnet": Entry("alexnet", "AlexNet", "Krizhevsky 2014", _CLASSES, segments=False),
     "vgg11": Entry("vgg", "VGG11", _SIMONYAN, _CLASSES, segments=False),
     "vgg11-lrn": Entry("vgg", "VGG11LRN", _SIMONYAN, _CLASSES, segments=False),

@@ -39,9 +39,9 @@ class FCN32s(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         places = _vgg16(self, in_channels, width, dropout, padding, seed)
-        self.score_fr = _score_layer(self.fc7, num_classes)
-        self.upscore = _bilinear_layer(num_classes, 64, 32, learn_upsampling)
-        self.crop = _crop_to_picture(_through(places["drop7"], self.upscore))
+        self.score_fr = score_layer(self.fc7.out_channels, num_classes)
+        self.upscore = bilinear_layer(num_classes, 64, 32, learn_upsampling)
+        self.crop = crop_to_picture(through(places["drop7"], self.upscore))
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
@@ -67,12 +67,12 @@ class FCN16s(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         places = _vgg16(self, in_channels, width, dropout, padding, seed)
-        self.score_fr = _score_layer(self.fc7, num_classes)
-        self.upscore2 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
-        self.score_pool4 = _score_layer(self.conv4_3, num_classes)
-        self.upscore16 = _bilinear_layer(num_classes, 32, 16, learn_upsampling)
-        self.join_pool4, place = _join(_through(places["drop7"], self.upscore2), places["pool4"])
-        self.crop = _crop_to_picture(_through(place, self.upscore16))
+        self.score_fr = score_layer(self.fc7.out_channels, num_classes)
+        self.upscore2 = bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool4 = score_layer(self.conv4_3.out_channels, num_classes)
+        self.upscore16 = bilinear_layer(num_classes, 32, 16, learn_upsampling)
+        self.join_pool4, place = join(through(places["drop7"], self.upscore2), places["pool4"])
+        self.crop = crop_to_picture(through(place, self.upscore16))
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
@@ -101,15 +101,15 @@ class FCN8s(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         places = _vgg16(self, in_channels, width, dropout, padding, seed)
-        self.score_fr = _score_layer(self.fc7, num_classes)
-        self.upscore2 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
-        self.score_pool4 = _score_layer(self.conv4_3, num_classes)
-        self.upscore_pool4 = _bilinear_layer(num_classes, 4, 2, learn_upsampling)
-        self.score_pool3 = _score_layer(self.conv3_3, num_classes)
-        self.upscore8 = _bilinear_layer(num_classes, 16, 8, learn_upsampling)
-        self.join_pool4, place = _join(_through(places["drop7"], self.upscore2), places["pool4"])
-        self.join_pool3, place = _join(_through(place, self.upscore_pool4), places["pool3"])
-        self.crop = _crop_to_picture(_through(place, self.upscore8))
+        self.score_fr = score_layer(self.fc7.out_channels, num_classes)
+        self.upscore2 = bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool4 = score_layer(self.conv4_3.out_channels, num_classes)
+        self.upscore_pool4 = bilinear_layer(num_classes, 4, 2, learn_upsampling)
+        self.score_pool3 = score_layer(self.conv3_3.out_channels, num_classes)
+        self.upscore8 = bilinear_layer(num_classes, 16, 8, learn_upsampling)
+        self.join_pool4, place = join(through(places["drop7"], self.upscore2), places["pool4"])
+        self.join_pool3, place = join(through(place, self.upscore_pool4), places["pool3"])
+        self.crop = crop_to_picture(through(place, self.upscore8))
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
@@ -186,10 +186,10 @@ class FCNAlexNet(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         check_options(width, padding)
-        places = _own(self, backbones.alexnet(in_channels, width, dropout, padding, lrn, np.random.default_rng(seed)))
-        self.score_fr = _score_layer(self.fc7, num_classes)
-        self.upscore = _bilinear_layer(num_classes, 63, 32, learn_upsampling)
-        self.crop = _crop_to_picture(_through(places["drop7"], self.upscore))
+        places = own(self, backbones.alexnet(in_channels, width, dropout, padding, lrn, np.random.default_rng(seed)))
+        self.score_fr = score_layer(self.fc7.out_channels, num_classes)
+        self.upscore = bilinear_layer(num_classes, 63, 32, learn_upsampling)
+        self.crop = crop_to_picture(through(places["drop7"], self.upscore))
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
@@ -216,40 +216,41 @@ def check_options(width: float, padding: int) -> None:
 def _vgg16(net: Layer, in_channels: int, width: float, dropout: float, padding: int, seed: int | None) -> dict[str, Map]:
     """Gives ``net`` the layers of VGG16, conv1_1 to drop7; returns where the pixels behind each of them lie."""
     check_options(width, padding)
-    return _own(net, backbones.vgg16(in_channels, width, dropout, padding, np.random.default_rng(seed)))
+    return own(net, backbones.vgg16(in_channels, width, dropout, padding, np.random.default_rng(seed)))
 
 
-def _own(net: Layer, trunk: dict[str, Layer]) -> dict[str, Map]:
+def own(net: Layer, trunk: dict[str, Layer]) -> dict[str, Map]:
+    """Gives ``net`` the layers of a trunk, under their names; returns where the pixels behind each of them lie."""
     for name, layer in trunk.items():
         setattr(net, name, layer)
     return coordinates.behind(trunk)
 
 
-def _score_layer(below: Conv2d, num_classes: int) -> Conv2d:
+def score_layer(channels: int, num_classes: int) -> Conv2d:
     """1x1 convolution to class scores that starts at zero: the first loss is then ln(num_classes) a pixel."""
-    layer = Conv2d(below.out_channels, num_classes, 1)
+    layer = Conv2d(channels, num_classes, 1)
     layer.weight = Parameter(initializers.zeros(layer.weight.shape))
     return layer
 
 
-def _bilinear_layer(num_classes: int, kernel: int, stride: int, learn: bool) -> ConvTranspose2d:
+def bilinear_layer(num_classes: int, kernel: int, stride: int, learn: bool) -> ConvTranspose2d:
     """A deconvolution that starts as bilinear interpolation of each class by itself, and stays so unless it may learn."""
     layer = ConvTranspose2d(num_classes, num_classes, kernel, stride, bias=False)
     layer.weight = Parameter(initializers.bilinear(num_classes, kernel), requires_grad=learn)
     return layer
 
 
-def _through(place: Map, layer: Layer) -> Map:
+def through(place: Map, layer: Layer) -> Map:
     """Where the pixels lie behind one more layer."""
     return place.then(layer.coordinates(axis=0))
 
 
-def _join(up: Map, side: Map) -> tuple[Join, Map]:
+def join(up: Map, side: Map) -> tuple[Join, Map]:
     """The layer that adds feature maps at ``up`` and ``side``, and where the sum lies: 5 for pool4 and 9 for pool3, derived."""
     offset = coordinates.crop(side, up)  # side's pixel i + offset lies on up's pixel i
     return Join(offset), up.then(Map.crop(max(-offset, 0)))
 
 
-def _crop_to_picture(place: Map) -> Crop:
+def crop_to_picture(place: Map) -> Crop:
     """Cuts the border off, so that pixel 0 of the scores is pixel 0 of the picture: 31 for FCN-8s, derived."""
     return Crop(coordinates.crop(place, Map()))

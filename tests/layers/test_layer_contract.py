@@ -46,6 +46,7 @@ EVERY = {
     "Dropout in evaluation": (L.Dropout(0.3).eval(), {}),
     "Upsample": (L.Upsample(scale_factor=2), {}),
     "Upsample bilinear": (L.Upsample((9, 5), mode="bilinear"), {}),
+    "Upsample to a size that it is told": (L.Upsample(mode="bilinear"), {"size": (9, 5)}),
     "CrossEntropyLoss": (L.CrossEntropyLoss(np.array([1.0, 2.0, 0.5])), {"labels": np.arange(96).reshape(2, 6, 8) % 3}),
     "Sequential": (small_net(), {}),
 }
@@ -342,3 +343,12 @@ def test_a_bilinear_deconvolution_interpolates(factor, rng):
     expected, _ = minifcn.functional.interpolate(x, scale_factor=factor)
     inside = (..., slice(half, -half), slice(half, -half))
     np.testing.assert_allclose(y[inside], expected[inside], rtol=1e-4, atol=1e-5)
+
+
+def test_upsample_takes_one_size(rng):
+    x = rng.standard_normal((1, 2, 4, 3))
+    assert L.Upsample()(x, (7, 5)).shape == (1, 2, 7, 5)
+    with pytest.raises(ValueError, match=r"called with size=\(7, 5\), but made with scale_factor=2; give one of the two"):
+        L.Upsample(scale_factor=2)(x, (7, 5))
+    with pytest.raises(ValueError, match="give size or scale_factor"):
+        L.Upsample()(x)

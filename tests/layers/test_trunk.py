@@ -168,3 +168,13 @@ def test_a_convolution_and_its_relu_run_in_one_pass(monkeypatch):
     network = net("relu1", "relu2")
     network(X)
     assert fused == [network.conv1, network.conv2]
+
+
+def test_none_stands_for_a_tap_that_nobody_used():
+    """As the auxiliary head's in evaluation: the gradients are those of the last tap alone."""
+    tapped, alone, dy = net("relu1", "relu2"), net("relu2"), np.ones_like(X)
+    tapped.trunk(X)
+    alone.trunk(X)
+    np.testing.assert_array_equal(tapped.trunk.backward(None, dy.copy()), alone.trunk.backward(dy.copy()))
+    for (key, parameter), other in zip(tapped.named_parameters(), alone.parameters(), strict=True):
+        np.testing.assert_array_equal(parameter.grad, other.grad, err_msg=key)

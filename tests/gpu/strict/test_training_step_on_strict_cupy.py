@@ -98,3 +98,28 @@ def test_a_step_of_fcn8s_makes_no_wait_and_gives_numpys_gradients(cupy):
     for key, gradient in gradients.items():
         error = np.linalg.norm(gradient - expected[key]) / np.linalg.norm(expected[key])
         assert error < 1e-3, f"{key}: off by {error:.1e} of its length"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["resnet18", "fcn-resnet50", "deeplabv3-resnet50", "squeezenet1_1", "fcn-squeezenet", "squeeze-unet"]
+)
+def test_a_step_of_other_networks_makes_no_wait(cupy, name):
+    """Forward, backward and update stay on the device; evaluation's scores are NumPy's."""
+    images, host = (
+        np.random.default_rng(4).standard_normal((2, 3, 33, 40), dtype=np.float32),
+        models.build(name, 5, width=1 / 16),
+    )
+    net = models.build(name, 5, width=1 / 16).to("cuda")
+    on_device = to_device(images, "cuda")
+    scores, expected = to_host(net.eval()(on_device)), host.eval()(images)
+    assert np.linalg.norm(scores - expected) <= 1e-4 * np.linalg.norm(expected)
+    net.forget()
+    net.train()
+    optimizer = optimizers.SGD(net.parameters(), lr=1e-4, momentum=0.9)
+    net.reseed(0)
+    strict_cupy.counts.clear()
+    net.backward(cupy.ones_like(net(on_device)))
+    optimizer.step()
+    assert strict_cupy.counts["to_host"] == 0
+    assert all(isinstance(p.grad, cupy.ndarray) for p in net.parameters() if p.requires_grad)
