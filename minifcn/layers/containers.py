@@ -70,7 +70,7 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         super().__init__()
         for name, layer in itertools.chain(((str(place), layer) for place, layer in enumerate(layers)), named.items()):
-            if name in vars(self):
+            if name in dict(self.children()):
                 raise ValueError(f"Sequential: there are two layers {name!r}")
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential: {name} is a {type(layer).__name__}, not a Layer")
