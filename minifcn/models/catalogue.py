@@ -30,7 +30,9 @@ class Entry:
 
 
 _LONG = "Long, Shelhamer and Darrell 2015"
+_AI = "Ai, Qiao and Zhang, Semantic segmentation using full convolutional network"
 _SCORES = ("score", "upscore")
+_SCORE = ("score",)
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -39,7 +41,12 @@ CATALOGUE: dict[str, Entry] = {
     "fcn8s": Entry("fcn", "FCN8s", _LONG, _SCORES),
     "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
-    "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+    "encoder-decoder": Entry("encoder_decoder", "encoder_decoder", "Hsu, Experiment of fully convolutional network", _SCORE),
+    "course-baseline": Entry("course", "CourseBaseline", _AI, _SCORE),
+    "rrcnn-fcn": Entry("course", "RRCNNFCN", _AI, _SCORE),
+    "segnet-basic": Entry("segnet", "SegNetBasic", "Badrinarayanan, Kendall and Cipolla 2017", _SCORE),
+    "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", _SCORE),
+    "r2unet": Entry("r2unet", "R2UNet", "Alom, Hasan, Yakopcic, Taha and Asari 2018", _SCORE),
 }
 
 

@@ -1,8 +1,8 @@
 """The course baseline: five convolutions of stride 2 down, five deconvolutions of stride 2 up, and a 1x1 convolution. And the
 custom model of the same report, whose encoder is recurrent residual blocks.
 
-x (N, in_channels, H, W) -> scores (N, num_classes, H, W), for any H and W from 32 up. All weights are drawn as Glorot and Bengio
-do ("Xavier"), as the report's section 1 says; the softmax behind the last layer is the loss's business.
+x (N, in_channels, H, W) -> scores (N, num_classes, H, W), for any H and W from 32 up. All weights are drawn as Glorot and
+Bengio do ("Xavier"), as the report's section 1 says; the softmax behind the last layer is the loss's business.
 
 Source: Ai, Qiao and Zhang, "Semantic segmentation using full convolutional network", sections 1, 3.1 and 3.3; Glorot and
 Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
@@ -14,7 +14,17 @@ import numpy as np
 
 from minifcn.backend import Array
 from minifcn.layers import (
-    BatchNorm2d, Conv2d, ConvTranspose2d, Crop, Layer, MaxPool2d, PadTo, Parameter, ReLU, Sequential, initializers,
+    BatchNorm2d,
+    Conv2d,
+    ConvTranspose2d,
+    Crop,
+    Layer,
+    MaxPool2d,
+    PadTo,
+    Parameter,
+    ReLU,
+    Sequential,
+    initializers,
 )  # fmt: skip
 from minifcn.layers.containers import needs_dx_of
 from minifcn.models.backbones import check_size, check_width, scaled

@@ -1,15 +1,15 @@
 """R2U-Net: a U-Net whose convolutions are recurrent and residual.
 
-x (N, in_channels, H, W) -> scores (N, num_classes, H, W), for any H and W from 16 up. A side that is no multiple of 16 is filled
-up with zeros at its end, and the scores are cut to the picture.
+x (N, in_channels, H, W) -> scores (N, num_classes, H, W), for any H and W from 16 up. A side that is no multiple of 16 is
+filled up with zeros at its end, and the scores are cut to the picture.
 
 A recurrent convolution sees its own answer: h = f(x), then h = f(x + h), again and again, f = 3x3 convolution, batch norm, ReLU
 with the same weights each time. What f gives at the second time step is distributed otherwise than at the first, so each time
 step has running statistics of its own; with statistics shared over time a trained network is another in evaluation.
 
 Source: Alom, Hasan, Yakopcic, Taha and Asari, "Recurrent residual convolutional neural network based on U-Net (R2U-Net) for
-medical image segmentation", 2018; Cooijmans et al., "Recurrent batch normalization", 2017, section 3, for
-statistics a time step.
+medical image segmentation", 2018; Cooijmans et al., "Recurrent batch normalization", 2017, section 3, for statistics a time
+step.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Recurrent(Layer):
     def __init__(self, channels: int, steps: int, rng: np.random.Generator) -> None:
         super().__init__()
         if steps < 0:
-            raise ValueError(f"steps={steps} must not be negative: it says how often a recurrent convolution sees its own answer")
+            raise ValueError(f"steps={steps} must not be negative: so often a convolution sees its own answer")
         self.conv = Conv2d(channels, channels, 3, padding=1, rng=rng)
         self.bns = Sequential(*(BatchNorm2d(channels) for _ in range(steps + 1)))  # one a time step
         for bn in self.bns:
@@ -133,4 +133,4 @@ class R2UNet(Layer):
 def _up(in_channels: int, out_channels: int, rng: np.random.Generator) -> Sequential:
     """A map of twice the size: every pixel four times, then a 3x3 convolution."""
     conv = Conv2d(in_channels, out_channels, 3, padding=1, rng=rng)
-    return Sequential(double=Upsample(scale_factor=2), conv=conv, bn=BatchNorm2d(out_channels), relu=ReLU(inplace=True))
+    return Sequential(resize=Upsample(scale_factor=2), conv=conv, bn=BatchNorm2d(out_channels), relu=ReLU(inplace=True))

@@ -7,25 +7,12 @@ import pytest
 
 import minifcn
 from minifcn import models
-from minifcn.layers import initializers
+from minifcn.layers import BatchNorm2d
 
-PARAMETERS = {
-    "encoder-decoder": 16_463_253,
-    "course-baseline": 5_500_245,
-    "rrcnn-fcn": 10_396_117,
-    "segnet-basic": 1_416_725,
-    "r2unet": 39_092_693,
-}
+NAMES = ("encoder-decoder", "course-baseline", "rrcnn-fcn", "segnet-basic", "r2unet")
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_parameter_counts(name):
-    with initializers.blank():
-        net = models.build(name, 21)
-    assert sum(parameter.size for parameter in net.parameters()) == PARAMETERS[name]
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_too_small_a_picture_is_one_sentence(name):
     net = models.build(name, 5, width=1 / 16)
     least = 16 if name in ("segnet-basic", "r2unet") else 32
@@ -79,8 +66,11 @@ def test_time_steps_share_what_is_learnt_and_no_statistics(name):
 
 def settled(net, x: np.ndarray) -> float:
     """How far evaluation is from training once the statistics are settled, the weights still: of the scores' deviation."""
+    for _, layer in net.named_layers():
+        if isinstance(layer, BatchNorm2d):
+            layer.momentum = 0.3  # it is always the same batch: soon done
     with minifcn.no_grad():
-        for _ in range(60):
+        for _ in range(40):
             scores = net.train()(x)
         difference = net.eval()(x) - scores
     return float(np.sqrt((difference**2).mean()) / scores.std())
@@ -88,7 +78,7 @@ def settled(net, x: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("name", "shape"), [("r2unet", (4, 3, 48, 48)), ("rrcnn-fcn", (8, 3, 96, 96))])
 def test_statistics_a_time_step_let_evaluation_follow_training(name, shape, rng):
-    """Running variances are divided by M − 1 and a batch's by M: with few values a channel even these two differ by percents."""
+    """Running variances divide by M − 1 and a batch's by M, which of few values a channel is percents."""
     x = rng.standard_normal(shape).astype(np.float32)
     assert settled(models.build(name, 5, width=1 / 16), x) < 0.02
 

@@ -78,8 +78,8 @@ def network_step(device, name, **options):
             # exactly on ReLU's kink, where rounding alone decides
             parameter.data[...] = to_device(draws.standard_normal(parameter.shape).astype(np.float32), device)
     optimizer, criterion = optimizers.SGD(net.parameters(), lr=1e-4, momentum=0.9), L.CrossEntropyLoss()
-    x = np.pad(IMAGES[:1], ((0, 0), (0, 0), (0, 9), (0, 5)), mode="wrap")  # 21x19: U-Net fills it up to 32x32
-    images, labels = to_device(x, device), to_device(np.pad(LABELS[1:], ((0, 0), (0, 9), (0, 5)), mode="wrap"), device)
+    x = np.pad(IMAGES[:1], ((0, 0), (0, 0), (0, 21), (0, 19)), mode="wrap")  # 33x33: many networks fill it up
+    images, labels = to_device(x, device), to_device(np.pad(LABELS[1:], ((0, 0), (0, 21), (0, 19)), mode="wrap"), device)
     strict_cupy.counts.clear()
     net.reseed(0)
     loss = criterion(net(images), labels)
@@ -90,7 +90,19 @@ def network_step(device, name, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "options"), [("fcn8s", {"padding": 1}), ("unet", {}), ("unet", {"batch_norm": True})])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("fcn8s", {"padding": 1}),
+        ("unet", {}),
+        ("unet", {"batch_norm": True}),
+        ("encoder-decoder", {"skips": True}),
+        ("course-baseline", {}),
+        ("rrcnn-fcn", {}),
+        ("segnet-basic", {}),
+        ("r2unet", {}),
+    ],
+)
 def test_a_step_of_a_network_makes_no_wait_and_gives_numpys_gradients(cupy, name, options):
     host_loss, expected, _ = network_step("cpu", name, **options)
     network_step("cuda", name, **options)  # brings to the device what every step shares

@@ -1,6 +1,6 @@
 """R2U-Net in PyTorch."""
 
-from __future__ import annotations
+from collections import OrderedDict
 
 import torch
 from torch import nn
@@ -35,13 +35,9 @@ class RRCNN(nn.Module):
         return x + self.rec2(self.rec1(x))
 
 
-class Up(nn.Module):
-    def __init__(self, C: int, O: int) -> None:
-        super().__init__()
-        self.conv, self.bn = nn.Conv2d(C, O, 3, padding=1), nn.BatchNorm2d(O)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.bn(self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))))
+def up(C: int, O: int) -> nn.Module:
+    layers = {"resize": nn.Upsample(scale_factor=2), "conv": nn.Conv2d(C, O, 3, padding=1), "bn": nn.BatchNorm2d(O)}
+    return nn.Sequential(OrderedDict(layers, relu=nn.ReLU()))
 
 
 class Twin(nn.Module):
@@ -49,17 +45,16 @@ class Twin(nn.Module):
         super().__init__()
         c = [3, *(max(1, round(count * width)) for count in (64, 128, 256, 512, 1024))]
         self.enc1, self.enc2, self.enc3, self.enc4, self.enc5 = (RRCNN(c[i], c[i + 1], steps) for i in range(5))
-        self.up4, self.up3, self.up2, self.up1 = (Up(c[i + 1], c[i]) for i in (4, 3, 2, 1))
+        self.up4, self.up3, self.up2, self.up1 = (up(c[i + 1], c[i]) for i in (4, 3, 2, 1))
         self.dec4, self.dec3, self.dec2, self.dec1 = (RRCNN(2 * c[i], c[i], steps) for i in (4, 3, 2, 1))
         self.score = nn.Conv2d(c[1], num_classes, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x1 = self.enc1(F.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16)))
-        x2 = self.enc2(F.max_pool2d(x1, 2))
-        x3 = self.enc3(F.max_pool2d(x2, 2))
-        x4 = self.enc4(F.max_pool2d(x3, 2))
-        y = self.enc5(F.max_pool2d(x4, 2))
-        for up, dec, skip in ((self.up4, self.dec4, x4), (self.up3, self.dec3, x3), (self.up2, self.dec2, x2)):
-            y = dec(torch.cat([skip, up(y)], dim=1))
-        y = self.dec1(torch.cat([x1, self.up1(y)], dim=1))
+        y, skips = F.pad(x, (0, -x.shape[3] % 16, 0, -x.shape[2] % 16)), []
+        for encoder in (self.enc1, self.enc2, self.enc3, self.enc4):
+            skips.append(encoder(y))
+            y = F.max_pool2d(skips[-1], 2)
+        y = self.enc5(y)
+        for double, decoder in ((self.up4, self.dec4), (self.up3, self.dec3), (self.up2, self.dec2), (self.up1, self.dec1)):
+            y = decoder(torch.cat([skips.pop(), double(y)], dim=1))
         return self.score(y)[:, :, : x.shape[2], : x.shape[3]]
