@@ -6,16 +6,17 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli.options import Classes, Model, Padding, Size, Width, build, parse_size
+from minifcn.cli.options import Classes, Model, Padding, Width, build, parse_size
 
 
 def summary(
     model: Model,
-    size: Size = "375x500",
+    size: Annotated[str | None, typer.Option(help="Height x width of the picture; 375x500, or the style's own.")] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures in a batch.")] = 1,
     num_classes: Classes = 21,
     width: Width = 1.0,
     padding: Padding = 100,
+    style: Annotated[str | None, typer.Option(help="seed-000: encoder-decoder as its source document prints it.")] = None,
     measure: Annotated[bool, typer.Option(help="Also run a training step and measure its peak memory.")] = False,
 ) -> None:
     """Print each layer's output shape, parameters, multiply-adds and im2col bytes; totals; memory, predicted and measured.
@@ -24,8 +25,13 @@ def summary(
     """
     from minifcn.anatomy.ledger import ledger
 
+    if style is not None:
+        from minifcn.anatomy.torchsummary import styled
+
+        print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, width=width))
+        return
     net = build(model, num_classes, width, padding)
-    shape = (batch_size, 3, *parse_size(size))
+    shape = (batch_size, 3, *parse_size(size or "375x500"))
     costs = ledger(net, shape)
     print(costs)
     if measure:
