@@ -45,7 +45,7 @@ CATALOGUE: dict[str, Entry] = {
     "course-baseline": Entry("course", "CourseBaseline", _AI, _SCORE),
     "rrcnn-fcn": Entry("course", "RRCNNFCN", _AI, _SCORE),
     "segnet-basic": Entry("segnet", "SegNetBasic", "Badrinarayanan, Kendall and Cipolla 2017", _SCORE),
-    "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", _SCORE),
+    "unet": Entry("unet", "unet", "Ronneberger, Fischer and Brox 2015", _SCORE),
     "r2unet": Entry("r2unet", "R2UNet", "Alom, Hasan, Yakopcic, Taha and Asari 2018", _SCORE),
 }
 

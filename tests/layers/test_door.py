@@ -479,7 +479,8 @@ LAYERS = [
     L.ConvTranspose2d(4, 6, (3, 2), 2, 1, (1, 0), 2, False, 2), L.ConvTranspose2d(1, 1, 2), L.Crop(3), L.Crop(),
     L.CrossEntropyLoss([1.0, 0.5], None, "sum", 0.1), L.CrossEntropyLoss(np.array([1, 2], np.float32)), L.CrossEntropyLoss(),
     L.Dropout(0.25), L.Dropout(), L.MaxPool2d((2, 3), (1, 2), 1, (2, 1), True, True), L.MaxPool2d(2), L.MaxUnpool2d(2, 3, 1),
-    L.MaxUnpool2d(), L.PadTo(16), L.ReLU(True), L.ReLU(), L.Scale(0.01), L.Upsample((3, 4), None, "bilinear", True),
+    L.MaxUnpool2d(), L.PadTo(16), L.PadTo(16, 92, 12), L.ReLU(True), L.ReLU(),
+    L.Scale(0.01), L.Upsample((3, 4), None, "bilinear", True),
     L.Upsample(scale_factor=2.5), L.Conv2d(np.int64(2), 3, np.int32(1)), L.Scale(np.float32(0.5)), L.ReLU(np.bool_(True)),
 ]  # fmt: skip
 

@@ -7,6 +7,7 @@ import pytest
 
 import minifcn
 from minifcn import models
+from minifcn.anatomy import coordinates
 from minifcn.layers import BatchNorm2d
 
 NAMES = ("encoder-decoder", "course-baseline", "rrcnn-fcn", "segnet-basic", "r2unet")
@@ -25,6 +26,17 @@ def test_a_batch_norm_of_one_value_says_so():
     with pytest.raises(ValueError, match="one value a channel"):
         net(np.zeros((1, 3, 32, 32), np.float32))
     assert net.eval()(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 5, 32, 32)
+
+
+def test_the_valid_unet_has_the_papers_sizes_and_crops():
+    """572 pixels with their margin, 388 without; what skips is cropped as the grey arrows of figure 1 say."""
+    net = models.build("unet", 2, width=1 / 64, valid=True, in_channels=1)
+    places = {place.name: place for place in coordinates(net, (1, 1, 388, 388)).places}
+    stages = [f"enc{stage}.relu2" for stage in range(1, 6)] + [f"dec{stage}.relu2" for stage in range(4, 0, -1)]
+    assert [places[name].shape[2] for name in ("pad", *stages)] == [572, 568, 280, 136, 64, 28, 52, 100, 196, 388]
+    assert [places[f"crop{stage}"].shape[2] for stage in (4, 3, 2, 1)] == [56, 104, 200, 392]
+    assert [places[f"crop{stage}"].crop for stage in (4, 3, 2, 1)] == [4, 16, 40, 88]
+    assert coordinates(net, (1, 1, 50, 61)).aligned
 
 
 @pytest.mark.parametrize("name", ["course-baseline", "rrcnn-fcn"])

@@ -259,6 +259,7 @@ def test_layers_do_not_share_first_weights(name):
 PARAMETERS = [  # of the papers' width at 21 classes
     ("unet", {}, 31_033_045),
     ("unet", {"batch_norm": True}, 31_044_821),
+    ("unet", {"valid": True}, 31_033_045),
     ("encoder-decoder", {}, 16_463_253),
     ("encoder-decoder", {"skips": True}, 16_463_253),
     ("course-baseline", {}, 5_500_245),

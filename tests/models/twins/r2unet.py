@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 OPTIONS = [{}, {"steps": 1}]
-SIZES = [(16, 16), (33, 47), (48, 35)]
+SIZES = [(16, 16), (33, 47)]
 
 
 class Recurrent(nn.Module):
