@@ -274,7 +274,7 @@ def _where(places: Places) -> list[tuple]:
 
 def _result_dtype(ufunc: Any, inputs: Sequence[Any]) -> np.dtype:
     """The dtype that a ufunc gives for these inputs; Python's own numbers adapt to the arrays."""
-    dtypes = [type(x) if isinstance(x, (bool, int, float)) else x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
+    dtypes = [type(x) if type(x) in (bool, int, float) else x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
               for x in inputs]  # fmt: skip
     if ufunc.signature is not None:
         return np.result_type(*dtypes)

@@ -7,17 +7,18 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli.options import Classes, Model, Options, Padding, Size, Width, build, parse_size
+from minifcn.cli.options import Classes, Model, Options, Padding, Width, build, parse_size
 
 
 def summary(
     model: Model,
-    size: Size = "375x500",
+    size: Annotated[str | None, typer.Option(help="Height x width of the picture; 375x500, or the style's own.")] = None,
     batch_size: Annotated[int, typer.Option(help="Pictures in a batch.")] = 1,
     num_classes: Classes = 21,
     width: Width = None,
     padding: Padding = None,
     option: Options = None,
+    style: Annotated[str | None, typer.Option(help="seed-000: encoder-decoder as its source document prints it.")] = None,
     measure: Annotated[bool, typer.Option(help="Also run a training step and measure its peak memory.")] = False,
 ) -> None:
     """Print each layer's output shape, parameters, multiply-adds and im2col bytes; totals; memory, predicted and measured.
@@ -29,7 +30,12 @@ def summary(
 
     if batch_size < 1:
         raise ValueError(f"--batch-size {batch_size}: a batch has at least 1 picture")
-    shape = (batch_size, 3, *parse_size(size))
+    if style is not None:
+        from minifcn.anatomy.torchsummary import styled
+
+        print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, width=width or 1.0))
+        return
+    shape = (batch_size, 3, *parse_size(size or "375x500"))
     with contextlib.nullcontext() if measure else initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
     costs = ledger(net, shape)

@@ -118,18 +118,21 @@ class Join(Layer):
 class PadTo(Layer):
     """Adds zeros at the bottom and at the right until both sides are multiples of ``multiple``; a :class:`Crop` undoes it.
 
-    Pixel i stays pixel i, so what a network scores needs no shift back: ``crop(scores, picture_size)``.
+    Pixel i stays pixel i, so what a network scores needs no shift back: ``crop(scores, picture_size)``. For convolutions that
+    do not pad, ``margin`` zeros are added on all four sides before, and ``remainder`` is what shall be left over.
     """
 
-    def __init__(self, multiple: int) -> None:
+    def __init__(self, multiple: int, margin: int = 0, remainder: int = 0) -> None:
         super().__init__()
         if multiple < 1:
             raise ValueError(f"PadTo: multiple={multiple} must be at least 1")
-        self.multiple = multiple
+        if margin < 0:
+            raise ValueError(f"PadTo: margin={margin} must not be negative")
+        self.multiple, self.margin, self.remainder = multiple, margin, remainder
 
     def forward(self, x: Array) -> Array:
-        bottom, right = (-n % self.multiple for n in x.shape[2:])
-        y, cache = F.pad(x, (0, right, 0, bottom)) if bottom or right else (x, None)
+        bottom, right = ((self.remainder - n - 2 * self.margin) % self.multiple + self.margin for n in x.shape[2:])
+        y, cache = F.pad(x, (self.margin, right, self.margin, bottom)) if bottom or right else (x, None)
         self._push(cache)
         return y
 
@@ -138,4 +141,4 @@ class PadTo(Layer):
         return dy if cache is None else F.pad_backward(dy, cache)
 
     def coordinates(self, axis: int) -> Map:
-        return Map()
+        return Map.crop(-self.margin)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from minifcn.backend import Array
 from minifcn.layers import Conv2d, Dropout, Layer, LocalResponseNorm, MaxPool2d, ReLU
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels, stage by stage
@@ -24,12 +25,25 @@ def check_width(width: float) -> None:
         raise ValueError(f"width={width} must be positive: it is the factor on the paper's channel counts, 0.25 for a quarter")
 
 
+def check_size(name: str, x: Array, least: int) -> None:
+    """Raises ValueError where a side of x (N, C, H, W) is shorter than ``least``."""
+    if min(x.shape[2:]) < least:
+        raise ValueError(f"{name} takes pictures from {least}x{least} up; {x.shape[2]}x{x.shape[3]} is too small")
+
+
 def vgg16(in_channels: int, width: float, dropout: float, padding: int, rng: np.random.Generator) -> dict[str, Layer]:
     """conv1_1 ... drop7 of VGG16 (Simonyan and Zisserman 2015, configuration D), in the order of the forward pass.
 
     ``padding`` is conv1_1's. At 100 (the paper's) fc6 may shrink the map by 6 and there is still enough of it for any
-    picture; with less padding fc6 pads by 3 and keeps the size. Poolings round up, so that no border is lost.
+    picture; with less padding fc6 pads by 3 and keeps the size.
     """
+    C = scaled(VGG16[-1][-1], width)
+    convolutions = vgg16_convolutions(in_channels, width, padding, rng)
+    return convolutions | _head(C, 7, width, dropout, 0 if padding >= 100 else 3, rng)
+
+
+def vgg16_convolutions(in_channels: int, width: float, padding: int, rng: np.random.Generator) -> dict[str, Layer]:
+    """conv1_1 ... pool5 of VGG16. Poolings round up, so that no border is lost."""
     trunk: dict[str, Layer] = {}
     C = in_channels
     for stage, counts in enumerate(VGG16, start=1):
@@ -39,7 +53,7 @@ def vgg16(in_channels: int, width: float, dropout: float, padding: int, rng: np.
             trunk[f"relu{stage}_{index}"] = ReLU(inplace=True)
             C = O
         trunk[f"pool{stage}"] = MaxPool2d(2, 2, ceil_mode=True)
-    return trunk | _head(C, 7, width, dropout, 0 if padding >= 100 else 3, rng)
+    return trunk
 
 
 def alexnet(

@@ -32,6 +32,7 @@ class Entry:
 
 
 _LONG = "Long, Shelhamer and Darrell 2015"
+_AI = "Ai, Qiao and Zhang, Semantic segmentation using full convolutional network"
 _SCORES = ("score", "upscore")
 _HE = "He, Zhang, Ren and Sun 2016"
 _TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
@@ -40,6 +41,7 @@ _HEADS = ("classifier", "aux_classifier")
 _NOT_IN_SQUEEZENET = ("score", "up", "conv14", *(f"fire{n}.bn" for n in range(2, 10)), *(f"fire{n}." for n in range(10, 14)))
 _SIMONYAN = "Simonyan and Zisserman 2015"
 _CLASSES = ("classifier.6",)
+_SCORE = ("score",)
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -49,7 +51,12 @@ CATALOGUE: dict[str, Entry] = {
     "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
     "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"Iandola et al. 2016, and {_LONG}", _SCORES),
-    "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+    "encoder-decoder": Entry("encoder_decoder", "encoder_decoder", "Hsu, Experiment of fully convolutional network", _SCORE),
+    "course-baseline": Entry("course", "CourseBaseline", _AI, _SCORE),
+    "rrcnn-fcn": Entry("course", "RRCNNFCN", _AI, _SCORE),
+    "segnet-basic": Entry("segnet", "SegNetBasic", "Badrinarayanan, Kendall and Cipolla 2017", _SCORE),
+    "unet": Entry("unet", "unet", "Ronneberger, Fischer and Brox 2015", _SCORE),
+    "r2unet": Entry("r2unet", "R2UNet", "Alom, Hasan, Yakopcic, Taha and Asari 2018", _SCORE),
     "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", _NOT_IN_SQUEEZENET),
     "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS),
     "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),

@@ -183,6 +183,12 @@ def test_a_picture_that_does_not_fit_is_refused_with_the_layers_sentence():
     assert "forward" not in vars(net[0])
 
 
+def test_double_precision_is_followed_through_every_operation():
+    """eps, a float64 number of NumPy's, is also one of Python's."""
+    net = L.Sequential(L.Conv2d(1, 2, 3), L.BatchNorm2d(2), L.ReLU()).to("float64")
+    assert {step.y.dtype for step in trace(net, (1, 1, 9, 9))} == {np.dtype("float64")}
+
+
 def test_layers_that_nothing_is_known_about_are_run(rng):
     class Double(L.Layer):
         def forward(self, x):

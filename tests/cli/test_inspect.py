@@ -30,6 +30,15 @@ def test_summary_measures_what_it_predicts(minifcn):
     assert 0.6 < predicted / measured < 1.4
 
 
+def test_summary_in_the_style_of_a_document(minifcn):
+    result = minifcn("summary", "encoder-decoder", "--style", "seed-000")
+    assert result.status == 0, result.err
+    assert "UpSampling-48         [-1, 64, 112, 112]" in result.out
+    assert "Forward/backward pass size (MB): 296.87" in result.out
+    assert "seed-000 is a table of encoder-decoder, not of unet" in minifcn("summary", "unet", "--style", "seed-000").err
+    assert "unknown style 'keras'; possible are seed-000" in minifcn("summary", "encoder-decoder", "--style", "keras").err
+
+
 def test_coordinates_print_the_papers_crops(minifcn):
     result = minifcn("coordinates", "fcn8s")
     assert result.status == 0, result.err

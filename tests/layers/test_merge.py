@@ -139,7 +139,12 @@ def test_what_cannot_be_cut_is_said_where_it_happens(rng):
         L.Crop(5)(np.ones((1, 1, 8, 8)), (6, 6))
     with pytest.raises(ValueError, match=r"crop: .* reach out of a 4x4 map"):
         L.Join(4)(np.ones((1, 1, 4, 4)), np.ones((1, 1, 4, 4)))
-    for make, words in ((lambda: L.Crop(-1), "offset=-1"), (lambda: L.PadTo(0), "multiple=0 must be at least 1")):
+    refused = {
+        "offset=-1": lambda: L.Crop(-1),
+        "multiple=0 must be at least 1": lambda: L.PadTo(0),
+        "margin=-1 must not be negative": lambda: L.PadTo(4, -1),
+    }
+    for words, make in refused.items():
         with pytest.raises(ValueError, match=words):
             make()
 
@@ -155,6 +160,18 @@ def test_pad_to_adds_zeros_at_the_end_and_a_crop_undoes_it(size, rng):
     np.testing.assert_array_equal(pad.backward(crop.backward(dy)), dy)
     assert not pad.kept()
     assert minifcn.gradcheck(L.PadTo(4), x[:, :, :5, :6])
+
+
+def test_pad_to_lays_a_margin_around_and_leaves_a_remainder(rng):
+    x, pad = rng.standard_normal((2, 3, 5, 9)), L.PadTo(4, margin=3, remainder=1)
+    y = pad(x)
+    assert y.shape == (2, 3, 13, 17)  # 5 + 6 = 11, and two more; 9 + 6 = 15, and two more
+    np.testing.assert_array_equal(y[:, :, 3:8, 3:12], x)
+    assert np.count_nonzero(y) == np.count_nonzero(x)
+    dy = rng.standard_normal(y.shape)
+    np.testing.assert_array_equal(pad.backward(dy.copy()), dy[:, :, 3:8, 3:12])
+    assert pad.coordinates(0).offset == -3
+    assert minifcn.gradcheck(pad, x)
 
 
 def test_a_scale_keeps_the_dtype(rng):
