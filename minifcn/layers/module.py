@@ -16,7 +16,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -97,6 +97,7 @@ class Layer:
     buffers: tuple[str, ...] = ()  # attributes that are saved and moved, but not learnt (running statistics)
     needs_dx = True  # False: nobody reads the gradient of the input (a network's first layer), so backward may return None
     draws = False  # whether forward draws random numbers, from ``self.rng``, which ``reseed`` then sets
+    rng: np.random.Generator
     frozen = False  # see ``freeze``
 
     def __init__(self) -> None:
@@ -106,7 +107,7 @@ class Layer:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "backward" in vars(cls):
-            cls.backward = _told(vars(cls)["backward"])
+            cls.backward = _told(vars(cls)["backward"])  # type: ignore[method-assign] # wrapped, as a decorator would
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Layer, Parameter)):
@@ -121,9 +122,11 @@ class Layer:
             )
         super().__setattr__(name, value)
 
-    def __getattr__(self, name: str) -> Any:
-        why = "; its __init__ must call super().__init__() first" if name in ("_stack", "training") else ""
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{why}")
+    if not TYPE_CHECKING:  # which would take any misspelt attribute for Any
+
+        def __getattr__(self, name: str) -> Any:
+            why = "; its __init__ must call super().__init__() first" if name in ("_stack", "training") else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{why}")
 
     # ------------------------------------------------------------------------------------------ forward and backward
 
@@ -272,7 +275,7 @@ class Layer:
 
     # ------------------------------------------------------------------------------------------------------------- modes
 
-    def train(self, mode: bool = True) -> Layer:
+    def train(self, mode: bool = True) -> Self:
         """Training mode here and below, frozen layers excepted: dropout drops, batch norm uses the batch's statistics.
 
         Returns self.
@@ -281,7 +284,7 @@ class Layer:
             layer.training = mode and not layer.frozen
         return self
 
-    def eval(self) -> Layer:
+    def eval(self) -> Self:
         """Evaluation mode here and below (it can still be backpropagated). Returns self."""
         return self.train(False)
 
@@ -290,13 +293,13 @@ class Layer:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def requires_grad_(self, requires_grad: bool = True) -> Layer:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Thaws or, with False, freezes every parameter here and below. Returns self."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
-    def freeze(self, frozen: bool = True) -> Layer:
+    def freeze(self, frozen: bool = True) -> Self:
         """Freezes, or with False thaws, everything here and below. Returns self.
 
         A frozen layer learns nothing, and is in evaluation whatever ``train`` says: a batch norm keeps its statistics.
@@ -313,9 +316,9 @@ class Layer:
             if layer.draws:
                 layer.rng = np.random.default_rng((*seed, place))
 
-    def to(self, target: str | np.dtype | type) -> Layer:
+    def to(self, target: str | np.dtype | type) -> Self:
         """Moves everything to a device ("cpu", "cuda") or converts it to a floating dtype ("float64"). Returns self."""
-        if target in DEVICES:
+        if isinstance(target, str) and target in DEVICES:
             return self._convert(lambda array: to_device(array, target))
         try:
             dtype = np.dtype(target)
@@ -325,7 +328,7 @@ class Layer:
             raise ValueError(f"to({target!r}): give a device, 'cpu' or 'cuda', or a floating dtype such as 'float32'")
         return self._convert(lambda array: array.astype(dtype, copy=False))
 
-    def _convert(self, convert) -> Layer:
+    def _convert(self, convert: Callable[[Array], Array]) -> Self:
         for _, layer in self.named_layers():
             for name, value in vars(layer).items():
                 if isinstance(value, Parameter):
