@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
-from minifcn.kernels.geometry import Pair
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Map:
         return cls(1 / conv.stride, -conv.offset / conv.stride, Fraction(ceil(conv.field / stride)))
 
     @classmethod
-    def resize(cls, factor: Fraction | int) -> Map:
+    def resize(cls, factor: Fraction | float) -> Map:
         """Interpolation by ``factor``, pixels taken as little squares: output i has its centre at (i + ½)/factor − ½."""
         step = 1 / Fraction(factor)
         return cls(step, step / 2 - Fraction(1, 2), Fraction(2))
@@ -101,6 +101,6 @@ def crop(a: Map, b: Map) -> int:
     return int(pixels)
 
 
-def along(size: Pair, axis: int) -> int:
+def along(size: Number | tuple[Number, Number], axis: int) -> Number:
     """An option of a layer, one number or (vertical, horizontal), along one axis."""
     return size[axis] if isinstance(size, (tuple, list)) else size
