@@ -147,7 +147,7 @@ class LayerSubject:
         gradients, complaints = _under_names(dxs, self.inputs)
         learnt = {key: parameter.grad for key, parameter in self.parameters.items()}
         complaints |= _shared_memory(gradients, learnt)
-        gradients |= {key: None if gradient is None else gradient.copy() for key, gradient in learnt.items()}
+        gradients = {name: None if gradient is None else gradient.copy() for name, gradient in (gradients | learnt).items()}
         self._backward(dys)  # once more, without zero_grad
         for key, parameter in self.parameters.items():
             once, twice = gradients[key], parameter.grad

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 from minifcn.backend import Array
@@ -39,16 +40,28 @@ def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
     return dy
 
 
-def needs_dx_of(name: str) -> property:
-    """``needs_dx`` of a container whose input enters at its part ``name``: ``needs_dx = needs_dx_of("conv1")``."""
+def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:
+    """Whether somebody will read the gradient of what enters the first of the layers, which stand in a row.
+
+    Where nobody does, nobody reads what goes on to a pad or a ReLU in front of the first layer with parameters either.
+    """
+    for layer in layers:
+        layer.needs_dx = value
+        if any(True for _ in layer.parameters()):
+            return
+
+
+def needs_dx_of(*names: str) -> property:
+    """``needs_dx`` of a container whose input enters at these parts, up to the first that learns: ``needs_dx_of("conv1")``."""
 
     def get(container: Layer) -> bool:
-        return getattr(container, name).needs_dx
+        return getattr(container, names[0]).needs_dx
 
     def put(container: Layer, value: bool) -> None:
-        getattr(container, name).needs_dx = value
+        for name in names:
+            getattr(container, name).needs_dx = value
 
-    return property(get, put, doc=f"Whether backward computes the gradient of what enters at {name}.")
+    return property(get, put, doc=f"Whether backward computes the gradient of what enters at {names[0]}.")
 
 
 class Sequential(Layer):
@@ -56,7 +69,9 @@ class Sequential(Layer):
 
     def __init__(self, *layers: Layer, **named: Layer) -> None:
         super().__init__()
-        for name, layer in {**{str(i): layer for i, layer in enumerate(layers)}, **named}.items():
+        for name, layer in itertools.chain(((str(place), layer) for place, layer in enumerate(layers)), named.items()):
+            if name in dict(self.children()):
+                raise ValueError(f"Sequential: there are two layers {name!r}")
             if not isinstance(layer, Layer):
                 raise TypeError(f"Sequential: {name} is a {type(layer).__name__}, not a Layer")
             setattr(self, name, layer)
@@ -74,8 +89,7 @@ class Sequential(Layer):
 
     @needs_dx.setter
     def needs_dx(self, value: bool) -> None:
-        for layer in list(self)[:1]:
-            layer.needs_dx = value
+        put_needs_dx(self, value)
 
     def __iter__(self) -> Iterator[Layer]:
         return (layer for _, layer in self.children())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minifcn import functional as F
 from minifcn.backend import Array, device_of, to_device
 from minifcn.layers.module import Layer
@@ -20,7 +22,8 @@ class CrossEntropyLoss(Layer):
         reduction: str = "mean", label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.weight, self.ignore_index, self.reduction, self.label_smoothing = weight, ignore_index, reduction, label_smoothing
+        self.weight = weight if weight is None or hasattr(weight, "dtype") else np.asarray(weight, np.float64)
+        self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, scores: Array, labels: Array) -> Array:
         """scores (N, C, H, W), labels (N, H, W) of any integer dtype -> the loss."""

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from minifcn.backend import DEVICES, Array, device_of, to_device
+from minifcn.backend import DEVICES, Array, device_of, to_device, to_host
 from minifcn.layers.coordinates import Map
 from minifcn.layers.watch import is_watched, run_watched
 
 _grad_off: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_no_grad", default=False)
+_STATE = ("training", "_stack", "_config")  # attributes that each Layer object has, beside those of the class
 _MOST_PASSES = 2  # forwards in evaluation that wait for their backward; older ones are dropped
 
 
@@ -113,14 +114,27 @@ class Layer:
         if isinstance(value, (Layer, Parameter)):
             if "_stack" not in vars(self):
                 raise AttributeError(f"{type(self).__name__}.{name}: call super().__init__() first, then assign layers")
-            if hasattr(Layer, name):
+            if hasattr(Layer, name) or name in _STATE:
                 raise ValueError(f"{type(self).__name__}: {name!r} is a name that every Layer has; call it something else")
-        elif _holds_layers(value):
+            if not name or "." in name:
+                raise ValueError(f"{type(self).__name__}: {name!r} cannot name a layer: keys are names joined by dots")
+        elif isinstance(old := vars(self).get(name), (Layer, Parameter)) and value is not None:
+            what = "Layer" if isinstance(old, Layer) else "Parameter"
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a {what} and cannot become a {type(value).__name__}: assign a {what} or None"
+                + ("" if what == "Layer" else f", or write into {name}.data")
+            )
+        else:
+            self._refuse_hidden_layers(name, value)
+        super().__setattr__(name, value)
+
+    def _refuse_hidden_layers(self, name: str, value: Any) -> None:
+        """Raises TypeError for a list of layers: at its assignment, and in each walk, for it may have been filled later."""
+        if _holds_layers(value):
             raise TypeError(
                 f"{type(self).__name__}.{name} is a {type(value).__name__} of layers or parameters, which would be found by "
                 "nobody who walks the network (training, saving, moving): put them into a Sequential, or give each a name"
             )
-        super().__setattr__(name, value)
 
     if not TYPE_CHECKING:  # which would take any misspelt attribute for Any
 
@@ -189,6 +203,13 @@ class Layer:
             )
         return self._stack.pop()[1]
 
+    def _skip(self, *dys: None) -> None:
+        """backward without a gradient: right in front of all that learns, where nobody wants the picture's; else a mistake."""
+        if self.needs_dx or any(parameter.requires_grad for parameter in self.parameters()):
+            raise TypeError(f"{type(self).__name__}.backward was given None: does the layer behind it return its dx?")
+        if self._stack:
+            self._pop()
+
     def kept(self) -> list[Any]:
         """The caches that wait for a backward, of this layer alone, the oldest first."""
         return [cache for _, cache in self._stack]
@@ -206,6 +227,10 @@ class Layer:
             if isinstance(value, Layer):
                 yield name, value
 
+    def is_leaf(self) -> bool:
+        """Whether there are no layers inside."""
+        return not any(True for _ in self.children())
+
     def named_layers(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Layer]]:
         """(key, layer) of this layer (key ``prefix``) and of all below, in the order of their assignment.
 
@@ -218,6 +243,9 @@ class Layer:
                 yield key, layer
 
     def _all_layers(self, prefix: str) -> Iterator[tuple[str, Layer]]:
+        for name, value in vars(self).items():
+            if name != "_stack":
+                self._refuse_hidden_layers(name, value)
         yield prefix, self
         for name, child in self.children():
             yield from child._all_layers(f"{prefix}.{name}" if prefix else name)
@@ -329,13 +357,20 @@ class Layer:
         return self._convert(lambda array: array.astype(dtype, copy=False))
 
     def _convert(self, convert: Callable[[Array], Array]) -> Self:
+        both: dict[int, tuple[Array, Array]] = {}  # before and after: an array that stands in two places stays one
+
+        def once(array: Array) -> Array:
+            if id(array) not in both:
+                both[id(array)] = array, convert(array)
+            return both[id(array)][1]
+
         for _, layer in self.named_layers():
             for name, value in vars(layer).items():
                 if isinstance(value, Parameter):
-                    value.data = convert(value.data)
-                    value.grad = None if value.grad is None else convert(value.grad)
+                    value.data = once(value.data)
+                    value.grad = None if value.grad is None else once(value.grad)
                 elif name in layer.buffers and value is not None:
-                    setattr(layer, name, convert(value))
+                    setattr(layer, name, once(value))
         return self
 
     # ------------------------------------------------------------------------------------------ what a layer says of itself
@@ -360,11 +395,13 @@ class Layer:
         """
         said = []
         for name, parameter in inspect.signature(type(self)).parameters.items():
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or not hasattr(self, name) or name == "rng":
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name not in vars(self) or name == "rng":
                 continue
             value = getattr(self, name)
             if isinstance(parameter.default, bool) and not isinstance(value, bool):
                 value = value is not None  # bias=False: the option says whether there is one
+            if hasattr(value, "dtype"):
+                value = to_host(value).tolist()
             if parameter.default is parameter.empty:
                 said.append(repr(value))
             elif not np.array_equal(value, parameter.default):
@@ -387,9 +424,11 @@ def _told(backward: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(backward)
     def door(self: Layer, *dys: Any, **options: Any) -> Any:
+        nothing = bool(dys) and all(dy is None for dy in dys) and self.is_leaf()
+        function = self._skip if nothing else functools.partial(backward, self)
         if is_watched():
-            return run_watched(self, "backward", functools.partial(backward, self), dys, options)
-        return backward(self, *dys, **options)
+            return run_watched(self, "backward", function, dys, options)
+        return function(*dys, **options)
 
     return door
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import overload
 
 from minifcn.backend import Array
-from minifcn.layers.containers import backward_through, forward_through
+from minifcn.layers.activation import ReLU
+from minifcn.layers.containers import backward_through, forward_through, put_needs_dx
 from minifcn.layers.module import Layer, no_grad
 
 
@@ -45,10 +46,16 @@ class TrunkOf:
         row = dict(net.children())
         names = list(row)
         self.net = net
+        if missing := [tap for tap in taps if tap not in row]:
+            raise ValueError(f"{type(net).__name__} has no layer {missing[0]!r} to be read behind; it has {', '.join(names)}")
         self.stops = [names.index(tap) + 1 for tap in taps]  # where it is read, in the order of the row
         if self.stops != sorted(self.stops):
             raise ValueError(f"{type(net).__name__}: the taps {', '.join(taps)} do not stand in the order of the layers")
         self.layers = {name: row[name] for name in names[: self.stops[-1]]}
+        for tap, stop in zip(taps, self.stops, strict=True):
+            follower = row[names[stop]] if stop < self.stops[-1] else None
+            if isinstance(follower, ReLU) and follower.inplace:
+                raise ValueError(f"{type(net).__name__}: {names[stop]} writes over what is read behind {tap}")
 
     @property
     def needs_dx(self) -> bool:
@@ -57,7 +64,7 @@ class TrunkOf:
 
     @needs_dx.setter
     def needs_dx(self, value: bool) -> None:
-        next(iter(self.layers.values())).needs_dx = value
+        put_needs_dx(self.layers.values(), value)
 
     def __call__(self, x: Array) -> tuple[Array, ...]:
         """x -> what comes out behind each tap. Frozen layers at the start keep nothing: no gradient will come to them."""

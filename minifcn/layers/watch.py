@@ -60,7 +60,7 @@ def run_watched(layer: Layer, which: str, function: Any, inputs: tuple[Any, ...]
     While it runs nobody watches: a leaf's own business, such as ``super().backward(dy)``, is not another step.
     """
     watchers = _watchers.get()
-    if any(True for _ in layer.children()):
+    if not layer.is_leaf():
         return function(*inputs, **options)
     for watcher in watchers:
         watcher.begin(layer)

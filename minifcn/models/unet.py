@@ -21,7 +21,7 @@ from minifcn.models.backbones import check_width, scaled
 class UNet(Layer):
     """``width`` is a factor on the paper's 64, 128, 256, 512 and 1024 channels; ``batch_norm`` puts one behind each 3x3."""
 
-    needs_dx = needs_dx_of("enc1")
+    needs_dx = needs_dx_of("pad", "enc1")
 
     def __init__(
         self, num_classes: int = 21, *, width: float = 1.0, batch_norm: bool = False, in_channels: int = 3, seed: int | None = 0
@@ -72,8 +72,7 @@ class UNet(Layer):
         dx3 += self.pool3.backward(self.enc4.backward(dx4))
         dx2 += self.pool2.backward(self.enc3.backward(dx3))
         dx1 += self.pool1.backward(self.enc2.backward(dx2))
-        dx = self.enc1.backward(dx1)
-        return None if dx is None else self.pad.backward(dx)
+        return self.pad.backward(self.enc1.backward(dx1))
 
 
 def double_conv(in_channels: int, out_channels: int, batch_norm: bool, rng: np.random.Generator) -> Sequential:

@@ -372,3 +372,293 @@ def test_every_input_of_a_layer_is_checked(x, rng):
     y, indices = L.MaxPool2d(2, return_indices=True)(x)
     assert gradcheck(L.MaxUnpool2d(), y, indices, output_size=(4, 5))
     assert gradcheck(L.MaxPool2d(2, return_indices=True), tie_free((2, 3, 4, 5)))
+
+
+class TwoHeads(L.Layer):
+    """x -> x² and weight · x, the second one's backward with something wrong on demand."""
+
+    def __init__(self, wrong=""):
+        super().__init__()
+        self.weight, self.wrong = L.Parameter(np.full(5, 2.0, np.float32)), wrong
+
+    def forward(self, x):
+        self._push(x)
+        return x * x, np.argmax(x, axis=0), x * self.weight.data
+
+    def backward(self, dsquare, dproduct):
+        x = self._pop()
+        if self.wrong != "dweight":
+            self.weight.accumulate((dproduct * x).sum(axis=(0, 1, 2)))
+        else:
+            self.weight.accumulate((dsquare * x).sum(axis=(0, 1, 2)))
+        return 2 * x * dsquare + (0 if self.wrong == "dx" else dproduct * self.weight.data)
+
+
+def test_every_output_of_a_layer_gets_a_gradient(x):
+    """Indices, which are no floating numbers, get none."""
+    report = gradcheck(TwoHeads(), x)
+    assert report, str(report)
+    assert gradcheck(TwoHeads("dx"), x)["x"].verdict == "WRONG"
+    report = gradcheck(TwoHeads("dweight"), x)
+    assert [(row.name, row.verdict) for row in report.rows] == [("x", "right"), ("weight", "WRONG")]
+
+
+def test_a_layer_is_called_through_its_door(x):
+    """Its watchers are told, its spies called."""
+    net = L.Sequential(L.ReLU(), L.ReLU())
+    told = []
+
+    class Watcher(L.Watcher):
+        def forward(self, layer, inputs, outputs):
+            told.append(layer)
+
+    with L.watching(Watcher()):
+        assert gradcheck(net, x)
+    assert len(told) > 4
+    calls, door = [], L.Sequential.__call__
+    layer = type("Counted", (L.Sequential,), {"__call__": lambda self, *xs: calls.append(1) or door(self, *xs)})(L.ReLU())
+    assert gradcheck(layer, x)
+    assert calls
+
+
+# ----------------------------------------------------------------------------------------------------- who owns a gradient
+
+
+class Sum(L.Layer):
+    """a + b, with several ways to hand the gradient on."""
+
+    def __init__(self, wrong=""):
+        super().__init__()
+        self.wrong = wrong
+
+    def forward(self, a, b):
+        return a + b
+
+    def backward(self, dy):
+        if self.wrong == "the same twice":
+            return dy, dy
+        if self.wrong == "a view":
+            return dy, dy[:]
+        if self.wrong == "overlapping":
+            room = np.concatenate([dy.ravel(), np.zeros(1)])
+            room[:-1] = dy.ravel()
+            return room[:-1].reshape(dy.shape), room[:-1].reshape(dy.shape)
+        return dy, dy.copy()
+
+
+@pytest.mark.parametrize("wrong", ["the same twice", "a view", "overlapping"])
+def test_two_roads_may_not_share_a_gradient(wrong, x):
+    assert gradcheck(Sum(), x, x + 1)
+    report = gradcheck(Sum(wrong), x, x + 1)
+    assert [row.verdict for row in report.rows] == ["right", "WRONG"]
+    assert report["b"].words == (
+        "the gradients of a and b share memory: each road needs an array of its own to write over",
+    )  # fmt: skip
+
+
+def test_parts_of_one_array_that_do_not_overlap_may_be_handed_out(x):
+    class Halves(L.Layer):
+        def forward(self, a, b):
+            return np.concatenate([a, b])
+
+        def backward(self, dy):
+            return dy[:2], dy[2:]
+
+    assert gradcheck(Halves(), x, x + 1)
+
+
+def test_a_parameter_may_not_keep_what_is_handed_on(x):
+    """Its .grad would change when the layer in front writes over its dy."""
+
+    class Shift(L.Layer):
+        def __init__(self, copies):
+            super().__init__()
+            self.bias, self.copies = L.Parameter(np.ones((2, 3, 4, 5), np.float32)), copies
+
+        def forward(self, x):
+            return x + self.bias.data
+
+        def backward(self, dy):
+            self.bias.accumulate(dy.copy() if self.copies else dy)
+            return dy
+
+    assert gradcheck(Shift(copies=True), x)
+    report = gradcheck(Shift(copies=False), x)
+    assert [row.verdict for row in report.rows] == ["right", "WRONG"]
+    assert "its .grad shares memory with the gradient of x" in str(report)
+
+
+def test_a_layer_may_write_over_its_dy_and_a_function_may_not(x):
+    assert gradcheck(L.ReLU(inplace=True), x)
+    report = gradcheck(F.relu, x, backward=lambda dy, cache: F.relu_backward(dy, cache, inplace=True))
+    assert not report
+    assert "backward changes the dy that it is given" in str(report)
+
+
+# --------------------------------------------------------------------------------------------------------- tied parameters
+
+
+def tied(how):
+    """Two convolutions with one weight."""
+    first, second = L.Conv2d(2, 2, 3, padding=1), L.Conv2d(2, 2, 3, padding=1, bias=False)
+    if how == "one layer":
+        return L.Sequential(first, L.ReLU(), first)
+    second.weight = first.weight
+    return L.Sequential(first, L.ReLU(), second)
+
+
+@pytest.mark.parametrize("how", ["one layer", "one parameter"])
+def test_tied_parameters_are_moved_together_and_checked_once(how, rng):
+    net = tied(how)
+    report = gradcheck(net, rng.standard_normal((2, 2, 4, 5)))
+    assert report, str(report)
+    assert [row.name for row in report.rows] == ["x", "0.weight", "0.bias"]
+    assert net[0].weight is net[2].weight
+
+
+def test_a_tied_parameter_that_misses_one_use_is_wrong(rng):
+    class Forgetful(L.Conv2d):
+        def backward(self, dy):
+            return F.conv2d_backward(dy, self._pop())[0]
+
+    net = L.Sequential(L.Conv2d(2, 2, 3, padding=1), Forgetful(2, 2, 3, padding=1, bias=False))
+    net[1].weight = net[0].weight
+    report = gradcheck(net, rng.standard_normal((2, 2, 4, 5)))
+    assert [(row.name, row.verdict) for row in report.rows] == [("x", "right"), ("0.weight", "WRONG"), ("0.bias", "right")]
+
+
+def test_what_is_called_rng_but_draws_nothing_is_left_alone(x):
+    """A network that keeps the generator of its first weights, or something else of that name."""
+
+    class Net(L.Sequential):
+        def __init__(self):
+            super().__init__(L.ReLU())
+            self.rng = "not a generator"
+
+    assert gradcheck(Net(), x)
+
+
+# ---------------------------------------------------------------------------------------------------------- any number of
+
+
+def test_functions_and_layers_of_any_number_of_inputs(x):
+    report = gradcheck(F.concat, x, x + 1, x[:, :1])
+    assert report, str(report)
+    assert [row.name for row in report.rows] == ["parts[0]", "parts[1]", "parts[2]"]
+    report = gradcheck(L.Concat(), x, x + 1)
+    assert report, str(report)
+    assert [row.name for row in report.rows] == ["parts[0]", "parts[1]"]
+
+    class Product(L.Layer):
+        def forward(self, *xs):
+            self._push(xs)
+            return np.prod(xs, axis=0)
+
+        def backward(self, dy):
+            xs = self._pop()
+            return tuple(dy * np.prod([*xs[:i], *xs[i + 1 :]], axis=0) for i in range(len(xs)))
+
+    assert gradcheck(Product(), x, x + 1, x - 2)
+    wrong = type("Wrong", (Product,), {"backward": lambda self, dy: (*Product.backward(self, dy)[:-1], dy)})
+    assert [row.verdict for row in gradcheck(wrong(), x, x + 1, x - 2).rows] == ["right", "right", "WRONG"]
+
+
+def test_arguments_by_name_behind_any_number_of_others(x):
+    def weighted(first, *others, factor, **named):
+        return factor * (first + sum(others)) + named["shift"], (factor, len(others))
+
+    def backward(dy, cache):
+        return (*[cache[0] * dy] * (1 + cache[1]), dy)
+
+    report = gradcheck(weighted, x, x + 1, x + 2, factor=3, shift=x, backward=backward)
+    assert report, str(report)
+    assert [row.name for row in report.rows] == ["first", "others[0]", "others[1]", "shift"]
+
+
+# ------------------------------------------------------------------------------------------------- what cannot be checked
+
+
+def returning(y):
+    return lambda x: (y(x), None)
+
+
+class Backward(L.Layer):
+    """x -> x, with a backward of one's own."""
+
+    def __init__(self, backward, forward=lambda x: 1 * x):
+        super().__init__()
+        self.own_forward, self.own_backward = forward, backward
+
+    def forward(self, x):
+        return self.own_forward(x)
+
+    def backward(self, *dys):
+        return self.own_backward(*dys)
+
+
+def same(dy, cache=None):
+    return dy
+
+
+torch = pytest.importorskip("torch")
+X = np.random.default_rng(0).standard_normal((2, 3))
+
+UNCHECKABLE = {
+    "a float as y": (
+        lambda: gradcheck(returning(lambda x: float(x.sum())), X, backward=same), "returns a float as y; it must"),
+    "whole numbers as y": (
+        lambda: gradcheck(returning(lambda x: x.astype(int)), X, backward=same), "returns an array of int64 as y"),
+    "two ys": (
+        lambda: gradcheck(returning(lambda x: (x, x)), X, backward=same), r"a tuple of 2 as y.*return one array, or"),
+    "a list of ys": (lambda: gradcheck(returning(lambda x: [x]), X, backward=same), "returns a list of 1 as y"),
+    "a tensor as y": (lambda: gradcheck(returning(torch.tensor), X, backward=same), "returns a torch Tensor as y"),
+    "a tensor as x": (
+        lambda: gradcheck(F.relu, torch.ones(2, 3)), "x of relu is a torch Tensor; give NumPy or CuPy arrays"),
+    "a tensor for a layer": (lambda: gradcheck(L.ReLU(), torch.ones(2, 3)), "x of ReLU is a torch Tensor"),
+    "a list of arrays": (
+        lambda: gradcheck(lambda xs: (xs[0], None), [X, X], backward=same), "is a list of arrays, which would not"),
+    "a dict of arrays": (lambda: gradcheck(lambda xs: (xs["a"], None), {"a": X}, backward=same), "is a dict of arrays"),
+    "gradients as a dict": (
+        lambda: gradcheck(double, X, backward=lambda dy, cache: {"x": 2 * dy}), "double's backward returns a dict; let"),
+    "a gradient that is a tensor": (
+        lambda: gradcheck(double, X, backward=lambda dy, cache: torch.tensor(2 * dy)), "returns a torch Tensor"),
+    "a gradient that is a float": (lambda: gradcheck(double, X, backward=lambda dy, cache: 2.0), "returns a float"),
+    "a layer's gradients in a list": (
+        lambda: gradcheck(Backward(lambda dy: [dy]), X), "backward returns a list; let it return an array, or"),
+    "a layer's gradients in a dict": (lambda: gradcheck(Backward(lambda dy: {"x": dy}), X), "backward returns a dict"),
+    "a layer that returns a list": (lambda: gradcheck(Backward(same, lambda x: [x]), X), "Backward returns a list; let it"),
+    "a layer that returns None": (lambda: gradcheck(Backward(same, lambda x: None), X), "Backward returns None"),
+    "a layer that returns a float": (lambda: gradcheck(Backward(same, lambda x: float(x[0, 0])), X), "returns a float"),
+    "a layer of whole numbers": (
+        lambda: gradcheck(Backward(same, lambda x: (x > 0, x.astype(int))), X), "bool and int64, of which nothing is floating"),
+    "no layer": (
+        lambda: gradcheck(types.SimpleNamespace(forward=same, backward=same), X), "has forward and backward but is no"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", UNCHECKABLE)
+def test_what_is_no_array_is_refused_with_a_sentence(what):
+    check, words = UNCHECKABLE[what]
+    with pytest.raises(TypeError, match=words) as refusal:
+        check()
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("subject", [F.relu, L.ReLU(), L.Conv2d(3, 2, 1)])
+def test_an_empty_array_is_refused(subject):
+    with pytest.raises(ValueError, match=r"x of \w+ has shape \(0, 3, 2, 2\), which is empty"):
+        gradcheck(subject, np.ones((0, 3, 2, 2)))
+
+
+def test_a_layer_that_draws_by_itself_is_told_how_to_repeat(x):
+    generator = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"another output each time; let it draw from self\.rng, and say draws = True"):
+        gradcheck(Backward(same, lambda x: x + generator.random()), x)
+
+
+def test_too_many_gradients_are_said(x):
+    report = gradcheck(double, x, backward=lambda dy, cache: (2 * dy, dy, dy))
+    assert report["x"].words == ("backward returned 3 gradients for 1 floating inputs",)
+    report = gradcheck(Backward(lambda dy: (dy, dy.copy())), x)
+    assert report["x"].words == ("backward returned 2 gradients for 1 floating inputs",)
+    assert gradcheck(F.batch_norm, x, None, None, training=True)  # (dx, None, None)

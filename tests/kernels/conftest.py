@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +11,6 @@ from minifcn import kernels
 from minifcn.kernels import select
 from minifcn.kernels.convolution import loops, one_by_one, phases, strips, winograd
 from minifcn.kernels.geometry import Geometry
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `host_cases`: pytest's importlib mode leaves sys.path alone
 
 _truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
 

@@ -7,12 +7,12 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from host_cases import difference
 
 import minifcn.training.optimizers  # noqa: F401, its updates are accelerated too
 from minifcn import functional as F
 from minifcn import kernels
 from minifcn.kernels import Geometry, cuda, dispatch, host
+from support.host_cases import difference
 
 CONVOLUTION = {"covers", "forward", "forward_relu", "gradients", "input_gradient", "weight_gradient"}
 PRECISION = {"get_precision", "multiplier", "set_precision"}

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from host_cases import difference as host_difference
 
 from minifcn import kernels
 from minifcn.kernels import select
 from minifcn.kernels.geometry import Geometry
+from support.host_cases import difference as host_difference
 
 for name in kernels.rungs():
     select.rung(name)  # imported now: one that is first imported while a mistake is planted would keep it

@@ -36,6 +36,10 @@ CASES = {  # name: (function, arrays, options)
     "dropout, evaluation": (F.dropout, (X,), {"training": False}),
     "interpolate": (F.interpolate, (X,), {"size": (11, 5)}),
     "interpolate, nearest": (F.interpolate, (X,), {"scale_factor": 2, "mode": "nearest"}),
+    "add": (F.add, (X, draw(*X.shape)), {}),
+    "concat": (F.concat, (X, draw(2, 1, 7, 9), draw(2, 3, 7, 9)), {}),
+    "crop": (F.crop, (X,), {"top": 1, "left": 2, "height": 4, "width": 5}),
+    "pad": (F.pad, (X,), {"padding": (0, 2, 1, 3), "value": -1.0}),
     "cross_entropy": (F.cross_entropy, (X, LABELS, abs(draw(4))), {"label_smoothing": 0.1}),
     "cross_entropy, none": (F.cross_entropy, (X, LABELS), {"reduction": "none"}),
 }

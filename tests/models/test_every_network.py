@@ -1,0 +1,254 @@
+"""What every network of the catalogue owes: a backward that is its forward read upwards, right gradients, any picture size."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import minifcn
+from minifcn import layers as L
+from minifcn import models
+from minifcn.checks.numeric import Slopes
+from minifcn.checks.subjects import LayerSubject
+from minifcn.models.fcn import FCN8s
+
+SMALL = {"width": 1 / 64, "padding": 1, "seed": 1}  # where the network takes them
+
+
+def variants() -> list:
+    """Every network with its defaults, and with each of its switches turned once."""
+    found = []
+    for name in models.names():
+        switches = [option for option, default in models.options(name).items() if isinstance(default, bool)]
+        for given in [{}, *({option: not models.options(name)[option]} for option in switches)]:
+            found.append(pytest.param(name, given, id="-".join([name, *given])))
+    return found
+
+
+def build(name: str, num_classes: int = 4, **given) -> L.Layer:
+    known = models.options(name)
+    return models.build(name, num_classes, **{**{option: v for option, v in SMALL.items() if option in known}, **given})
+
+
+def awake(name: str, **given) -> L.Layer:
+    """In float64, all of it learning, with no weight, and no bias behind which a ReLU would sit on its kink, at zero."""
+    rng = np.random.default_rng(7)
+    net = build(name, **given).to("float64").requires_grad_(True)
+    for _, parameter in net.named_parameters():
+        if parameter.data.ndim < 2 or not parameter.data.all():
+            parameter.data[...] += rng.standard_normal(parameter.shape) / 4
+    for key, buffer in net.named_buffers():
+        buffer[...] = rng.uniform(0.5, 1.5, buffer.shape) if key.endswith("var") else rng.standard_normal(buffer.shape) / 4
+    net.reseed(3)
+    net.needs_dx = True
+    return net
+
+
+def picture(size: tuple[int, int], batch: int = 1, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((batch, 3, *size))
+
+
+def outputs(y) -> tuple:
+    """The scores, and what a network may give besides while it is trained."""
+    return y if isinstance(y, tuple) else (y,)
+
+
+def least(name: str) -> int:
+    """The side of the smallest square that the network takes; smaller ones it refuses with a sentence."""
+    net = build(name).eval()
+    for side in (1, 2, 4, 8, 16, 32):
+        try:
+            with minifcn.no_grad():
+                net(picture((side, side)).astype("f"))
+            return side
+        except ValueError as error:
+            if f"{side}x{side}" not in str(error) or "\n" in str(error):
+                pytest.fail(f"{name} refuses {side}x{side} without a sentence that names it: {error}")
+    pytest.fail(f"{name} does not even take 32x32")
+
+
+# ------------------------------------------------------------------------------------------------------------- the mirror
+
+
+def steps(net: L.Layer, x: np.ndarray) -> tuple[list[str], list[str]]:
+    """The keys of the leaves in the order of their forwards, and of their backwards."""
+    key = {id(layer): key for key, layer in net.named_layers()}
+    forwards, backwards = [], []
+
+    class Notes(L.Watcher):
+        def forward(self, layer, inputs, outputs):
+            forwards.append(key[id(layer)])
+
+        def backward(self, layer, dys, dxs):
+            backwards.append(key[id(layer)])
+
+    with L.watching(Notes()):
+        ys = outputs(net(x))
+        net.backward(*(np.ones_like(y) for y in ys))
+    return forwards, backwards
+
+
+@pytest.mark.parametrize("needs_dx", [True, False])
+@pytest.mark.parametrize(("name", "given"), variants())
+def test_backward_is_forward_read_upwards(name, given, needs_dx):
+    net = awake(name, **given)
+    net.needs_dx = needs_dx
+    forwards, backwards = steps(net, picture((33, 47)))
+    leaves = {key for key, layer in net.named_layers() if layer.is_leaf()}
+    assert set(forwards) == leaves, "a layer that no forward uses"
+    assert backwards == forwards[::-1]
+    assert not any(layer.kept() for _, layer in net.named_layers())
+
+
+def test_the_mirror_shows_two_lines_that_changed_places():
+    """The gradients stay right: only the order is not the forward's."""
+
+    class Swapped(FCN8s):
+        def backward(self, dy):
+            dscore = self.upscore8.backward(self.crop.backward(dy))
+            dup, dside = self.join_pool3.backward(dscore)
+            dscore = self.upscore_pool4.backward(dup)  # these two
+            dpool3 = self.score_pool3.backward(dside)
+            dup, dside = self.join_pool4.backward(dscore)
+            dpool4, dscore = self.score_pool4.backward(dside), self.upscore2.backward(dup)
+            dfc7 = self.score_fr.backward(dscore)
+            return self.trunk.backward(dpool3, dpool4, dfc7)
+
+    forwards, backwards = steps(Swapped(4, width=1 / 64, padding=1).to("float64"), picture((33, 47)))
+    assert sorted(backwards) == sorted(forwards)
+    first = next(place for place, (mine, right) in enumerate(zip(backwards, forwards[::-1], strict=True)) if mine != right)
+    assert backwards[first : first + 2] == ["upscore_pool4", "score_pool3"]
+    assert backwards != forwards[::-1]
+
+
+# ------------------------------------------------------------------------------------------------------------- gradients
+
+
+def along_all(subject: LayerSubject, gradients: dict[str, np.ndarray], dys: tuple, rng: np.random.Generator) -> None:
+    """Moves picture and parameters together, each so far that its own part of the slope counts as much as any other's."""
+    arrays, starts = subject.values, np.cumsum([0, *(array.size for array in subject.values.values())])
+
+    def outputs(flat: np.ndarray) -> tuple:
+        pieces = (flat[start:stop] for start, stop in pairwise(starts))
+        return subject.outputs({name: piece.reshape(arrays[name].shape) for name, piece in zip(arrays, pieces, strict=True)})
+
+    def direction(name: str) -> np.ndarray:
+        v = rng.standard_normal(arrays[name].shape)
+        size = float(np.sqrt((arrays[name] ** 2).mean()))
+        return v * min(size, 1 / (abs(float((gradients[name] * v).sum())) or 1e-300))
+
+    slopes = Slopes(outputs, np.concatenate([array.ravel() for array in arrays.values()]), dys, 1e-6)
+    directions = {name: direction(name) for name in arrays}
+    parts = {name: float((gradients[name] * v).sum()) for name, v in directions.items()}
+    weight = sum(map(abs, parts.values()))
+    large = [name for name, part in parts.items() if abs(part) > 0.1]
+    assert len(large) > len(parts) / 2, f"only {large} of {len(parts)} gradients are not zero: that proves nothing"
+    slope = slopes.along(np.concatenate([v.ravel() for v in directions.values()]))
+    assert not slope.kink
+    assert slope.noise < 1e-6 * weight
+    assert slope.agrees(sum(parts.values()), 1e-6 * weight), f"{sum(parts.values())} is not {slope.value}: gradcheck says where"
+
+
+@pytest.mark.parametrize(("name", "given"), variants())
+def test_the_whole_networks_gradients_are_the_numeric_ones(name, given, rng):
+    """Of the picture and of every parameter, with a random gradient for each output; dropout drops the same each time."""
+    net = awake(name, **given)
+    for training in (True, False) if any(True for _ in net.named_buffers()) else (True,):
+        subject = LayerSubject(net.train(training), (picture((20, 33), batch=2),), {})
+        dys = tuple(rng.standard_normal(y.shape) for y in subject.outputs({}))
+        gradients, complaints = subject.gradients(dys)
+        assert not complaints
+        assert [name for name, gradient in gradients.items() if gradient is None] == []
+        for _ in range(3):
+            along_all(subject, gradients, dys, rng)
+
+
+def test_one_wrong_gradient_among_many_is_seen(rng, monkeypatch):
+    """One layer of 46 gives a gradient that is off by a thousandth, or wrong at one place."""
+    net = awake("unet")
+    for wrong in (lambda dweight: 1.001 * dweight, lambda dweight: np.where(np.arange(dweight.size) == 0, 0, dweight.ravel())):
+        subject = LayerSubject(net, (picture((20, 33)),), {})
+        weight = subject.layer.dec3.conv1.weight
+        weight.accumulate = lambda gradient, weight=weight, wrong=wrong: L.Parameter.accumulate(
+            weight, wrong(gradient).reshape(gradient.shape)
+        )
+        dys = tuple(rng.standard_normal(y.shape) for y in subject.outputs({}))
+        gradients, _ = subject.gradients(dys)
+        with pytest.raises(AssertionError, match="gradcheck says where"):
+            along_all(subject, gradients, dys, rng)
+
+
+# ---------------------------------------------------------------------------------------------------------- any picture
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_any_picture_size_and_batch(name):
+    side = least(name)
+    net = build(name, num_classes=3).eval()
+    for size in [(side, side), (side, side + 15), (33, 47), (48, 32), (max(side, 31), 64)]:
+        for batch in (1, 2):
+            x = picture(size, batch).astype("f")
+            with minifcn.no_grad():
+                y = net(x)
+                np.testing.assert_allclose(y[:1], net(x[:1]), rtol=1e-4, atol=1e-5)  # pictures are alone in their batch
+            assert y.shape == (batch, 3, *size)
+            assert y.dtype == np.float32
+
+
+# -------------------------------------------------------------------------------------------------------------- weights
+
+
+@pytest.mark.parametrize(("name", "given"), variants())
+def test_a_state_goes_from_one_network_to_another(name, given):
+    one, other = awake(name, **given).eval(), build(name, **given, seed=2).to("float64").eval()
+    x = picture((33, 47))
+    with minifcn.no_grad():
+        y = one(x)
+        assert not np.array_equal(other(x), y)
+        other.load_state_dict({key: array.copy() for key, array in one.state_dict().items()})
+        np.testing.assert_array_equal(other(x), y)
+
+
+@pytest.mark.parametrize(("name", "given"), variants())
+def test_config_builds_the_same_network_again(name, given):
+    net = build(name, **given)
+    again = models.build(**net.config)
+    assert again.config == net.config
+    assert type(again) is type(net)
+    assert again.state_dict().keys() == net.state_dict().keys()
+    for key, array in net.state_dict().items():
+        np.testing.assert_array_equal(again.state_dict()[key], array)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_one_seed_one_network(name):
+    one, same, other = (build(name, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(np.array_equal(one[key], same[key]) for key in one)
+    drawn = [key for key, array in one.items() if array.ndim == 4 and np.unique(array).size > array.size / 2]
+    assert drawn
+    assert not any(np.array_equal(one[key], other[key]) for key in drawn)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_layers_do_not_share_first_weights(name):
+    """Each is drawn anew: layers of one shape start with different numbers."""
+    weights = [
+        array for array in build(name).state_dict().values() if array.ndim == 4 and np.unique(array).size > array.size / 2
+    ]
+    for place, one in enumerate(weights):
+        assert not any(one.shape == other.shape and np.array_equal(one, other) for other in weights[:place])
+
+
+PARAMETERS = [  # of the papers' width at 21 classes
+    ("unet", {}, 31_033_045),
+    ("unet", {"batch_norm": True}, 31_044_821),
+]
+
+
+@pytest.mark.parametrize(("name", "given", "count"), PARAMETERS)
+def test_parameter_counts_of_the_papers(name, given, count):
+    with L.initializers.blank():
+        net = models.build(name, 21, **given)
+    assert sum(parameter.size for parameter in net.parameters()) == count
