@@ -13,12 +13,10 @@ from minifcn.visualize.board import Board, cell_texts, plain
 from minifcn.visualize.sliding import GAP, TITLE, matrix
 
 
-def uses(
-    size: tuple[int, int], kernel_size: tuple[int, int], pixel: tuple[int, int], stride: int = 1
-) -> list[tuple[int, int, int, int]]:
+def uses(size: tuple[int, int], kernel_size: tuple[int, int], pixel: tuple[int, int], stride: int = 1) -> list[tuple[int, ...]]:
     """(oh, ow, kh, kw) of every product that the pixel (h, w) of an unpadded picture of `size` takes part in."""
     geometry = Geometry.of((1, 1, *size), (1, 1, *kernel_size), stride)
-    found = []
+    found: list[tuple[int, ...]] = []
     for oh, ow in np.ndindex(geometry.OH, geometry.OW):
         kh, kw = pixel[0] - oh * stride, pixel[1] - ow * stride
         if 0 <= kh < geometry.KH and 0 <= kw < geometry.KW:

@@ -119,10 +119,7 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
     return dweight
 
 
-def _gather(
-    x: Array, weight: Array, bias: Array | None, g: Geometry, taps_of: TapsOf, shape: tuple[int, ...], pixels: int,
-    sizes: tuple[int, ...], relu: bool,
-) -> Array:  # fmt: skip
+def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, sizes: tuple[int, ...], relu: bool) -> Array:
     """y of `shape` by conv_gather, of packed x and weight; `pixels`: of one picture in the largest phase."""
     xp = get_xp(x)
     phases, taps = _table(xp, xp.cuda.Device().id, taps_of, g)
