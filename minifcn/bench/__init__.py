@@ -4,12 +4,13 @@
     device.py      where arrays live, threads and precision, set for both sides
     contest.py     one thing done by both: results compared first, then the clock
     layers.py      the layers of VGG16 and of FCN-8s, one by one
-    network.py     FCN-8s: a whole training step, and inference
+    network.py     a whole network of the catalogue: a training step, and inference
     profile.py     where such a step goes, by kind of layer
     memory.py      the peak of a fresh process that does three steps (three_steps.py)
     ladder.py      the rungs of `minifcn.kernels`, each held to `loops` before it is timed
-    torch_twin.py  PyTorch's FCN-8s
-    machine.py, report.py, plot.py   what it ran on; tables and JSON; pictures
+    twins/         PyTorch's networks; torch_step.py and torch_layers.py: its steps and its layers
+    measurements.py  what can be measured, by name, for the command line
+    machine.py, tables.py, record.py, plot.py   what it ran on; tables; JSON; pictures
 
 Where PyTorch is not installed, ours is timed alone. Nothing below the command line imports this package.
 """

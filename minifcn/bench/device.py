@@ -143,5 +143,5 @@ def _tf32_switches(torch: Any) -> tuple[list[tuple[Any, str]], Any, Any]:
     """Where PyTorch keeps its precision, as (object, attribute), and the values that stand for TF32 and for float32."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     if hasattr(matmul, "fp32_precision"):
-        return [(one, "fp32_precision") for one in (matmul, cudnn.conv, cudnn.rnn)], "tf32", "ieee"
-    return [(one, "allow_tf32") for one in (matmul, cudnn)], True, False
+        return [(place, "fp32_precision") for place in (matmul, cudnn.conv, cudnn.rnn)], "tf32", "ieee"
+    return [(place, "allow_tf32") for place in (matmul, cudnn)], True, False

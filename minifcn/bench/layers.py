@@ -14,22 +14,16 @@ from minifcn.bench.contest import Contest
 from minifcn.bench.device import Device
 from minifcn.kernels import Geometry
 from minifcn.layers import Parameter
+from minifcn.models.backbones import VGG16, scaled
 from minifcn.training import SGD
 
 CONVOLUTIONS, OTHERS, UPDATE = "VGG16's convolutions", "other layers", "update"
 CLASSES = 21
 SGD_OPTIONS = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
 
-# VGG16's distinct 3x3 convolutions: name, input channels, output channels, and by how much the picture has shrunk there.
-_VGG16 = (
-    ("conv1_1", 3, 64, 1), ("conv1_2", 64, 64, 1), ("conv2_1", 64, 128, 2), ("conv2_2", 128, 128, 2),
-    ("conv3_1", 128, 256, 4), ("conv3_2", 256, 256, 4), ("conv4_1", 256, 512, 8), ("conv4_2", 512, 512, 8),
-    ("conv5_1", 512, 512, 16),
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
-class Subject:
+class Case:
     """A function of :mod:`minifcn.functional`, the shapes of what it gets, and which gradients are timed.
 
     Each entry of `gradients` is one contest: the inputs whose gradients it computes, all in one call.
@@ -44,7 +38,7 @@ class Subject:
     macs: int = 0
 
 
-def subjects(size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Subject]:
+def cases(size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Case]:
     """What is timed, for pictures of `size` = (H, W); `width` is a factor on the channel counts.
 
     Raises ValueError for pictures smaller than 16 x 16, of which VGG16's last convolutions would see nothing.
@@ -52,68 +46,75 @@ def subjects(size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iter
     (H, W), N = size, batch_size
     if min(H, W) < 16:
         raise ValueError(f"pictures of {H}x{W} are too small: VGG16 halves them four times, so give at least 16x16")
-
-    def channels(count: int) -> int:
-        return count if count == 3 else max(1, round(count * width))
-
-    for layer, C, O, shrunk in _VGG16:
-        C, O = channels(C), channels(O)
+    for layer, C, O, shrunk in vgg16_convolutions(width):
         name = f"{layer} {C}->{O} @{H // shrunk}x{W // shrunk}"
         yield _convolution(CONVOLUTIONS, name, (N, C, H // shrunk, W // shrunk), (O, C, 3, 3), padding=1)
     coarsest = (H // 32 + 1, W // 32 + 1)  # fc7's map in FCN-8s with padding 100; the deconvolutions double it and add 2
     coarse, fine = tuple(2 * n + 2 for n in coarsest), tuple(4 * n + 6 for n in coarsest)
-    wide, hidden, first = channels(512), channels(4096), channels(64)
+    wide, hidden, first = (scaled(channels, width) for channels in (512, 4096, 64))
     yield _convolution(OTHERS, "fc6", (N, wide, *(n + 6 for n in coarsest)), (hidden, wide, 7, 7))
     yield _convolution(OTHERS, "fc7", (N, hidden, *coarsest), (hidden, hidden, 1, 1))
     yield _deconvolution("deconv k4 s2", (N, CLASSES, *coarse), 4, 2)
     yield _deconvolution("deconv k16 s8", (N, CLASSES, *fine), 16, 8)
     picture = {"x": (N, first, H, W)}
-    yield Subject(OTHERS, "max pool 2x2", "max_pool2d", picture, (("x",),), {"kernel_size": 2})
-    yield Subject(OTHERS, "ReLU", "relu", picture, (("x",),))
-    yield Subject(
+    yield Case(OTHERS, "max pool 2x2", "max_pool2d", picture, (("x",),), {"kernel_size": 2})
+    yield Case(OTHERS, "ReLU", "relu", picture, (("x",),))
+    yield Case(
         OTHERS, "batch norm", "batch_norm", picture | {"weight": (first,), "bias": (first,)}, (("x", "weight", "bias"),),
         {"running_mean": None, "running_var": None, "training": True},
     )  # fmt: skip
-    yield Subject(OTHERS, "dropout", "dropout", {"x": (N, hidden, *coarsest)}, (("x",),))
+    yield Case(OTHERS, "dropout", "dropout", {"x": (N, hidden, *coarsest)}, (("x",),))
+
+
+def vgg16_convolutions(width: float) -> list[tuple[str, int, int, int]]:
+    """VGG16's distinct 3x3 convolutions: name, channels in and out, and by how much the picture has shrunk there."""
+    distinct: dict[tuple[int, int, int], tuple[str, int, int, int]] = {}
+    below = C = 3
+    for stage, counts in enumerate(VGG16):
+        for index, count in enumerate(counts, start=1):
+            O = scaled(count, width)
+            distinct.setdefault((stage, below, count), (f"conv{stage + 1}_{index}", C, O, 2**stage))
+            below, C = count, O
+    return list(distinct.values())
 
 
 def contests(device: Device, size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Contest]:
-    """Every subject's forward and gradients, the loss, and an optimizer's update."""
+    """Every case's forward and gradients, the loss, and an optimizer's update."""
     rng = np.random.default_rng(0)
-    for subject in subjects(size, batch_size, width):
-        yield from passes(subject, device, rng)
+    for case in cases(size, batch_size, width):
+        yield from passes(case, device, rng)
     yield cross_entropy((batch_size, CLASSES, *size), device, rng)
-    yield sgd((max(1, round(4096 * width)),) * 2, device, rng)
+    yield sgd((scaled(4096, width),) * 2, device, rng)
 
 
-def passes(subject: Subject, device: Device, rng: np.random.Generator) -> Iterator[Contest]:
-    """The contests of one subject: forward, then each of its gradients."""
-    std = math.prod(subject.shapes.get("weight", ())[1:]) ** -0.5  # of a convolution's weights: its results stay near 1
-    arrays = {name: _draw(shape, rng, std if name == "weight" else 1.0) for name, shape in subject.shapes.items()}
-    in_place = {"inplace": True} if subject.function == "relu" else {}  # as in the networks
+def passes(case: Case, device: Device, rng: np.random.Generator) -> Iterator[Contest]:
+    """The contests of one case: forward, then each of its gradients."""
+    std = math.prod(case.shapes.get("weight", ())[1:]) ** -0.5  # of a convolution's weights: its results stay near 1
+    arrays = {name: _draw(shape, rng, std if name == "weight" else 1.0) for name, shape in case.shapes.items()}
+    in_place = {"inplace": True} if case.function == "relu" else {}  # as in the networks
     ours, theirs = _both(arrays, device, copy=bool(in_place))
-    forward, backward = getattr(F, subject.function), getattr(F, f"{subject.function}_backward")
-    y, cache = forward(**ours, **subject.options)
+    forward, backward = getattr(F, case.function), getattr(F, f"{case.function}_backward")
+    y, cache = forward(**ours, **case.options)
     dy, their_dy = (side.get("dy") for side in _both({"dy": _draw(y.shape, rng)}, device))
     pytorch = None
     if device.pytorch:
         from minifcn.bench.torch_layers import Passes
 
-        pytorch = Passes(subject.function, theirs, their_dy, subject.options)
+        pytorch = Passes(case.function, theirs, their_dy, case.options)
 
     def contest(what: str, our_pass: Any, their_pass: Any) -> Contest:
         ours_alone = None if pytorch is None else their_pass
-        group, name = f"{subject.group}, batch {len(dy)}", f"{subject.name}, {what}"
-        if subject.group == CONVOLUTIONS:  # many of them: a table for each pass
-            group, name = f"{subject.group}, {what}, batch {len(dy)}", subject.name
-        return Contest(group, name, our_pass, ours_alone, subject.macs, random=subject.function == "dropout")
+        group, name = f"{case.group}, batch {len(dy)}", f"{case.name}, {what}"
+        if case.group == CONVOLUTIONS:  # many of them: a table for each pass
+            group, name = f"{case.group}, {what}, batch {len(dy)}", case.name
+        return Contest(group, name, our_pass, ours_alone, case.macs, random=case.function == "dropout")
 
     yield contest(
         "forward",
-        lambda: forward(**ours, **subject.options, **in_place)[0],
+        lambda: forward(**ours, **case.options, **in_place)[0],
         lambda: pytorch.forward(**in_place),
     )
-    for names in subject.gradients:
+    for names in case.gradients:
         needs = {"needs": tuple(name in names for name in ("x", "weight", "bias"))} if len(arrays) > 1 else {}
         yield contest(
             f"d{names[0]}" if len(names) == 1 else "backward",
@@ -159,17 +160,17 @@ def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Con
     return Contest(UPDATE, f"SGD, {parameter.size / 1e6:.1f} M weights", our_update, their_update)
 
 
-def _convolution(group: str, name: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], **options: int) -> Subject:
+def _convolution(group: str, name: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], **options: int) -> Case:
     shapes = {"x": x_shape, "weight": weight_shape, "bias": weight_shape[:1]}
     macs = Geometry.of(x_shape, weight_shape, **options).macs
-    return Subject(group, name, "conv2d", shapes, (("x",), ("weight",)), options, macs)
+    return Case(group, name, "conv2d", shapes, (("x",), ("weight",)), options, macs)
 
 
-def _deconvolution(name: str, x_shape: tuple[int, ...], kernel: int, stride: int) -> Subject:
+def _deconvolution(name: str, x_shape: tuple[int, ...], kernel: int, stride: int) -> Case:
     N, C, H, W = x_shape
     shapes = {"x": x_shape, "weight": (C, C, kernel, kernel)}
     macs = N * H * W * math.prod(shapes["weight"])  # each x meets each weight once
-    return Subject(OTHERS, name, "conv_transpose2d", shapes, (("x",), ("weight",)), {"stride": stride}, macs)
+    return Case(OTHERS, name, "conv_transpose2d", shapes, (("x",), ("weight",)), {"stride": stride}, macs)
 
 
 def _draw(shape: tuple[int, ...], rng: np.random.Generator, std: float = 1.0) -> np.ndarray:

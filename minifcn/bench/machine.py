@@ -17,7 +17,7 @@ def machine(device: Device) -> dict[str, Any]:
 
     ``torch`` is None where it takes no part.
     """
-    found: dict[str, Any] = {
+    specs: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **environment(device.name),
         "processor": facts.processor(),
@@ -31,38 +31,38 @@ def machine(device: Device) -> dict[str, Any]:
         from minifcn.kernels.cuda import multiplier
 
         cupy = sys.modules["cupy"]
-        found["cuda"] = cupy.cuda.runtime.runtimeGetVersion()
-        found["multiplier"] = multiplier()
-        found["cudnn"] = _cudnn() if device.pytorch else None
-    return found
+        specs["cuda"] = cupy.cuda.runtime.runtimeGetVersion()
+        specs["multiplier"] = multiplier()
+        specs["cudnn"] = _cudnn() if device.pytorch else None
+    return specs
 
 
-def described(found: dict[str, Any], device: Device) -> str:
+def described(specs: dict[str, Any], device: Device) -> str:
     """The same in one sentence, for people."""
-    on = f"{found['device_name']} (CuPy {found['cupy']})" if device.name == "cuda" else found["processor"]
+    on = f"{specs['device_name']} (CuPy {specs['cupy']})" if device.name == "cuda" else specs["processor"]
     parts = [
-        f"{on}, {found['cores']} cores",
+        f"{on}, {specs['cores']} cores",
         f"{device.threads} thread{'s' if device.threads > 1 else ''} on both sides",
-        f"{device.precision}{_multiplier(found)}",
-        f"NumPy {found['numpy']} ({found['blas']})",
-        f"PyTorch {found['torch']}" if found["torch"] else "without PyTorch",
-        f"minifcn {found['minifcn']}",
-        found["date"][:10],
+        f"{device.precision}{_multiplier(specs)}",
+        f"NumPy {specs['numpy']} ({specs['blas']})",
+        f"PyTorch {specs['torch']}" if specs["torch"] else "without PyTorch",
+        f"minifcn {specs['minifcn']}",
+        specs["date"][:10],
     ]
     return ", ".join(parts)
 
 
-def _multiplier(found: dict[str, Any]) -> str:
+def _multiplier(specs: dict[str, Any]) -> str:
     """On a GPU, how our convolutions come to that precision."""
-    return f" (our convolutions: {found['multiplier']})" if "multiplier" in found else ""
+    return f" (our convolutions: {specs['multiplier']})" if "multiplier" in specs else ""
 
 
-def disturbed(found: dict[str, Any]) -> str | None:
+def disturbed(specs: dict[str, Any]) -> str | None:
     """A warning where other programs use this machine."""
-    if (found["busy_cores"] or 0) < 0.2:
+    if (specs["busy_cores"] or 0) < 0.2:
         return None
     return (
-        f"other programs keep {found['busy_cores']:.1f} of this machine's cores busy: do not trust these ratios; threads that "
+        f"other programs keep {specs['busy_cores']:.1f} of this machine's cores busy: do not trust these ratios; threads that "
         "wait for each other, as PyTorch's do, lose more by it than ours"
     )
 

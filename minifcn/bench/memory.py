@@ -1,4 +1,4 @@
-"""Peak memory of a fresh process that does three training steps of FCN-8s, ours and PyTorch's."""
+"""Peak memory of a fresh process that does three training steps of a network, ours and PyTorch's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 from minifcn.bench.device import Device
+from minifcn.bench.network import Architecture
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,22 @@ class Peak:
         return self.peak - self.baseline
 
 
-def peaks(device: Device, size: tuple[int, int], batch_sizes: tuple[int, ...], width: float = 1.0) -> list[Peak]:
+def peaks(device: Device, size: tuple[int, int], batch_sizes: tuple[int, ...], architecture: Architecture) -> list[Peak]:
     """Ours and, where it takes part, PyTorch's, for each batch size; nothing is subtracted from `peak`.
 
     Raises RuntimeError with the process's last words when it fails.
     """
-    sides = ("ours", "pytorch") if device.pytorch else ("ours",)
-    return [three_steps(side, device, size, batch_size, width) for batch_size in batch_sizes for side in sides]
+    sides = ("ours", "pytorch") if device.pytorch and architecture.twin() is not None else ("ours",)
+    return [three_steps(side, device, size, batch_size, architecture) for batch_size in batch_sizes for side in sides]
 
 
-def three_steps(side: str, device: Device, size: tuple[int, int], batch_size: int, width: float) -> Peak:
+def three_steps(side: str, device: Device, size: tuple[int, int], batch_size: int, architecture: Architecture) -> Peak:
     """The peak of one side, "ours" or "pytorch", in a process of its own."""
-    options = {
-        "--size": size, "--batch-size": (batch_size,), "--width": (width,), "--threads": (device.threads,),
-        "--device": (device.name,), "--precision": (device.precision,),
+    settings = {
+        "model": architecture.model, "options": architecture.options, "size": size, "batch_size": batch_size,
+        "device": device.name, "precision": device.precision, "threads": device.threads,
     }  # fmt: skip
-    arguments = [str(word) for option, values in options.items() for word in (option, *values)]
-    command = [sys.executable, "-m", "minifcn.bench.three_steps", side, *arguments]
+    command = [sys.executable, "-m", "minifcn.bench.three_steps", side, json.dumps(settings)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
         words = done.stderr.strip().splitlines() or [f"killed with status {done.returncode}, perhaps for want of memory"]

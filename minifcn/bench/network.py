@@ -1,9 +1,10 @@
-"""FCN-8s on VGG16, ours and PyTorch's with the same weights on the same pictures: training steps and inference."""
+"""A whole network, ours and PyTorch's with the same weights on the same pictures: training steps and inference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from minifcn.backend import to_host
 from minifcn.bench.contest import Contest, to_numpy
 from minifcn.bench.device import Device
 from minifcn.bench.layers import CLASSES, SGD_OPTIONS
+from minifcn.bench.timing import compare
 from minifcn.layers import CrossEntropyLoss, Layer
 from minifcn.models import build
 from minifcn.training import SGD
@@ -21,44 +23,66 @@ from minifcn.training import SGD
 # differ more, since a ReLU or a maximum may fall on the other side.
 LOSS_TOLERANCE = {"float32": 1e-4, "tf32": 1e-2}
 GRADIENT_TOLERANCE = {"float32": 5e-2, "tf32": 2e-1}
+# A gradient shorter than this part of all gradients together is rounding, such as that of a bias in front of a batch norm.
+LEAST_GRADIENT = 1e-4
+TITLES = {"fcn8s": "FCN-8s", "unet": "U-Net"}  # others by their name in the catalogue
+LAYOUT_TRIALS = 3
 
 
-def batch(size: tuple[int, int], batch_size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Random pictures (N, 3, H, W) float32 and labels (N, H, W) uint8, a tenth of them void."""
-    rng = np.random.default_rng(seed)
-    images = rng.standard_normal((batch_size, 3, *size), dtype=np.float32)
-    labels = rng.integers(0, CLASSES, (batch_size, *size), dtype=np.uint8)
-    labels[rng.random(labels.shape) < 0.1] = 255
-    return images, labels
+@dataclass(frozen=True)
+class Architecture:
+    """A network of the catalogue, 21 classes, by its name and options."""
 
+    model: str = "fcn8s"
+    options: Mapping[str, Any] = field(default_factory=dict)
 
-def our_network(width: float = 1.0) -> Layer:
-    """FCN-8s, 21 classes, padding 100, with random score layers and biases where a new network has zeros.
+    @property
+    def title(self) -> str:
+        special = ", ".join(f"{name}={value}" for name, value in self.options.items() if name != "width")
+        return TITLES.get(self.model, self.model) + (f" ({special})" if special else "")
 
-    Score layers of zeros would hide from the loss what lies below them, and without biases the padding is 0 all the way
-    up: exactly on the kink of every ReLU, where rounding alone decides about a gradient.
-    """
-    net = build("fcn8s", CLASSES, width=width)
-    rng = np.random.default_rng(1)
-    for key, parameter in net.named_parameters():
-        if key.startswith("score") or key.endswith("bias"):
-            fan_in = parameter.size // parameter.shape[0]
-            parameter.data[...] = rng.standard_normal(parameter.shape, dtype=np.float32) * np.float32(fan_in**-0.5 / 4)
-    return net
+    def ours(self) -> Layer:
+        """Our network, with random weights and biases where a new one has zeros.
+
+        Score layers of zeros would hide from the loss what lies below them, and without biases FCN-8s's padding of 100 is 0
+        all the way up: exactly on the kink of every ReLU, where rounding alone decides about a gradient.
+        """
+        net = build(self.model, CLASSES, **self.options)
+        rng = np.random.default_rng(1)
+        for parameter in net.parameters():
+            if not parameter.data.any():
+                std = np.float32((parameter.size // parameter.shape[0]) ** -0.5 / 4)
+                parameter.data[...] = rng.standard_normal(parameter.shape, dtype=np.float32) * std
+        return net
+
+    def twin(self) -> Callable[[], Any] | None:
+        """A function that makes PyTorch's network, with first weights of its own; None where there is none. Imports PyTorch."""
+        from minifcn.bench import twins
+
+        return twins.builder(self.model, CLASSES, self.options)
+
+    def batch(self, size: tuple[int, int], batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Random pictures (N, C, H, W) float32 and labels (N, H, W) uint8, a tenth of them void."""
+        rng = np.random.default_rng(0)
+        images = rng.standard_normal((batch_size, self.options.get("in_channels", 3), *size), dtype=np.float32)
+        labels = rng.integers(0, CLASSES, (batch_size, *size), dtype=np.uint8)
+        labels[rng.random(labels.shape) < 0.1] = 255
+        return images, labels
 
 
 class OurStep:
     """A training step of ours: forward, loss, backward, SGD update."""
 
-    def __init__(self, net: Layer, images: Any, labels: Any) -> None:
+    def __init__(self, net: Layer, images: Any, labels: Any, criterion: Any = None) -> None:
         self.net, self.images, self.labels = net, images, labels
-        self.criterion = CrossEntropyLoss()
+        self.criterion = criterion or CrossEntropyLoss()
         self.optimizer = SGD(net.parameters(), **SGD_OPTIONS)
 
     def gradients(self) -> Any:
         """The loss; leaves every parameter's gradient behind."""
         loss = self.criterion(self.net(self.images), self.labels)
-        self.net.backward(self.criterion.backward())
+        dscores = self.criterion.backward()  # several where the network returns several
+        self.net.backward(*dscores if isinstance(dscores, tuple) else (dscores,))
         return loss
 
     def __call__(self) -> Any:
@@ -88,44 +112,64 @@ class Agreement:
         """Itself. Raises RuntimeError when the two do not compute the same thing."""
         loss_right = abs(self.our_loss - self.pytorch_loss) <= LOSS_TOLERANCE[precision] * abs(self.pytorch_loss)
         if not (loss_right and self.gradient <= GRADIENT_TOLERANCE[precision]):
-            raise RuntimeError(f"ours and PyTorch's FCN-8s do not agree, so they are not timed; {self}")
+            raise RuntimeError(f"ours and PyTorch's network do not agree, so they are not timed; {self}")
         return self
 
 
 class Networks:
-    """Both networks on one device, PyTorch's only where it takes part, with the same weights."""
+    """Both networks on one device with the same weights; `theirs` is None where PyTorch takes no part or has no twin.
 
-    def __init__(self, device: Device, width: float = 1.0) -> None:
-        self.device = device
-        net = our_network(width)
-        if device.pytorch:
-            from minifcn.bench import torch_twin
+    With `channels_last` PyTorch's is tried in that layout, too, before it is timed, and takes part in the faster one.
+    """
 
-            self.theirs = torch_twin.FCN8s(CLASSES, width)
-            torch_twin.load(self.theirs, net.state_dict())
+    def __init__(self, device: Device, architecture: Architecture, channels_last: bool = False) -> None:
+        self.device, self.architecture, self.channels_last = device, architecture, channels_last
+        self.layout, self.theirs = "NCHW", None
+        net = architecture.ours()
+        twin = architecture.twin() if device.pytorch else None
+        if twin is not None:
+            from minifcn.bench import torch_step
+
+            self.theirs = twin()
+            torch_step.load(self.theirs, net.state_dict())
             self.theirs.to(device.name)
         self.ours = net.to(device.name)
 
     def steps(self, size: tuple[int, int], batch_size: int) -> tuple[OurStep, Any]:
         """A step of ours, and of PyTorch's or None, on the same batch, in training mode."""
-        images, labels = batch(size, batch_size)
+        images, labels = self.architecture.batch(size, batch_size)
         ours = OurStep(self.ours.train(), self.device.ours(images), self.device.ours(labels))
-        if not self.device.pytorch:
+        if self.theirs is None:
             return ours, None
-        from minifcn.bench.torch_twin import Step
+        from minifcn.bench.torch_step import Step
 
-        return ours, Step(self.theirs.train(), self.device.theirs(images), self.device.theirs(labels), SGD_OPTIONS)
+        return ours, Step(self.theirs.train(), self._laid_out(images), self.device.theirs(labels), SGD_OPTIONS)
+
+    def scorers(self, size: tuple[int, int], batch_size: int) -> tuple[Callable[[], Any], Any]:
+        """Inference of ours, and of PyTorch's or None, on the same pictures: evaluation, nothing kept for a backward."""
+        images, _ = self.architecture.batch(size, batch_size)
+        ours = minifcn.no_grad()(functools.partial(self.ours.eval(), self.device.ours(images)))
+        if self.theirs is None:
+            return ours, None
+        from minifcn.bench.torch_step import inference
+
+        return ours, inference(self.theirs.eval(), self._laid_out(images))
 
     def agreement(self, size: tuple[int, int], batch_size: int) -> Agreement | None:
         """One forward and backward of both without dropout, held against each other; None where ours is alone."""
         ours, theirs = self.steps(size, batch_size)
         if theirs is None:
             return None
-        self.ours.eval()
-        self.theirs.eval()
+        from minifcn.bench.torch_step import train_without_dropout
+
+        train_without_dropout(self.theirs)
+        for _, layer in self.ours.named_layers():
+            layer.training = not layer.draws and layer.training
         losses = float(ours.gradients()), float(theirs.gradients())
-        their_parameters = dict(self.theirs.named_parameters())
-        apart = {key: _apart(parameter.grad, their_parameters[key].grad) for key, parameter in self.ours.named_parameters()}
+        gradients = {key: parameter.grad for key, parameter in self.theirs.named_parameters()}
+        whole = np.linalg.norm([np.linalg.norm(to_numpy(dy)) for dy in gradients.values() if dy is not None])
+        least = LEAST_GRADIENT * float(whole)
+        apart = {key: _apart(parameter.grad, gradients[key], least) for key, parameter in self.ours.named_parameters()}
         ours.optimizer.zero_grad()
         theirs.optimizer.zero_grad()
         worst = max(apart, key=apart.__getitem__)
@@ -133,38 +177,47 @@ class Networks:
 
     def step_contests(self, size: tuple[int, int], batch_sizes: tuple[int, ...]) -> Iterator[Contest]:
         """A whole training step for each batch size. Dropout draws differ, so that only time is compared."""
-        on_gpu = self.device.name == "cuda"
-        for batch_size in batch_sizes:
-            ours, theirs = self.steps(size, batch_size)
-            yield Contest("FCN-8s, training step", _named(size, batch_size), ours, theirs, random=True, warmups=1, host=on_gpu)
+        yield from self._contests("training step", self.steps, size, batch_sizes, random=True)
 
     def inference_contests(self, size: tuple[int, int], batch_sizes: tuple[int, ...]) -> Iterator[Contest]:
-        """Scores of the same pictures, in evaluation mode, nothing kept for a backward."""
-        self.ours.eval()
+        """Scores of the same pictures."""
+        yield from self._contests("inference", self.scorers, size, batch_sizes)
+
+    def _contests(
+        self, what: str, both: Callable[..., Any], size: tuple[int, int], batch_sizes: tuple[int, ...], random: bool = False
+    ) -> Iterator[Contest]:
         for batch_size in batch_sizes:
-            images, _ = batch(size, batch_size)
-            ours = _without_grad(self.ours, self.device.ours(images))
-            theirs = self.theirs.eval().inference(self.device.theirs(images)) if self.device.pytorch else None
+            layout = self.choose_layout(lambda batch_size=batch_size: both(size, batch_size)[1])
+            group, name = f"{self.architecture.title}, {what}", f"{size[0]}x{size[1]}, batch {batch_size}{layout}"
             on_gpu = self.device.name == "cuda"
-            yield Contest("FCN-8s, inference", _named(size, batch_size), ours, theirs, warmups=1, host=on_gpu)
+            yield Contest(group, name, *both(size, batch_size), random=random, warmups=1, host=on_gpu)
+
+    def choose_layout(self, make: Callable[[], Callable[[], Any]]) -> str:
+        """Leaves PyTorch's network in the layout in which what `make` returns is fastest.
+
+        Returns what to say of it: nothing where only NCHW counts.
+        """
+        if not self.channels_last or self.theirs is None:
+            return ""
+        from minifcn.bench.torch_step import LAYOUTS
+
+        seconds = {}
+        for self.layout in LAYOUTS:
+            seconds[self.layout] = min(compare(make(), pairs=LAYOUT_TRIALS, warmups=1, wait=self.device.wait).ours)
+        self.layout = min(seconds, key=seconds.__getitem__)
+        return f" (PyTorch: {self.layout})"
+
+    def _laid_out(self, images: np.ndarray) -> Any:
+        """The pictures for PyTorch's network, and the network, in its layout."""
+        from minifcn.bench.torch_step import LAYOUTS
+
+        self.theirs.to(memory_format=LAYOUTS[self.layout])
+        return self.device.theirs(images).contiguous(memory_format=LAYOUTS[self.layout])
 
 
-def _without_grad(net: Layer, images: Any) -> Any:
-    def scores() -> Any:
-        with minifcn.no_grad():
-            return net(images)
-
-    return scores
-
-
-def _named(size: tuple[int, int], batch_size: int) -> str:
-    return f"{size[0]}x{size[1]}, batch {batch_size}"
-
-
-def _apart(mine: Any, yours: Any) -> float:
-    """The length of the difference over the length of `yours`; infinite where only one of them has a gradient."""
+def _apart(mine: Any, yours: Any, least: float) -> float:
+    """The length of the difference over that of `yours`, at least `least`; infinite where only one of them has a gradient."""
     if mine is None or yours is None:
         return 0.0 if mine is yours else float("inf")
     mine, yours = to_host(mine), to_numpy(yours)
-    length = float(np.linalg.norm(yours))
-    return float(np.linalg.norm(mine - yours)) / (length or 1.0)
+    return float(np.linalg.norm(mine - yours)) / (max(float(np.linalg.norm(yours)), least) or 1.0)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from minifcn.bench.contest import Result
-from minifcn.bench.report import by_group
+from minifcn.bench.tables import by_group
 from minifcn.visualize import style
 
 

@@ -1,100 +1,109 @@
 """Where a training step goes: the seconds of each kind of layer inside the running step, ours and PyTorch's.
 
-Ours are read by a clock around each layer's forward and backward, PyTorch's by hooks on the same modules and on the node
-of autograd's graph that each of them leaves behind.
+Ours are read by a watcher with a clock, PyTorch's by hooks on its modules and on the node of autograd's graph that each of
+them leaves behind.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from minifcn.bench.contest import Result
 from minifcn.bench.network import Networks, OurStep
 from minifcn.bench.timing import SETTLE, Timing
 from minifcn.layers import Layer
+from minifcn.layers.watch import Watcher, watching
 
-Spent = dict[str, float]  # "ReLU, forward" -> seconds
+Spent = dict[tuple[str, str], float]  # ("ReLU", "forward") -> seconds
 
 KINDS = {
-    "conv": "3x3 conv", "relu": "ReLU", "pool": "max pool", "fc6": "fc6", "fc7": "fc7", "drop": "dropout",
-    "score": "1x1 score", "upscore": "deconv",
+    "ConvTranspose2d": "deconv", "MaxPool2d": "max pool", "Dropout": "dropout", "BatchNorm2d": "batch norm",
+    "Concat": "concat", "Add": "add", "Crop": "crop", "PadTo": "pad", "CrossEntropyLoss": "loss",
 }  # fmt: skip
 PASSES = ("forward", "backward")
-REST, WHOLE = "loss, update, the rest", "whole step"
+WHOLE = "whole step"
 
 
 def profile(networks: Networks, size: tuple[int, int], batch_size: int, pairs: int) -> list[Result]:
-    """Each kind of layer forward and backward, the rest, and the whole step, in seconds, from `pairs` pairs of steps."""
-    ours, theirs = networks.steps(size, batch_size)
+    """Each kind of layer forward and backward, the rest, and the whole step, in seconds, from `pairs` pairs of steps.
+
+    The rest is what happens outside of such layers, and names the kinds that are layers on one side only: PyTorch's twins
+    crop by an index, and its loss leaves two nodes.
+    """
+    layout = networks.choose_layout(lambda: networks.steps(size, batch_size)[1])
+    steps = [step for step in networks.steps(size, batch_size) if step is not None]
 
     def clock() -> float:
         networks.device.wait()
         return time.perf_counter()
 
-    samples: dict[Any, list[Spent]] = {ours: [], theirs: []}
-    steps = [step for step in samples if step is not None]
+    samples: list[list[tuple[Spent, float]]] = [[] for _ in steps]
     for pair in range(-1, pairs):  # the first pair warms up
-        for step in steps if pair % 2 == 0 else reversed(steps):
+        for side in range(len(steps)) if pair % 2 == 0 else reversed(range(len(steps))):
             time.sleep(SETTLE)
-            spent = _timed(step, clock)
-            samples[step] += [spent] if pair >= 0 else []
-    group = f"where a training step goes: FCN-8s, {size[0]}x{size[1]}, batch {batch_size}"
-    parts = [f"{kind}, {what}" for what in PASSES for kind in KINDS.values()]
-    return [
-        Result(group, part, Timing(*(tuple(spent[part] for spent in samples[step]) for step in (ours, theirs))))
-        for part in (*parts, REST, WHOLE)
-    ]
+            sample = timed(steps[side], clock)
+            samples[side] += [sample] if pair >= 0 else []
+    group = f"where a training step goes: {networks.architecture.title}, {size[0]}x{size[1]}, batch {batch_size}{layout}"
+    return [Result(group, part, Timing(*map(tuple, sides))) for part, sides in shares(samples).items()]
 
 
-def _timed(step: Any, clock: Callable[[], float]) -> Spent:
-    """One step under the clock."""
+def shares(samples: list[list[tuple[Spent, float]]]) -> dict[str, list[list[float]]]:
+    """What stands in each row: its name -> for each side the seconds of each step."""
+    every = [spent for side in samples for spent, _ in side]
+    kinds = dict.fromkeys(kind for spent in every for kind, _ in spent)  # in the order of our forward
+    parts = [(kind, which) for which in PASSES for kind in kinds if all((kind, which) in spent for spent in every)]
+    one_sided = sorted(kinds.keys() - {kind for kind, _ in parts})
+    rows = {", ".join(part): [[spent[part] for spent, _ in side] for side in samples] for part in parts}
+    rest = [[whole - sum(spent[part] for part in parts) for spent, whole in side] for side in samples]
+    return rows | {
+        f"rest: {', '.join([*one_sided, 'update'])}": rest,
+        WHOLE: [[whole for _, whole in side] for side in samples],
+    }
+
+
+def timed(step: Any, clock: Callable[[], float]) -> tuple[Spent, float]:
+    """One step under the clock: what each kind of layer took, and the whole."""
     spent: Spent = defaultdict(float)
 
-    def add(part: str, seconds: float) -> None:
-        spent[part] += seconds
+    def add(kind: str, which: str, seconds: float) -> None:
+        spent[kind, which] += seconds
 
     if isinstance(step, OurStep):
-        watch = watch_layers(step.net, clock, add)
+        watch = watching(LayerClock(clock, add))
     else:
-        from minifcn.bench.torch_twin import watch_modules
+        from minifcn.bench.torch_step import watch_modules
 
         watch = watch_modules(step.net, kind_of, clock, add)
     with watch:
         start = clock()
         step()
         whole = clock() - start
-    return spent | {REST: whole - sum(spent.values()), WHOLE: whole}
+    return spent, whole
 
 
-@contextlib.contextmanager
-def watch_layers(net: Layer, clock: Callable[[], float], add: Callable[[str, float], None]) -> Iterator[None]:
-    """While it lasts, `add(part, seconds)` is called for each forward and backward of each layer of `net`."""
+class LayerClock(Watcher):
+    """Calls `add(kind, "forward" or "backward", seconds)` for each layer that has none inside."""
 
-    def watched(function: Callable[[Any], Any], part: str) -> Callable[[Any], Any]:
-        def timed(x: Any) -> Any:
-            start = clock()
-            y = function(x)
-            add(part, clock() - start)
-            return y
+    def __init__(self, clock: Callable[[], float], add: Callable[[str, str, float], None]) -> None:
+        self.clock, self.add = clock, add
 
-        return timed
+    def begin(self, layer: Layer) -> None:
+        self.begun = self.clock()
 
-    layers = [(kind, layer) for name, layer in net.children() if (kind := kind_of(name))]
-    for kind, layer in layers:
-        for what in PASSES:
-            setattr(layer, what, watched(getattr(layer, what), f"{kind}, {what}"))
-    try:
-        yield
-    finally:
-        for _, layer in layers:
-            del layer.forward, layer.backward  # the class's own come to light again
+    def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
+        self.add(kind_of(layer), "forward", self.clock() - self.begun)
+
+    def backward(self, layer: Layer, dys: tuple[Any, ...], dxs: Any) -> None:
+        self.add(kind_of(layer), "backward", self.clock() - self.begun)
 
 
-def kind_of(name: str) -> str | None:
-    """The kind of the layer of this name; None for crops and joins, which are no modules of PyTorch's network."""
-    prefixes = [prefix for prefix in KINDS if name.startswith(prefix)]
-    return KINDS[prefixes[0]] if prefixes else None
+def kind_of(layer: Any) -> str:
+    """What a layer of ours or a module of PyTorch's is, by its type, which has the same name on both sides."""
+    name = type(layer).__name__
+    if name == "Conv2d":
+        KH, KW = layer.weight.shape[2:]
+        return f"{KH}x{KW} conv"
+    return KINDS.get(name, name)

@@ -1,71 +1,59 @@
-"""Three training steps of FCN-8s in a process of their own, and the most memory that it ever held.
+"""Three training steps of a network in a process of their own, and the most memory that it ever held.
 
-    python -m minifcn.bench.three_steps ours --size 224x224
+    python -m minifcn.bench.three_steps ours SETTINGS
 
-prints one line of JSON: bytes after the imports ("baseline") and at the peak, of main memory and, with --device cuda, of
-the GPU as well. :mod:`minifcn.bench.memory` runs it.
+takes the settings as JSON and prints one line of JSON: bytes after the imports ("baseline") and at the peak, of main memory
+and, on "cuda", of the GPU as well. :mod:`minifcn.bench.memory` runs it.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from minifcn.bench.device import Device
+from minifcn.bench.network import SGD_OPTIONS, Architecture, OurStep
+
 STEPS = 3
 
 
-def main(arguments: list[str]) -> None:
+def main(side: str, settings: str) -> None:
     """Runs the steps of one side and prints what they took."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("side", choices=("ours", "pytorch"))
-    parser.add_argument("--size", type=int, nargs=2, default=(224, 224))
-    parser.add_argument("--batch-size", type=int, default=1)
-    parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, default=None)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", default=None)
-    given = parser.parse_args(arguments)
-    print(json.dumps((ours if given.side == "ours" else pytorch)(given)))
+    given = json.loads(settings)
+    architecture = Architecture(given["model"], given["options"])
+    device = Device.of(given["device"], given["precision"], given["threads"], pytorch=side == "pytorch")
+    with device.held():
+        print(json.dumps((ours if side == "ours" else pytorch)(architecture, device, given["size"], given["batch_size"])))
 
 
-def ours(given: argparse.Namespace) -> dict[str, int]:
+def ours(architecture: Architecture, device: Device, size: tuple[int, int], batch_size: int) -> dict[str, int]:
     """Three steps of ours."""
-    from minifcn.bench.device import Device
-    from minifcn.bench.network import OurStep, batch, our_network
+    baseline = peak_memory()
+    images, labels = map(device.ours, architecture.batch(size, batch_size))
+    run(OurStep(architecture.ours().to(device.name).train(), images, labels))
+    device.wait()
+    held = {"baseline": baseline, "peak": peak_memory()}
+    if device.name == "cuda":
+        from minifcn.backend import import_cupy
 
-    device = Device.of(given.device, given.precision, given.threads, pytorch=False)
-    with device.held():
-        baseline = peak_memory()
-        images, labels = map(device.ours, batch(given.size, given.batch_size))
-        run(OurStep(our_network(given.width).to(device.name).train(), images, labels))
-        device.wait()
-        found = {"baseline": baseline, "peak": peak_memory()}
-        if device.name == "cuda":
-            from minifcn.backend import import_cupy
-
-            found["gpu"] = import_cupy().get_default_memory_pool().total_bytes()  # a pool that has given nothing back
-    return found
+        held["gpu"] = import_cupy().get_default_memory_pool().total_bytes()  # a pool that has given nothing back
+    return held
 
 
-def pytorch(given: argparse.Namespace) -> dict[str, int]:
+def pytorch(architecture: Architecture, device: Device, size: tuple[int, int], batch_size: int) -> dict[str, int]:
     """Three steps of PyTorch's, with its own first weights: nothing of our network is ever in this process."""
-    from minifcn.bench import torch_twin
-    from minifcn.bench.device import Device
-    from minifcn.bench.network import CLASSES, SGD_OPTIONS, batch
+    from minifcn.bench import torch_step
 
-    device = Device.of(given.device, given.precision, given.threads)
-    with device.held():
-        baseline = peak_memory()
-        images, labels = map(device.theirs, batch(given.size, given.batch_size))
-        net = torch_twin.FCN8s(CLASSES, given.width).to(device.name).train()
-        run(torch_twin.Step(net, images, labels, SGD_OPTIONS))
-        found = {"baseline": baseline, "peak": peak_memory()}
-        if device.name == "cuda":
-            found["gpu"] = torch_twin.torch.cuda.max_memory_reserved()
-    return found
+    twin = architecture.twin()  # the last of the imports
+    baseline = peak_memory()
+    images, labels = map(device.theirs, architecture.batch(size, batch_size))
+    run(torch_step.Step(twin().to(device.name).train(), images, labels, SGD_OPTIONS))
+    held = {"baseline": baseline, "peak": peak_memory()}
+    if device.name == "cuda":
+        held["gpu"] = torch_step.torch.cuda.max_memory_reserved()
+    return held
 
 
 def run(step: Any) -> None:
@@ -94,4 +82,4 @@ def peak_memory() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(*sys.argv[1:])

@@ -136,6 +136,15 @@ def _images(pick: Pick, rng: np.random.Generator) -> np.ndarray:
     return rng.standard_normal((pick(1, 3), pick(1, 4), pick(1, 9), pick(1, 9)))
 
 
+def _lp_pool2d(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    K, S = _pair(pick, 1, 4), _pair(pick, 1, 5)
+    H, W = _size(list(K), pick, 7)
+    p = (1.0, 2.0, 4.0, 2.5)[pick(0, 3)]
+    x = rng.standard_normal((pick(1, 3), pick(1, 3), H, W))
+    x = abs(x) + 0.1 if p == 2.5 else x  # a root of a negative sum is no number
+    return {"x": x}, {"norm_type": p, "kernel_size": K, "stride": S, "ceil_mode": bool(pick(0, 1))}
+
+
 def _adaptive_avg_pool2d(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
     return {"x": _images(pick, rng)}, {"output_size": _pair(pick, 1, 12)}
 
@@ -207,7 +216,8 @@ def _pad(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
 
 _MAKERS: dict[str, Callable[[Pick, np.random.Generator], tuple[dict, dict]]] = {
     "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d, "max_pool2d": _max_pool2d, "max_unpool2d": _max_unpool2d,
-    "avg_pool2d": _avg_pool2d, "adaptive_avg_pool2d": _adaptive_avg_pool2d, "relu": _relu, "batch_norm": _batch_norm,
+    "avg_pool2d": _avg_pool2d, "adaptive_avg_pool2d": _adaptive_avg_pool2d, "lp_pool2d": _lp_pool2d,
+    "relu": _relu, "batch_norm": _batch_norm,
     "dropout": _dropout, "interpolate": _interpolate, "cross_entropy": _cross_entropy,
     "add": _add, "concat": _concat, "crop": _crop, "pad": _pad,
 }  # fmt: skip

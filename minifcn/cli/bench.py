@@ -9,60 +9,70 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from minifcn.cli.options import parse_size
+from minifcn.cli.options import parse_options, parse_size
 
 if TYPE_CHECKING:
     from minifcn.bench import Result
-    from minifcn.bench.subjects import Findings
+    from minifcn.bench.measurements import Findings, Session
 
 
 def bench(
     subject: Annotated[str, typer.Argument(help="layers, step, inference, profile, memory, ladder, or all.")] = "all",
     size: Annotated[str, typer.Option(help="Height x width of the pictures.")] = "224x224",
+    model: Annotated[str, typer.Option(help="Of step, inference, profile and memory: fcn8s, unet, ...")] = "fcn8s",
+    option: Annotated[list[str] | None, typer.Option(help="Of the network, as name=value; several times.")] = None,
     batch_size: Annotated[str | None, typer.Option(help="One or several: 1,2. Left out: layers 4, others 1,2.")] = None,
     pairs: Annotated[int, typer.Option(help="How often ours and PyTorch run in turn.")] = 5,
     threads: Annotated[int | None, typer.Option(help="On both sides. Left out: all cores.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str | None, typer.Option(help="On cuda: tf32 (left out) or float32, on both sides.")] = None,
     width: Annotated[float, typer.Option(help="Factor on all channel counts.")] = 1.0,
+    channels_last: Annotated[
+        bool | None,
+        typer.Option(help="Let PyTorch run in the faster of NCHW and channels-last. Left out: yes, but for fcn8s."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="The folder for JSON and plots.")] = Path("runs/bench"),
 ) -> None:
     """Time ours against PyTorch in this process, in turn, on the same threads; print tables, write JSON and plots.
 
-    layers: VGG16's and FCN-8s's one by one. step: a whole training step of FCN-8s. inference: its forward. profile: where
-    a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are held
-    against each other before the clock runs. Without PyTorch, ours is timed alone. What was measured before an error or
-    Ctrl-C stays in SUBJECT-unfinished.json.
+    layers: VGG16's and FCN-8s's one by one. step: a whole training step of a network. inference: its forward. profile:
+    where a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are
+    held against each other before the clock runs. Where PyTorch is not installed, or has no such network here, ours is timed
+    alone. What was measured before an error or Ctrl-C stays in SUBJECT-unfinished.json.
 
-    Example: minifcn bench step --size 224x224 --batch-size 1,2 --threads 2
+    Example: minifcn bench step --model unet --size 256x256 --batch-size 1,2 --threads 2
     """
     from minifcn.bench import Device
     from minifcn.bench.machine import described, disturbed, machine
-    from minifcn.bench.report import write
-    from minifcn.bench.subjects import SUBJECTS, Session, subjects_of
+    from minifcn.bench.measurements import MEASUREMENTS, Session, measurements_of
+    from minifcn.bench.network import Architecture
+    from minifcn.bench.record import write
     from minifcn.cli.screen import console
 
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
     if not width > 0:
         raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
-    names = subjects_of(subject, device)
+    names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
-    session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, width)
+    options = ({"width": width} if width != 1 else {}) | parse_options(model, option or [])
+    channels_last = model != "fcn8s" if channels_last is None else channels_last
+    architecture = Architecture(model, options)
+    session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, architecture, channels_last)
     with setting.held():
-        found = machine(setting)
-        note = described(found, setting)
+        specs = machine(setting)
+        note = described(specs, setting)
         console.print(note, markup=False)
-        if warning := disturbed(found):
+        if warning := disturbed(specs):
             console.print(warning, markup=False)
-        if not setting.pytorch:
-            console.print(_why_alone(), markup=False)
+        if reason := _why_alone(session, names):
+            console.print(f"{reason}, so ours is timed alone", markup=False)
         for name in names:
             path, unfinished = out / f"{name}.json", out / f"{name}-unfinished.json"
-            session.said = _keeper(functools.partial(write, unfinished, name, found, session.settings()))
-            findings = SUBJECTS[name](session)
+            session.on_result = _keeper(functools.partial(write, unfinished, name, specs, session.settings()))
+            findings = MEASUREMENTS[name](session)
             _show(findings)
-            write(path, name, found, session.settings(), **findings.lists)
+            write(path, name, specs, session.settings(), **findings.lists)
             unfinished.unlink(missing_ok=True)
             if findings.draw:
                 findings.draw(path.with_suffix(".png"), note)
@@ -77,11 +87,16 @@ def parse_batch_sizes(text: str | None) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _why_alone() -> str:
+def _why_alone(session: Session, names: list[str]) -> str | None:
+    """Why PyTorch takes no part, in all or in what measures a network; None where it does."""
     from minifcn.bench.device import installed
+    from minifcn.bench.measurements import OF_A_NETWORK
 
-    reason = "finds no GPU here" if installed() else "is not installed (pip install 'minifcn[test]')"
-    return f"PyTorch {reason}, so ours is timed alone"
+    if not session.device.pytorch:
+        return "PyTorch finds no GPU here" if installed() else "PyTorch is not installed (pip install 'minifcn[test]')"
+    if OF_A_NETWORK.isdisjoint(names) or session.architecture.twin() is not None:
+        return None
+    return f"{session.architecture.title} has no twin of PyTorch's in minifcn.bench.twins"
 
 
 def _keeper(write: Callable[..., None]) -> Callable[[Result], None]:
@@ -98,15 +113,15 @@ def _keeper(write: Callable[..., None]) -> Callable[[Result], None]:
 
 def _say(result: Result) -> None:
     """What was just measured, in one line; on a terminal the next one replaces it. No live display: it would take time."""
-    from minifcn.bench.report import milliseconds, ratio
+    from minifcn.bench.tables import milliseconds, ratio
     from minifcn.cli.screen import console
 
-    said = f"{result.group}: {result.name}"
+    title = f"{result.group}: {result.name}"
     if console.is_terminal:
-        console.print(said[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+        console.print(title[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
         return
     ours, theirs, over = result.timing.our_seconds, result.timing.pytorch_seconds, result.timing.ratio
-    console.print(f"{said}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
+    console.print(f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
 
 
 def _show(findings: Findings) -> None:
@@ -114,5 +129,5 @@ def _show(findings: Findings) -> None:
 
     for sentence in findings.sentences:
         console.print(sentence, markup=False)
-    for one in findings.tables:
-        table(*one)
+    for shown in findings.tables:
+        table(*shown)

@@ -9,14 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-# The function behind each layer, for those who think in layers.
-FUNCTION_OF = {
-    "Conv2d": "conv2d", "ConvTranspose2d": "conv_transpose2d", "MaxPool2d": "max_pool2d", "MaxUnpool2d": "max_unpool2d",
-    "AvgPool2d": "avg_pool2d", "AdaptiveAvgPool2d": "adaptive_avg_pool2d", "ReLU": "relu", "BatchNorm2d": "batch_norm",
-    "Dropout": "dropout", "Upsample": "interpolate", "CrossEntropyLoss": "cross_entropy", "Add": "add", "Concat": "concat",
-    "Crop": "crop", "PadTo": "pad",
-}  # fmt: skip
-
 
 def gradcheck(
     target: Annotated[str | None, typer.Argument(help="A layer or function, or FILE.py:NAME of your own.")] = None,
@@ -48,9 +40,10 @@ def _check_ours(name: str | None, cases: int, seed: int) -> bool:
     from minifcn.checks.sweep import sweep
 
     if name is not None:
-        name = FUNCTION_OF.get(name, name)
+        functions = functions_of_layers()
+        name = functions.get(name, name)
         if name not in catalogue.names():
-            known = ", ".join([*catalogue.names(), *FUNCTION_OF])
+            known = ", ".join([*catalogue.names(), *functions])
             raise ValueError(f"unknown layer {name!r}; possible are {known}, and FILE.py:NAME for your own")
     functions = None if name is None else [name]
     numeric = sweep(functions, cases, seed)
@@ -61,6 +54,20 @@ def _check_ours(name: str | None, cases: int, seed: int) -> bool:
     compared = parity(functions, 5 * cases, seed)
     print(f"\n{compared}")
     return numeric.passed and compared.passed
+
+
+def functions_of_layers() -> dict[str, str]:
+    """The function that each layer's forward calls, by the layer's name, for those who think in layers."""
+    from minifcn import layers
+    from minifcn.checks import cases as catalogue
+
+    functions = {}
+    for name in layers.__all__:
+        layer = getattr(layers, name)
+        if isinstance(layer, type) and issubclass(layer, layers.Layer):
+            called = [function for function in layer.forward.__code__.co_names if function in catalogue.names()]
+            functions |= {name: called[0]} if called else {}
+    return functions
 
 
 def _check_file(target: str, cases: int, seed: int) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import ast
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +19,28 @@ def build(model: str, num_classes: int, width: float, padding: int):
     from minifcn import models
 
     return models.build(model, num_classes, width=width, padding=padding)
+
+
+def parse_options(model: str, assignments: list[str]) -> dict[str, Any]:
+    """["batch_norm=true", "width=0.5"] -> {"batch_norm": True, "width": 0.5}, of the types of the network's defaults."""
+    from minifcn import models
+
+    defaults, options = models.options(model), {}
+    for assignment in assignments:
+        name, _, text = assignment.partition("=")
+        if name not in defaults or not text:
+            raise ValueError(f"--option {assignment!r}: write name=value; {model} takes {', '.join(defaults)}")
+        try:
+            value = ast.literal_eval(text.capitalize() if text.isalpha() else text)
+        except (ValueError, SyntaxError):
+            value = text
+        kind = type(defaults[name])
+        if kind is float and type(value) is int:
+            value = float(value)
+        if defaults[name] is not None and value is not None and type(value) is not kind:
+            raise ValueError(f"--option {assignment!r}: {name} is of type {kind.__name__}, such as {defaults[name]}")
+        options[name] = value
+    return options
 
 
 def parse_size(text: str) -> tuple[int, int]:

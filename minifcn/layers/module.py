@@ -398,7 +398,7 @@ class Layer:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name not in vars(self) or name == "rng":
                 continue
             value = getattr(self, name)
-            if isinstance(parameter.default, bool) and not isinstance(value, bool):
+            if isinstance(parameter.default, bool) and (value is None or isinstance(value, Parameter)):
                 value = value is not None  # bias=False: the option says whether there is one
             if hasattr(value, "dtype"):
                 value = to_host(value).tolist()

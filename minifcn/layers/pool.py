@@ -91,6 +91,26 @@ class AvgPool2d(Layer):
         return Map.conv(*(along(size, axis) for size in (self.kernel_size, self.stride, self.padding)))
 
 
+class LPPool2d(Layer):
+    """The root of the sum of each window's powers; ``norm_type`` 1 adds up, infinity would be the maximum."""
+
+    def __init__(self, norm_type: float, kernel_size: Pair, stride: Pair | None = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.ceil_mode = norm_type, kernel_size, ceil_mode
+        self.stride = kernel_size if stride is None else stride
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.lp_pool2d(x, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.lp_pool2d_backward(dy, self._pop())
+
+    def coordinates(self, axis: int) -> Map:
+        return Map.conv(*(along(size, axis) for size in (self.kernel_size, self.stride)))
+
+
 class AdaptiveAvgPool2d(Layer):
     """The picture cut into ``output_size`` near-equal windows, each averaged."""
 

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from minifcn import functional as F
-from minifcn.bench import Contest, Result, Timing, ladder, layers, report
+from minifcn.bench import Contest, Result, Timing, ladder, layers, record, tables
 from minifcn.bench.machine import described, disturbed, machine
+from minifcn.bench.measurements import measurements_of
 from minifcn.bench.memory import Peak
-from minifcn.bench.subjects import subjects_of
 from minifcn.cli.bench import bench, parse_batch_sizes
+from minifcn.cli.options import parse_options
 from minifcn.machine.facts import busy_cores
 
 TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size": "1"}
@@ -22,7 +23,9 @@ TINY = {"size": "16x32", "width": 1 / 64, "pairs": 1, "threads": 1, "batch_size"
 def read(path):
     content = json.loads(path.read_text())
     assert content["format"] == "minifcn bench 1"
-    assert set(content["settings"]) == {"device", "precision", "threads", "size", "batch_sizes", "pairs", "width"}
+    assert set(content["settings"]) == {
+        "device", "precision", "threads", "size", "batch_sizes", "pairs", "width", "model", "options", "channels_last",
+    }  # fmt: skip
     for key in (
         "date",
         "processor",
@@ -53,7 +56,7 @@ def check_result(result, pairs, pytorch=True):
 
 
 def test_layers_write_json_and_a_plot(device, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
+    monkeypatch.setattr(layers, "VGG16", layers.VGG16[:1])
     bench("layers", **TINY, out=tmp_path / "new")
     content = read(tmp_path / "new/layers.json")
     assert not (tmp_path / "new/layers-unfinished.json").exists()
@@ -89,7 +92,7 @@ def test_networks_that_disagree_leave_no_figures(device, tmp_path, monkeypatch):
 
 
 def test_one_wrong_layer_costs_no_other_its_figures(device, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:1])
+    monkeypatch.setattr(layers, "VGG16", layers.VGG16[:1])
     right = F.max_pool2d_backward
     monkeypatch.setattr(F, "max_pool2d_backward", lambda dy, cache: 1.1 * right(dy, cache))
     with pytest.raises(RuntimeError, match="max pool 2x2, dx: ours and PyTorch's results differ"):
@@ -107,7 +110,7 @@ def test_what_was_measured_before_ctrl_c_is_kept(device, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     catalogue = [Contest("g", "first", lambda: 1, None, random=True), Contest("g", "second", stop, None, random=True)]
-    monkeypatch.setattr("minifcn.bench.subjects.catalogue.contests", lambda *_: catalogue)
+    monkeypatch.setattr("minifcn.bench.measurements.cases.contests", lambda *_: catalogue)
     with pytest.raises(KeyboardInterrupt):
         bench("layers", **TINY, out=tmp_path)
     assert [result["name"] for result in read(tmp_path / "layers-unfinished.json")["results"]] == ["first"]
@@ -115,9 +118,9 @@ def test_what_was_measured_before_ctrl_c_is_kept(device, tmp_path, monkeypatch):
 
 def test_all_is_everything_that_the_device_has():
     everything = ["layers", "step", "inference", "profile", "memory", "ladder"]
-    assert subjects_of("all", "cpu") == everything
-    assert subjects_of("all", "cuda") == everything[:-1]
-    assert subjects_of("step", "cuda") == ["step"]
+    assert measurements_of("all", "cpu") == everything
+    assert measurements_of("all", "cuda") == everything[:-1]
+    assert measurements_of("step", "cuda") == ["step"]
 
 
 def test_inference_and_profile(device, tmp_path, capsys):
@@ -128,6 +131,34 @@ def test_inference_and_profile(device, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "3x3 conv, backward" in out
     assert "whole step" in out
+
+
+@pytest.mark.parametrize("option", [[], ["batch_norm=true"]])
+def test_a_unet_is_measured_as_well(option, device, tmp_path, capsys):
+    small = TINY | {"size": "32x48", "batch_size": "2", "model": "unet", "option": option}
+    for subject in ("step", "inference", "profile", "memory"):
+        bench(subject, **small, out=tmp_path)
+        content = read(tmp_path / f"{subject}.json")
+        assert (content["settings"]["model"], content["settings"]["channels_last"]) == ("unet", True)
+        rows = content["peaks" if subject == "memory" else "results"]
+        assert len(rows) >= (2 if subject == "memory" else 1)
+    assert [peak["side"] for peak in rows] == ["ours", "pytorch"]
+    out = capsys.readouterr().out
+    title = "U-Net (batch_norm=True)" if option else "U-Net"
+    assert f"{title}, training step: 32x48, batch 2 (PyTorch: " in out
+    assert f"three training steps of {title}\n" in out
+    assert "the networks agree; batch 2" in out
+    assert ("batch norm, backward" in out) == bool(option)
+    assert "concat, forward" in out
+
+
+def test_a_network_without_a_twin_is_timed_alone(device, tmp_path, capsys):
+    for subject in ("step", "inference", "profile"):
+        bench(subject, **TINY, model="fcn16s", out=tmp_path)
+        for result in read(tmp_path / f"{subject}.json")["results"]:
+            check_result(result, 1, pytorch=False)
+    alone = "fcn16s has no twin of PyTorch's in minifcn.bench.twins, so ours is timed alone"
+    assert capsys.readouterr().out.count(alone) == 3
 
 
 def test_ladder_writes_proofs_and_a_plot(device, tmp_path, capsys, monkeypatch):
@@ -145,7 +176,7 @@ def test_ladder_writes_proofs_and_a_plot(device, tmp_path, capsys, monkeypatch):
 
 def test_memory_is_written(device, tmp_path, capsys, monkeypatch):
     found = [Peak("ours", 1, 50 << 20, 250 << 20), Peak("pytorch", 1, 100 << 20, 500 << 20)]
-    monkeypatch.setattr("minifcn.bench.subjects.peaks", lambda *given: found)
+    monkeypatch.setattr("minifcn.bench.measurements.peaks", lambda *given: found)
     bench("memory", **TINY, out=tmp_path)
     assert read(tmp_path / "memory.json")["peaks"][1] == {
         "side": "pytorch", "batch_size": 1, "baseline": 100 << 20, "peak": 500 << 20, "gpu": None,
@@ -179,6 +210,10 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
         ({"batch_size": "0"}, "--batch-size '0'"),
         ({"device": "tpu"}, "unknown device 'tpu'; possible are cpu and cuda"),
         ({"precision": "tf32"}, "precision 'tf32' is not possible on 'cpu'; possible are float32"),
+        ({"model": "xnet"}, "unknown model 'xnet'; possible are fcn32s"),
+        ({"option": ["depth=3"]}, "--option 'depth=3': write name=value; fcn8s takes width, dropout"),
+        ({"option": ["dropout"]}, "--option 'dropout': write name=value"),
+        ({"option": ["padding=wide"]}, "--option 'padding=wide': padding is of type int, such as 100"),
         ({"precision": "half", "device": "cuda"}, "precision 'half' is not possible on 'cuda'; possible are tf32, float32"),
     ],
 )
@@ -201,6 +236,13 @@ def test_batch_sizes():
     assert parse_batch_sizes(None) == ()
     assert parse_batch_sizes("4") == (4,)
     assert parse_batch_sizes("1, 2") == (1, 2)
+
+
+def test_options_have_the_types_of_their_defaults():
+    assert parse_options("fcn8s", ["width=1", "padding=7", "learn_upsampling=True", "seed=none"]) == {
+        "width": 1.0, "padding": 7, "learn_upsampling": True, "seed": None,
+    }  # fmt: skip
+    assert parse_options("unet", []) == {}
 
 
 def test_a_busy_machine_is_said(device, monkeypatch):
@@ -240,7 +282,7 @@ RESULTS = [
 
 
 def test_tables_gather_groups_and_round():
-    first, second = report.tables(RESULTS)
+    first, second = tables.timing_tables(RESULTS)
     assert (first.title, second.title) == ("conv, forward", "other")
     assert first.rows[0] == ("a", "2", "4", "0.50", "0.25 .. 2.00")
     assert first.rows[1] == ("c", "200", "100", "2.00", "2.00 .. 2.00")
@@ -248,7 +290,7 @@ def test_tables_gather_groups_and_round():
 
 
 def test_the_summary_is_a_geometric_mean():
-    table = report.summary(RESULTS, "conv")
+    table = tables.summary(RESULTS, "conv")
     assert table.rows == [("forward", "1.00", "2.00"), ("all", "1.00", "2.00")]
 
 
@@ -258,25 +300,25 @@ def test_the_ladders_table_has_a_column_a_case_and_pytorchs_best():
         Result("g", "fast", Timing((0.01,), (0.02,)), 1000),
         Result("g", "fast", Timing((0.04,), (0.05,)), 2_500_000),
     ]
-    (table,) = report.ladder_tables(results)
+    (table,) = tables.ladder_tables(results)
     assert table.columns == ("rung", "1 k", "2.5 M")
     assert table.rows == [("slow", "500", "-"), ("fast", "10.0", "40.0"), ("PyTorch", "20.0", "50.0")]
 
 
 def test_the_memory_table_shows_the_whole_and_what_came_after_the_imports():
     found = [Peak("ours", 2, 50 << 20, 250 << 20, 7 << 20), Peak("pytorch", 2, 100 << 20, 500 << 20, 14 << 20)]
-    table = report.memory_table(found)
+    table = tables.memory_table(found, "a network")
     assert table.rows == [
         ("batch 2", "250", "500", "0.50"), ("over imports, batch 2", "200", "400", "0.50"), ("GPU, batch 2", "7", "14", "0.50"),
     ]  # fmt: skip
-    assert report.memory_table(found[:1]).rows[0] == ("batch 2", "250", "-", "-")
+    assert tables.memory_table(found[:1], "a network").rows[0] == ("batch 2", "250", "-", "-")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "step.json"
-    report.write(path, "step", {}, {}, results=RESULTS)
+    record.write(path, "step", {}, {}, results=RESULTS)
     before = path.read_text()
     with pytest.raises(TypeError):
-        report.write(path, "step", {"a set": {1}}, {}, results=RESULTS)
+        record.write(path, "step", {"a set": {1}}, {}, results=RESULTS)
     assert path.read_text() == before
     assert [one.name for one in tmp_path.iterdir()] == ["step.json"]

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minifcn.bench import Contest, Device, contest, layers, machine, network, report, run, timing
+from minifcn.bench import Contest, Device, contest, layers, machine, network, record, run, tables, timing
 from minifcn.kernels import cuda
 from support import strict_cupy
 
@@ -35,7 +35,7 @@ def test_every_layer_runs(gpu, monkeypatch):
 
 
 def test_inference_runs(gpu):
-    networks = network.Networks(gpu, 1 / 64)
+    networks = network.Networks(gpu, network.Architecture("fcn8s", {"width": 1 / 64}))
     (one,) = networks.inference_contests((4, 4), (1,))
     assert isinstance(one.ours(), strict_cupy.ndarray)
 
@@ -87,14 +87,14 @@ def test_a_steps_host_time_ends_before_the_gpu_is_waited_for(gpu, monkeypatch):
     (result,) = run([Contest("g", "n", step, step, random=True, host=True)], gpu, 3)
     assert result.timing == timing.Timing((11.0,) * 3, (11.0,) * 3)
     assert result.host == timing.Timing((1.0,) * 3, (1.0,) * 3)
-    (table,) = report.tables([result])
+    (table,) = tables.timing_tables([result])
     assert table.columns[-2:] == ("ours, host ms", "PyTorch, host ms")
     assert table.rows[0][-2:] == ("1,000", "1,000")
-    assert report.as_dict(result)["ours_host_seconds"] == [1.0, 1.0, 1.0]
+    assert record.as_dict(result)["ours_host_seconds"] == [1.0, 1.0, 1.0]
 
 
 def test_a_network_measures_its_host_time(gpu):
-    networks = network.Networks(gpu, 1 / 64)
+    networks = network.Networks(gpu, network.Architecture("fcn8s", {"width": 1 / 64}))
     for contests in (networks.step_contests, networks.inference_contests):
         assert [one.host for one in contests((4, 4), (1,))] == [True]
 

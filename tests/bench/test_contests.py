@@ -51,23 +51,23 @@ def test_a_part_of_the_pixels_is_void(device, rng):
 
 
 def test_the_full_sizes_are_vggs():
-    found = {subject.name.split()[0]: subject for subject in layers.subjects((224, 224), 4)}
+    cases = {case.name.split()[0]: case for case in layers.cases((224, 224), 4)}
     macs = 224 * 224 * 9 * 4
-    assert found["conv1_1"].shapes["weight"] == (64, 3, 3, 3)
-    assert found["conv1_2"].macs == macs * 64 * 64
-    assert found["conv4_2"].macs == macs * 512 * 512 // 64
-    assert found["conv5_1"].shapes["x"] == (4, 512, 14, 14)
-    assert found["fc6"].shapes == {"x": (4, 512, 14, 14), "weight": (4096, 512, 7, 7), "bias": (4096,)}
-    assert found["fc7"].shapes["x"] == (4, 4096, 8, 8)
-    names = [subject.name for subject in layers.subjects((224, 224), 4)]
+    assert cases["conv1_1"].shapes["weight"] == (64, 3, 3, 3)
+    assert cases["conv1_2"].macs == macs * 64 * 64
+    assert cases["conv4_2"].macs == macs * 512 * 512 // 64
+    assert cases["conv5_1"].shapes["x"] == (4, 512, 14, 14)
+    assert cases["fc6"].shapes == {"x": (4, 512, 14, 14), "weight": (4096, 512, 7, 7), "bias": (4096,)}
+    assert cases["fc7"].shapes["x"] == (4, 4096, 8, 8)
+    names = [case.name for case in layers.cases((224, 224), 4)]
     assert len(names) == len(set(names))
-    sizes = {s.name: s.shapes["x"][2:] for s in layers.subjects((375, 500), 1)}
+    sizes = {case.name: case.shapes["x"][2:] for case in layers.cases((375, 500), 1)}
     assert (sizes["fc6"], sizes["deconv k4 s2"], sizes["deconv k16 s8"]) == ((18, 22), (26, 34), (54, 70))  # NETWORKS' own
 
 
 def test_a_picture_too_small_for_vgg_is_refused():
     with pytest.raises(ValueError, match=r"pictures of 16x15 are too small.*at least 16x16"):
-        list(layers.subjects((16, 15), 1))
+        list(layers.cases((16, 15), 1))
 
 
 @pytest.mark.parametrize("precision", ["tf32", "float32"])

@@ -11,14 +11,16 @@ import pytest
 
 from minifcn.bench import Device, memory, three_steps
 from minifcn.bench.memory import Peak
+from minifcn.bench.network import Architecture
 
 MB = 2**20
+FCN8S, UNET = (Architecture(model, {"width": 1 / 64}) for model in ("fcn8s", "unet"))
 
 
 def test_a_fresh_process_is_measured_not_the_one_that_starts_it(alone):
     """A child begins with its parent's `ru_maxrss`; 400 MB held here must not show there."""
     ballast = np.ones(400 * MB // 8)
-    (peak,) = memory.peaks(alone, (16, 16), (1,), 1 / 64)
+    (peak,) = memory.peaks(alone, (16, 16), (1,), FCN8S)
     assert ballast[-1] == 1
     assert (peak.side, peak.batch_size, peak.gpu) == ("ours", 1, None)
     assert 10 * MB < peak.baseline < peak.peak < 200 * MB
@@ -28,21 +30,27 @@ def test_a_fresh_process_is_measured_not_the_one_that_starts_it(alone):
 def test_both_sides_are_started_alike(device, monkeypatch):
     started = []
     monkeypatch.setattr(memory, "three_steps", lambda *given: started.append(given) or Peak(given[0], given[3], 1, 2))
-    assert [peak.side for peak in memory.peaks(device, (20, 30), (1, 2), 0.5)] == ["ours", "pytorch"] * 2
-    assert started[0] == ("ours", device, (20, 30), 1, 0.5)
-    assert started[3] == ("pytorch", device, (20, 30), 2, 0.5)
+    assert [peak.side for peak in memory.peaks(device, (20, 30), (1, 2), UNET)] == ["ours", "pytorch"] * 2
+    assert started[0] == ("ours", device, (20, 30), 1, UNET)
+    assert started[3] == ("pytorch", device, (20, 30), 2, UNET)
+    assert [peak.side for peak in memory.peaks(device, (20, 30), (1,), Architecture("fcn16s"))] == ["ours"]
 
 
 def test_the_process_gets_what_was_asked_for(alone, monkeypatch):
     commands = []
 
     def started(command, **_):
-        commands.append(" ".join(command[3:]))
+        commands.append(command[3:])
         return subprocess.CompletedProcess(command, 0, 'a warning\n{"baseline": 3, "peak": 7}\n', "")
 
     monkeypatch.setattr(memory.subprocess, "run", started)
-    assert memory.three_steps("ours", alone, (20, 30), 2, 0.5) == Peak("ours", 2, 3, 7)
-    assert commands == ["ours --size 20 30 --batch-size 2 --width 0.5 --threads 1 --device cpu --precision float32"]
+    assert memory.three_steps("ours", alone, (20, 30), 2, UNET) == Peak("ours", 2, 3, 7)
+    ((side, settings),) = commands
+    assert side == "ours"
+    assert json.loads(settings) == {
+        "model": "unet", "options": {"width": 1 / 64}, "size": [20, 30], "batch_size": 2, "device": "cpu",
+        "precision": "float32", "threads": 1,
+    }  # fmt: skip
 
 
 def test_there_are_three_steps():
@@ -63,13 +71,14 @@ print(peak_memory() - before)
     assert 190e6 < int(done.stdout) < 230e6
 
 
+@pytest.mark.parametrize("model", ["fcn8s", "unet"])
 @pytest.mark.parametrize("side", ["ours", "pytorch"])
-def test_three_steps_are_done(side, device, capsys, monkeypatch):
+def test_three_steps_are_done(side, model, device, capsys, monkeypatch):
     steps = []
     right = three_steps.run
     monkeypatch.setattr(three_steps, "run", lambda step: (steps.append(step), right(step)))
-    arguments = [side, "--size", "16", "20", "--batch-size", "2", "--width", str(1 / 64), "--threads", "1"]
-    three_steps.main(arguments)
+    settings = {"model": model, "options": {"width": 1 / 64}, "size": (16, 20), "batch_size": 2}
+    three_steps.main(side, json.dumps(settings | {"device": "cpu", "precision": None, "threads": 1}))
     found = json.loads(capsys.readouterr().out)
     assert set(found) == {"baseline", "peak"}
     (step,) = steps
@@ -82,7 +91,7 @@ def test_three_steps_are_done(side, device, capsys, monkeypatch):
 def test_a_process_that_fails_is_one_sentence():
     impossible = Device("cuda", "float32", 1, pytorch=False)
     with pytest.raises(RuntimeError, match=r"three steps of ours at batch 1 failed: .*device 'cuda' needs"):
-        memory.three_steps("ours", impossible, (16, 16), 1, 1 / 64)
+        memory.three_steps("ours", impossible, (16, 16), 1, FCN8S)
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from gpu import run_on_gpu
 from gpu.device import gpu_record, tile_times, watched_process
 from gpu.device.gpu_record import Record
 from gpu.run_on_gpu import Job
-from minifcn.bench import Result, Timing, layers, report, timing
+from minifcn.bench import Result, Timing, layers, tables, timing
+from minifcn.bench.record import as_dict
 from minifcn.cli.bench import bench
 from minifcn.kernels.cuda import conv
 from minifcn.machine.doctor import probe_gpu
@@ -411,7 +412,7 @@ def benched(record, tmp_path, monkeypatch) -> Record:
     monkeypatch.setattr(timing, "SETTLE", 0.0)
     monkeypatch.setattr(timing, "LEAST", 0.0)
     monkeypatch.setattr("minifcn.machine.facts.busy_cores", lambda: 0.0)
-    monkeypatch.setattr(layers, "_VGG16", layers._VGG16[:2])
+    monkeypatch.setattr(layers, "VGG16", layers.VGG16[:1])
     for subject in ("step", "inference", "layers"):
         run = record.begin(subject, began="2026-01-02T03:04:05", commit="abc")
         for precision in ("tf32", "float32"):
@@ -436,14 +437,14 @@ def test_the_table_reads_what_bench_writes(benched, capsys):
     for precision in ("tf32", "float32"):
         (result,) = found[f"step, {precision}"]["step"]["results"]
         (row,) = cells(text, "training step, 16x32, batch 1", precision)
-        ours, theirs = (report.milliseconds(result[f"{side}_seconds"][0]) for side in ("ours", "pytorch"))
-        assert row[2:] == [ours, theirs, report.ratio(result["ratio"]), "-", "-"]  # a CPU has no host beside it
+        ours, theirs = (tables.milliseconds(result[f"{side}_seconds"][0]) for side in ("ours", "pytorch"))
+        assert row[2:] == [ours, theirs, tables.ratio(result["ratio"]), "-", "-"]  # a CPU has no host beside it
         assert cells(text, "inference, 16x32, batch 1", precision)
         results = benched.content["parts"]["layers"][0]["found"][f"layers, {precision}"]["layers"]["results"]
         (row,) = cells(text, "all of them", precision)
         worst = max(results, key=lambda one: one["ratio"])
-        mean = report.ratio(timing.geometric_mean(one["ratio"] for one in results))
-        assert row[2:] == [str(len(results)), mean, f"{report.ratio(worst['ratio'])} ({worst['name']})"]
+        mean = tables.ratio(timing.geometric_mean(one["ratio"] for one in results))
+        assert row[2:] == [str(len(results)), mean, f"{tables.ratio(worst['ratio'])} ({worst['name']})"]
         assert len(cells(text, "VGG16's convolutions, forward, batch 1", precision)) == 1
     assert {len(row) for row in cells(text)} == {7, 5}
 
@@ -451,7 +452,7 @@ def test_the_table_reads_what_bench_writes(benched, capsys):
 def add(record: Record, subject: str, *ratios: float, file: str | None = None, precision: str = "tf32") -> None:
     """A run of a subject whose results have these ratios, with host times, as bench writes them."""
     results = [
-        report.as_dict(Result("FCN-8s, training step", f"n{i}", Timing((r / 1e3,), (1e-3,)), host=Timing((5e-4,), (2e-4,))))
+        as_dict(Result("FCN-8s, training step", f"n{i}", Timing((r / 1e3,), (1e-3,)), host=Timing((5e-4,), (2e-4,))))
         for i, r in enumerate(ratios)
     ]
     run = record.begin(subject, began=f"2026-01-02T00:00:{len(record.content['parts'].get(subject, [])):02d}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from minifcn.bench.report import milliseconds, ratio
+from minifcn.bench.tables import milliseconds, ratio
 from minifcn.bench.timing import geometric_mean
 from minifcn.safe_file import write_text
 

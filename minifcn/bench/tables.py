@@ -1,20 +1,14 @@
-"""What was measured, as tables for people and as JSON for programs."""
+"""What was measured, as tables for people."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from minifcn.bench.contest import Result
 from minifcn.bench.ladder import Proof
 from minifcn.bench.memory import Peak
 from minifcn.bench.timing import geometric_mean
-from minifcn.safe_file import replacing
-
-FORMAT = "minifcn bench 1"
 
 
 class Table(NamedTuple):
@@ -25,7 +19,7 @@ class Table(NamedTuple):
     rows: list[tuple[str, ...]]
 
 
-def tables(results: Sequence[Result]) -> list[Table]:
+def timing_tables(results: Sequence[Result]) -> list[Table]:
     """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch.
 
     "host" is the part of a call in which its work is launched; it stands where it was measured, on a GPU.
@@ -71,7 +65,7 @@ def _host_cells(result: Result) -> tuple[str, ...]:
     return ("-", "-") if host is None else (milliseconds(host.our_seconds), milliseconds(host.pytorch_seconds))
 
 
-def memory_table(peaks: Sequence[Peak]) -> Table:
+def memory_table(peaks: Sequence[Peak], network: str) -> Table:
     """One row a batch size: the peaks in MB, and how much of them came after the imports; on a GPU its memory too."""
     measures = {"peak": "", "over_baseline": "over imports, ", "gpu": "GPU, "}
     if not any(peak.gpu for peak in peaks):
@@ -79,11 +73,11 @@ def memory_table(peaks: Sequence[Peak]) -> Table:
     rows = []
     for batch_size in dict.fromkeys(peak.batch_size for peak in peaks):
         sides = {peak.side: peak for peak in peaks if peak.batch_size == batch_size}
-        for measure, said in measures.items():
+        for measure, prefix in measures.items():
             ours, theirs = (getattr(sides.get(side), measure, None) for side in ("ours", "pytorch"))
             ours_to_theirs = ratio(ours / theirs if theirs else None)
-            rows.append((f"{said}batch {batch_size}", megabytes(ours), megabytes(theirs), ours_to_theirs))
-    title = "peak memory of a fresh process that does three training steps of FCN-8s"
+            rows.append((f"{prefix}batch {batch_size}", megabytes(ours), megabytes(theirs), ours_to_theirs))
+    title = f"peak memory of a fresh process that does three training steps of {network}"
     return Table(title, ("", "ours MB", "PyTorch MB", "ratio"), rows)
 
 
@@ -111,34 +105,6 @@ def proof_table(proofs: Sequence[Proof]) -> Table:
         off = {proof.function: f"{proof.difference:.0e}" for proof in proofs if proof.rung == name}
         rows.append((name, *(off.get(function, "-") for function in functions)))
     return Table("float32 rungs against `loops` in float64: largest difference", ("rung", *functions), rows)
-
-
-def as_dict(result: Result) -> dict[str, Any]:
-    """A result with every sample, and what follows from them."""
-    timing, host = result.timing, {}
-    if result.host is not None:
-        host = {"ours_host_seconds": list(result.host.ours), "pytorch_host_seconds": list(result.host.pytorch)}
-    return {
-        "group": result.group,
-        "name": result.name,
-        "ours_seconds": list(timing.ours),
-        "pytorch_seconds": list(timing.pytorch),
-        "ratio": timing.ratio,
-        "ratio_least": timing.spread[0] if timing.spread else None,
-        "ratio_most": timing.spread[1] if timing.spread else None,
-        "multiply_adds": result.macs or None,
-        "difference": result.difference,
-        **host,
-    }
-
-
-def write(path: Path, subject: str, machine: dict[str, Any], settings: dict[str, Any], **found: Sequence[Any]) -> None:
-    """Writes one subject's JSON: the format's name, the machine, the settings, and lists of what was found."""
-    lists = {name: [as_dict(one) if isinstance(one, Result) else asdict(one) for one in ones] for name, ones in found.items()}
-    content = {"format": FORMAT, "subject": subject, "machine": machine, "settings": settings, **lists}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
 
 
 def milliseconds(seconds: float | None) -> str:
