@@ -214,10 +214,23 @@ def _pad(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
     return {"x": _images(pick, rng)}, {"padding": (*_pair(pick, 0, 6), *_pair(pick, 0, 6)), "value": pick(-2, 2) / 2}
 
 
+def _linear(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    C, O, rows = pick(1, 9), pick(1, 9), ((), (pick(1, 5),), (pick(1, 3), pick(1, 4)))[pick(0, 2)]
+    inputs = {"x": rng.standard_normal((*rows, C)), "weight": rng.standard_normal((O, C)),
+              "bias": _maybe(pick, rng.standard_normal(O))}  # fmt: skip
+    return inputs, {}
+
+
+def _local_response_norm(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
+    x = rng.standard_normal((pick(1, 3), pick(1, 8), pick(1, 5), pick(1, 5)))
+    options = {"size": pick(1, 10), "alpha": (1e-4, 0.5, 2.0)[pick(0, 2)], "beta": (0.75, 0.5, 1.25)[pick(0, 2)]}
+    return {"x": x}, options | {"k": pick(1, 4) / 2}  # windows wider than there are channels; even ones lean to the front
+
+
 _MAKERS: dict[str, Callable[[Pick, np.random.Generator], tuple[dict, dict]]] = {
     "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d, "max_pool2d": _max_pool2d, "max_unpool2d": _max_unpool2d,
     "avg_pool2d": _avg_pool2d, "adaptive_avg_pool2d": _adaptive_avg_pool2d, "lp_pool2d": _lp_pool2d,
     "relu": _relu, "batch_norm": _batch_norm,
     "dropout": _dropout, "interpolate": _interpolate, "cross_entropy": _cross_entropy,
-    "add": _add, "concat": _concat, "crop": _crop, "pad": _pad,
+    "add": _add, "concat": _concat, "crop": _crop, "pad": _pad, "linear": _linear, "local_response_norm": _local_response_norm,
 }  # fmt: skip

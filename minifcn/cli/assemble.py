@@ -82,6 +82,7 @@ def datasets(plan: Plan) -> tuple[Any, Any]:
 
 def network(plan: Plan, num_classes: int, report=print) -> Any:
     """The plan's network on its device, with the weights of ``init_from`` where it names some, and frozen as it says."""
+    models.check_segments(plan.model)
     net = models.build(
         plan.model, num_classes, width=plan.width, padding=plan.padding, dropout=plan.dropout,
         learn_upsampling=plan.learn_upsampling, seed=plan.seed,

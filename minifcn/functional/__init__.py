@@ -20,6 +20,8 @@ from minifcn.functional.conv import conv2d, conv2d_backward, conv2d_relu
 from minifcn.functional.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minifcn.functional.dropout import dropout, dropout_backward
+from minifcn.functional.linear import linear, linear_backward
+from minifcn.functional.local_response_norm import local_response_norm, local_response_norm_backward
 from minifcn.functional.lp_pool import lp_pool2d, lp_pool2d_backward
 from minifcn.functional.max_pool import max_pool2d, max_pool2d_backward, max_pool2d_indices
 from minifcn.functional.merge import (
@@ -39,7 +41,7 @@ __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "add", "add_backward", "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward", "concat", "concat_backward", "conv2d", "conv2d_backward", "conv2d_relu",
     "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward", "cross_entropy", "cross_entropy_backward",
-    "dropout", "dropout_backward", "interpolate", "interpolate_backward", "log_softmax", "lp_pool2d", "lp_pool2d_backward",
-    "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward", "pad", "pad_backward",
-    "relu", "relu_backward", "softmax",
+    "dropout", "dropout_backward", "interpolate", "interpolate_backward", "linear", "linear_backward", "local_response_norm",
+    "local_response_norm_backward", "log_softmax", "lp_pool2d", "lp_pool2d_backward", "max_pool2d", "max_pool2d_backward",
+    "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
 ]  # fmt: skip

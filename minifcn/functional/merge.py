@@ -16,6 +16,7 @@ from itertools import accumulate, pairwise
 from numbers import Integral
 from typing import Any
 
+from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient, check_images
 
@@ -25,13 +26,23 @@ def add(a: Array, b: Array) -> tuple[Array, tuple[int, ...]]:
     check_floating("add", a=a, b=b)
     if a.shape != b.shape:
         raise ValueError(f"add: a has shape {a.shape} and b {b.shape}; they must be equal: crop, pad or resize one of them")
-    return a + b, a.shape
+    return _add(a, b), a.shape
 
 
 def add_backward(dy: Array, cache: tuple[int, ...]) -> tuple[Array, Array]:
     """dy -> da, db: dy itself, and a copy of it."""
     check_gradient("add_backward", dy, cache)
-    return dy, dy.copy()
+    return dy, _copied(dy)
+
+
+@kernels.accelerated("add")
+def _add(a: Array, b: Array) -> Array:
+    return a + b
+
+
+@kernels.accelerated("copied")
+def _copied(array: Array) -> Array:
+    return array.copy()
 
 
 def concat(*parts: Array) -> tuple[Array, tuple]:
@@ -47,7 +58,7 @@ def concat(*parts: Array) -> tuple[Array, tuple]:
     if len({(part.shape[0], *part.shape[2:]) for part in parts}) != 1:
         shapes = " and ".join(str(part.shape) for part in parts)
         raise ValueError(f"concat: the shapes {shapes} may differ in their channels only: crop, pad or resize some of them")
-    y = get_xp(*parts).concatenate(parts, axis=1)  # (N, ΣC_i, H, W)
+    y = _concat(*parts)  # (N, ΣC_i, H, W)
     return y, (y.shape, tuple(part.shape[1] for part in parts))
 
 
@@ -55,6 +66,16 @@ def concat_backward(dy: Array, cache: tuple) -> tuple[Array, ...]:
     """dy (N, ΣC_i, H, W) -> each part's gradient (N, C_i, H, W)."""
     shape, channels = cache
     check_gradient("concat_backward", dy, shape)
+    return _cut_channels(dy, channels)
+
+
+@kernels.accelerated("concat")
+def _concat(*parts: Array) -> Array:
+    return get_xp(*parts).concatenate(parts, axis=1)
+
+
+@kernels.accelerated("cut_channels")
+def _cut_channels(dy: Array, channels: tuple[int, ...]) -> tuple[Array, ...]:
     xp = get_xp(dy)
     cuts = pairwise(accumulate(channels, initial=0))
     return tuple(xp.ascontiguousarray(dy[:, start:stop]) for start, stop in cuts)

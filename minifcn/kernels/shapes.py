@@ -64,6 +64,12 @@ def _charged(result: Any, geometry: Geometry) -> Any:
     return result
 
 
+def product(a: Any, b: Any) -> Any:
+    """a @ b, charged as what it is in a network: a 1x1 convolution of pictures of one pixel."""
+    (M, K), P = a.shape, b.shape[1]
+    return _charged(a.new((M, P)), Geometry.of((M, K, 1, 1), (P, K, 1, 1)))
+
+
 def max_pool(x: Any, windows: Windows) -> tuple[Any, Any]:
     """y and switches (N, C, OH, OW)."""
     shape = (*x.shape[:2], *windows.output_size)
@@ -95,6 +101,16 @@ def normalise_backward(
 ) -> tuple[Any, Any, Any]:
     """dx3 or None, dweight, dbias."""
     return dy3.new(dy3.shape) if needs_dx else None, dy3.new(inv_std.shape), dy3.new(inv_std.shape)
+
+
+def local_response(x3: Any, size: int, alpha: float, beta: float, k: float) -> tuple[Any, Any]:
+    """y3 and s3 of x3's shape."""
+    return x3.new(x3.shape), x3.new(x3.shape)
+
+
+def local_response_backward(dy3: Any, x3: Any, s3: Any, size: int, alpha: float, beta: float) -> Any:
+    """dx3 of dy3's shape."""
+    return dy3.new(dy3.shape)
 
 
 def dropout(x: Any, key: Any, threshold: int, scale: Any) -> tuple[Any, Any]:

@@ -5,10 +5,11 @@ from minifcn.layers.activation import ReLU
 from minifcn.layers.containers import Sequential
 from minifcn.layers.conv import Conv2d, ConvTranspose2d
 from minifcn.layers.dropout import Dropout
+from minifcn.layers.linear import Flatten, Linear
 from minifcn.layers.loss import CrossEntropyLoss
 from minifcn.layers.merge import Add, Concat, Crop, Identity, Join, PadTo, Scale
 from minifcn.layers.module import Layer, Parameter, no_grad
-from minifcn.layers.norm import BatchNorm2d
+from minifcn.layers.norm import BatchNorm2d, LocalResponseNorm
 from minifcn.layers.pool import AdaptiveAvgPool2d, AvgPool2d, LPPool2d, MaxPool2d, MaxUnpool2d
 from minifcn.layers.resize import Upsample
 from minifcn.layers.trunk import Trunk
@@ -16,6 +17,6 @@ from minifcn.layers.watch import Watcher, watching
 
 __all__ = [
     "AdaptiveAvgPool2d", "Add", "AvgPool2d", "BatchNorm2d", "Concat", "Conv2d", "ConvTranspose2d", "Crop", "CrossEntropyLoss",
-    "Dropout", "Identity", "Join", "LPPool2d", "Layer", "MaxPool2d", "MaxUnpool2d", "PadTo", "Parameter", "ReLU", "Scale",
-    "Sequential", "Trunk", "Upsample", "Watcher", "initializers", "no_grad", "watching",
+    "Dropout", "Flatten", "Identity", "Join", "LPPool2d", "Layer", "Linear", "LocalResponseNorm", "MaxPool2d", "MaxUnpool2d",
+    "PadTo", "Parameter", "ReLU", "Scale", "Sequential", "Trunk", "Upsample", "Watcher", "initializers", "no_grad", "watching",
 ]  # fmt: skip

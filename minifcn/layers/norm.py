@@ -1,4 +1,4 @@
-"""Batch normalisation as a layer."""
+"""Batch normalisation and local response normalisation as layers."""
 
 from __future__ import annotations
 
@@ -36,6 +36,25 @@ class BatchNorm2d(Layer):
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
         return dx
+
+    def coordinates(self, axis: int) -> Map:
+        return Map()
+
+
+class LocalResponseNorm(Layer):
+    """Divides each value by the strength of the ``size`` channels around its own (Krizhevsky et al. 2012, section 3.3)."""
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, x: Array) -> Array:
+        y, cache = F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
+        self._push(cache)
+        return y
+
+    def backward(self, dy: Array) -> Array:
+        return F.local_response_norm_backward(dy, self._pop())
 
     def coordinates(self, axis: int) -> Map:
         return Map()

@@ -5,7 +5,19 @@
 Each network's module is imported when it is built; :mod:`minifcn.models.catalogue` lists them.
 """
 
-from minifcn.models.catalogue import CATALOGUE, Entry, build, entry, names, options
+from minifcn.models.catalogue import CATALOGUE, Entry, build, check_segments, entry, names, options
+from minifcn.models.sliding import convolutionalize
 from minifcn.weights.transplant import Transplant, transplant
 
-__all__ = ["CATALOGUE", "Entry", "Transplant", "build", "entry", "names", "options", "transplant"]
+__all__ = [
+    "CATALOGUE",
+    "Entry",
+    "Transplant",
+    "build",
+    "check_segments",
+    "convolutionalize",
+    "entry",
+    "names",
+    "options",
+    "transplant",
+]

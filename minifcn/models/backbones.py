@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.layers import Conv2d, Dropout, Layer, MaxPool2d, ReLU
+from minifcn.layers import Conv2d, Dropout, Layer, LocalResponseNorm, MaxPool2d, ReLU
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels, stage by stage
 
@@ -42,10 +42,13 @@ def vgg16(in_channels: int, width: float, dropout: float, padding: int, rng: np.
     return trunk | _head(C, 7, width, dropout, 0 if padding >= 100 else 3, rng)
 
 
-def alexnet(in_channels: int, width: float, dropout: float, padding: int, rng: np.random.Generator) -> dict[str, Layer]:
-    """conv1 ... drop7 of AlexNet (Krizhevsky, Sutskever and Hinton 2012; Caffe's), without local response normalisation.
+def alexnet(
+    in_channels: int, width: float, dropout: float, padding: int, lrn: bool, rng: np.random.Generator
+) -> dict[str, Layer]:  # fmt: skip
+    """conv1 ... drop7 of AlexNet (Krizhevsky, Sutskever and Hinton 2012; Caffe's CaffeNet, which pools before it normalises).
 
-    The normalisation is left out as VGG's authors advise: "does not improve the performance" (their section 2.1).
+    ``lrn`` puts the local response normalisation behind pool1 and pool2. VGG's authors advise against it: it "does not improve
+    the performance" (their section 2.1).
     """
     c1, c2, c3, c4, c5 = (scaled(count // 2, width) * 2 for count in (96, 256, 384, 384, 256))  # even: two groups
     small = padding < 100  # then every layer keeps, or rounds up, its size / stride, as fc6 does
@@ -65,6 +68,8 @@ def alexnet(in_channels: int, width: float, dropout: float, padding: int, rng: n
         trunk[name] = layer
         if name.startswith("conv"):
             trunk[name.replace("conv", "relu")] = ReLU(inplace=True)
+        if lrn and name in ("pool1", "pool2"):
+            trunk[name.replace("pool", "norm")] = LocalResponseNorm(5)
     return trunk | _head(c5, 6, width, dropout, 3 if small else 0, rng)
 
 

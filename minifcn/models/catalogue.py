@@ -19,12 +19,14 @@ class Entry:
     """A network: its ``builder`` in a ``module`` of :mod:`minifcn.models`, and where it was published.
 
     ``fresh`` are beginnings of keys, of the layers that start anew when weights come from another network or other classes.
+    ``segments`` says whether it scores every pixel; a classifier scores whole pictures.
     """
 
     module: str
     builder: str
     source: str
     fresh: tuple[str, ...]
+    segments: bool = True
 
     def load(self) -> Callable[..., Layer]:
         """The builder: a class, or a function."""
@@ -33,6 +35,8 @@ class Entry:
 
 _LONG = "Long, Shelhamer and Darrell 2015"
 _SCORES = ("score", "upscore")
+_SIMONYAN = "Simonyan and Zisserman 2015"
+_CLASSES = ("classifier.6",)
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -42,6 +46,13 @@ CATALOGUE: dict[str, Entry] = {
     "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
     "unet": Entry("unet", "UNet", "Ronneberger, Fischer and Brox 2015", ("score",)),
+    "alexnet": Entry("alexnet", "AlexNet", "Krizhevsky 2014", _CLASSES, segments=False),
+    "vgg11": Entry("vgg", "VGG11", _SIMONYAN, _CLASSES, segments=False),
+    "vgg11-lrn": Entry("vgg", "VGG11LRN", _SIMONYAN, _CLASSES, segments=False),
+    "vgg13": Entry("vgg", "VGG13", _SIMONYAN, _CLASSES, segments=False),
+    "vgg16": Entry("vgg", "VGG16", _SIMONYAN, _CLASSES, segments=False),
+    "vgg16-1x1": Entry("vgg", "VGG16OneByOne", _SIMONYAN, _CLASSES, segments=False),
+    "vgg19": Entry("vgg", "VGG19", _SIMONYAN, _CLASSES, segments=False),
 }
 
 
@@ -55,6 +66,16 @@ def entry(name: str) -> Entry:
     if name not in CATALOGUE:
         raise ValueError(f"unknown model {name!r}; possible are {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
+
+
+def check_segments(name: str) -> None:
+    """Raises ValueError for a network that scores whole pictures: it cannot be trained to segment them."""
+    if not entry(name).segments:
+        others = ", ".join(other for other, line in CATALOGUE.items() if line.segments)
+        raise ValueError(
+            f"{name} scores whole pictures and segments none: take one of {others}; "
+            "minifcn.models.convolutionalize makes a classifier score every place of a picture"
+        )
 
 
 def options(name: str) -> dict[str, Any]:

@@ -181,7 +181,7 @@ class FCN32sFixed(FCN32s):
 
 
 class FCNAlexNet(Layer):
-    """FCN-AlexNet: stride 32, one deconvolution k63 s32."""
+    """FCN-AlexNet: stride 32, one deconvolution k63 s32. ``lrn`` puts the authors' normalisation behind pool1 and pool2."""
 
     trunk = Trunk("drop7")
     fc7: Conv2d
@@ -189,11 +189,11 @@ class FCNAlexNet(Layer):
 
     def __init__(
         self, num_classes: int = 21, *, width: float = 1.0, dropout: float = 0.5, padding: int = 100, in_channels: int = 3,
-        seed: int | None = 0, learn_upsampling: bool = False,
+        seed: int | None = 0, learn_upsampling: bool = False, lrn: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
         check_options(width, padding)
-        places = _own(self, backbones.alexnet(in_channels, width, dropout, padding, np.random.default_rng(seed)))
+        places = _own(self, backbones.alexnet(in_channels, width, dropout, padding, lrn, np.random.default_rng(seed)))
         self.score_fr = _score_layer(self.fc7, num_classes)
         self.upscore = _bilinear_layer(num_classes, 63, 32, learn_upsampling)
         self.crop = _crop_to_picture(_through(places["drop7"], self.upscore))

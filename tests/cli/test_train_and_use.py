@@ -148,6 +148,7 @@ def refused(result) -> str:
         (["--val-split", "test"], "test"),
         (["--data", "coco"], "data set 'coco' is not known"),
         (["--device", "tpu"], "unknown device 'tpu'"),
+        (["--model", "vgg16"], "minifcn.models.convolutionalize"),
         (["--batch-size", "0"], "batch_size"),
     ],
 )

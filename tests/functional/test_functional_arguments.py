@@ -28,6 +28,7 @@ IMAGE_CALLS = {
     "crop": lambda x: F.crop(x, 1, 1, 2, 2),
     "pad": lambda x: F.pad(x, (1, 1, 1, 1)),
     "cross_entropy": lambda x: F.cross_entropy(x, np.zeros((x.shape[0], *x.shape[2:]), np.int64)),
+    "local_response_norm": lambda x: F.local_response_norm(x, 5),
 }
 
 
@@ -40,16 +41,19 @@ def test_an_empty_batch_or_picture_is_refused(function, empty_axis):
         IMAGE_CALLS[function](np.ones(shape))
 
 
-@pytest.mark.parametrize("function", [name for name in IMAGE_CALLS if name not in ("batch_norm", "cross_entropy")])
+@pytest.mark.parametrize(
+    "function", [name for name in IMAGE_CALLS if name not in ("batch_norm", "cross_entropy", "local_response_norm")]
+)
 def test_a_single_picture_is_refused_with_the_way_to_add_an_axis(function):
     with pytest.raises(ValueError, match=r"\(N, C, H, W\)"):
         IMAGE_CALLS[function](np.ones((4, 5, 6)))
 
 
-@pytest.mark.parametrize("function", [*IMAGE_CALLS, "relu", "dropout", "add"])
+@pytest.mark.parametrize("function", [*IMAGE_CALLS, "relu", "dropout", "add", "linear"])
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "bool", "complex128"])
 def test_whole_numbers_are_refused_with_the_way_to_convert_them(function, dtype):
-    call = IMAGE_CALLS.get(function, getattr(F, function)) if function != "add" else lambda x: F.add(x, x)
+    of_two = {"add": lambda x: F.add(x, x), "linear": lambda x: F.linear(x, np.ones((3, 6), x.dtype))}
+    call = {**IMAGE_CALLS, **of_two}.get(function, getattr(F, function))
     with pytest.raises(TypeError, match=rf"dtype {dtype}; convert it"):
         call(np.ones((2, 4, 5, 6), dtype))
 
@@ -75,6 +79,8 @@ MIXED = {
     "cross_entropy": lambda x: F.cross_entropy(x, LABELS, np.ones(4)),
     "add": lambda x: F.add(x, X),
     "concat": lambda x: F.concat(x, X),
+    "linear": lambda x: F.linear(x, np.ones((3, 6))),
+    "linear's bias": lambda x: F.linear(x, np.ones((3, 6), "f"), np.ones(3)),
 }
 
 
@@ -126,6 +132,15 @@ REFUSED = {
     "crop: nothing": (lambda: F.crop(X, 0, 0, 0, 2), "reach out"),
     "crop: no columns": (lambda: F.crop(X, 0, 0, 2, 0), "reach out"),
     "pad: negative": (lambda: F.pad(X, (1, -1, 0, 0)), r"padding=\(1, -1, 0, 0\).*must not be negative; crop"),
+    "linear: other features": (lambda: F.linear(X, np.ones((3, 4))), r"\(2, 4, 5, 6\) and weight \(3, 4\) expects.*flatten"),
+    "linear: a single number": (lambda: F.linear(np.float64(1.0), np.ones((3, 1))), r"x has shape \(\)"),
+    "linear: a weight of four axes": (lambda: F.linear(X, np.ones((3, 6, 1, 1))), r"must be \(O, C\)"),
+    "linear: no features": (lambda: F.linear(np.ones((2, 0)), np.ones((3, 0))), "each at least 1"),
+    "linear: a bias of the wrong length": (lambda: F.linear(X, np.ones((3, 6)), np.ones(6)), r"must be \(3,\)"),
+    "response norm: one axis": (lambda: F.local_response_norm(np.ones(3), 5), r"must be \(N, C, ...\)"),
+    "response norm: size 0": (lambda: F.local_response_norm(X, 0), "size=0 must be at least 1"),
+    "response norm: k = 0": (lambda: F.local_response_norm(X, 5, k=0), "k=0 positive, or it divides by zero"),
+    "response norm: a negative alpha": (lambda: F.local_response_norm(X, 5, -1e-4), "alpha=-0.0001 must not be negative"),
     "void without ignore_index": (lambda: F.cross_entropy(X, np.full((2, 5, 6), 255), ignore_index=None), "contain 255 but"),
     "a label out of range": (lambda: F.cross_entropy(X, np.full((2, 5, 6), 7)), r"contain \[7\]; possible are 0\.\.3"),
     "a negative label": (lambda: F.cross_entropy(X, np.full((2, 5, 6), -1)), r"contain \[-1\]"),
@@ -157,6 +172,8 @@ TYPES = {
     "a padding of a half": lambda: F.pad(X, (0, 0.5, 0, 0)),
     "a crop from a half on": lambda: F.crop(X, 0.5, 0, 2, 2),
     "a crop of True pixels": lambda: F.crop(X, 0, 0, 2, True),
+    "a size of 2.5": lambda: F.local_response_norm(X, 2.5),
+    "a size of True": lambda: F.local_response_norm(X, True),
     "labels that are floats": lambda: F.cross_entropy(X, LABELS.astype(float)),
     "labels that are a list": lambda: F.cross_entropy(X, LABELS.tolist()),
 }
@@ -212,7 +229,7 @@ def _strided(array):
     return doubled[..., ::2]
 
 
-@pytest.mark.parametrize("function", ["conv2d", "conv_transpose2d", "batch_norm"])
+@pytest.mark.parametrize("function", ["conv2d", "conv_transpose2d", "batch_norm", "linear"])
 def test_needs_leaves_out_what_is_not_needed_and_changes_nothing_else(function):
     case = next(case for case in cases(function, 50, seed=5) if {"weight", "bias"} <= case.inputs.keys())
     y, cache = getattr(F, function)(**case.inputs, **case.options)

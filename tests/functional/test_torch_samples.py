@@ -28,6 +28,7 @@ BROADCAST = "summands of different shapes: nothing is broadcast here"
 SCALED = "a sum with a factor, alpha"
 OTHER_PADDING = "padding with something other than zeros in front of and behind rows and columns, or a negative one"
 OTHER_AXIS = "a concatenation along another axis than the channels"
+ONE_OUTPUT = "a weight of one axis, or an empty one: weights are (O, C) here"
 DUPLICATES = "indices that occur twice: which value stays is undefined, in PyTorch too"
 
 
@@ -133,6 +134,19 @@ def _cat(sample, function):
     return left_out or Case(function, {f"parts[{number}]": tensor for number, tensor in enumerate(tensors)}, {})
 
 
+def _linear(sample, function):
+    weight, bias = (*sample.args, None)[:2]
+    if weight.ndim != 2 or 0 in weight.shape:
+        return ONE_OUTPUT
+    return Case(function, {"x": sample.input, "weight": weight, "bias": bias}, {})
+
+
+def _local_response_norm(sample, function):
+    if 0 in sample.input.shape:
+        return EMPTY
+    return Case(function, {"x": sample.input}, {"size": sample.args[0]} | sample.kwargs)
+
+
 def _pad(sample, function):
     padding, mode, value = (*sample.args, *("constant", 0.0)[len(sample.args) - 1 :])
     if mode != "constant" or len(padding) != 4 or min(padding) < 0:
@@ -156,6 +170,8 @@ OPERATORS = {  # operator of PyTorch, its variant: our function, how to call it,
     ("add", ""): ("add", _add, 2),
     ("cat", ""): ("concat", _cat, 1),
     ("pad", "constant"): ("pad", _pad, 2),
+    ("linear", ""): ("linear", _linear, 4),
+    ("local_response_norm", ""): ("local_response_norm", _local_response_norm, 5),
 }
 
 

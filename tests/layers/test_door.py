@@ -483,6 +483,7 @@ LAYERS = [
     L.MaxUnpool2d(), L.PadTo(16), L.ReLU(True), L.ReLU(), L.Scale(0.01), L.Upsample((3, 4), None, "bilinear", True),
     L.Upsample(scale_factor=2.5), L.Conv2d(np.int64(2), 3, np.int32(1)), L.Scale(np.float32(0.5)), L.ReLU(np.bool_(True)),
     L.ReLU(np.bool_(False)),
+    L.Flatten(), L.Linear(4, 6, False), L.Linear(1, 1), L.LocalResponseNorm(5, 0.5, 1.0, 2.0), L.LocalResponseNorm(3),
 ]  # fmt: skip
 
 

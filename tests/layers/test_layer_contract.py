@@ -35,6 +35,9 @@ EVERY = {
     "MaxPool2d": (L.MaxPool2d(3, 2, padding=1), {}),
     "AvgPool2d": (L.AvgPool2d(3, 2, padding=1, count_include_pad=False), {}),
     "AdaptiveAvgPool2d": (L.AdaptiveAvgPool2d((2, 3)), {}),
+    "Flatten": (L.Flatten(), {}),
+    "Linear": (L.Linear(8, 5), {}),
+    "LocalResponseNorm": (L.LocalResponseNorm(3, alpha=0.5), {}),
     "ReLU": (L.ReLU(), {}),
     "ReLU in place": (L.ReLU(inplace=True), {}),
     "BatchNorm2d": (L.BatchNorm2d(3), {}),
@@ -286,6 +289,7 @@ REFUSED = {
     "no channels": (lambda: L.ConvTranspose2d(0, 4, 3), ValueError, "in_channels=0"),
     "kernel size": (lambda: L.Conv2d(3, 4, 0), ValueError, "kernel_size must be at least 1"),
     "kernel size that is no integer": (lambda: L.Conv2d(3, 4, 1.5), TypeError, "kernel_size must be one integer"),
+    "no features": (lambda: L.Linear(0, 4), ValueError, "in_features=0 and out_features=4 must be at least 1"),
     "dropout": (lambda: L.Dropout(2), ValueError, "p=2 must be a probability"),
 }
 

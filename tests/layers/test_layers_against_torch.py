@@ -49,12 +49,20 @@ def dropout(case: Case, torch_layer) -> tuple[L.Layer, nn.Module]:
     return L.Dropout(p), torch_layer(p)
 
 
+def linear(case: Case, torch_layer) -> tuple[L.Layer, nn.Module]:
+    O, C = case.inputs["weight"].shape
+    bias = "bias" in case.inputs
+    return L.Linear(C, O, bias), torch_layer(C, O, bias)
+
+
 LAYERS = {
     "Conv2d": ("conv2d", convolution),
     "ConvTranspose2d": ("conv_transpose2d", convolution),
     "MaxPool2d": ("max_pool2d", with_options(L.MaxPool2d)),
     "AvgPool2d": ("avg_pool2d", with_options(L.AvgPool2d)),
     "AdaptiveAvgPool2d": ("adaptive_avg_pool2d", with_options(L.AdaptiveAvgPool2d)),
+    "Linear": ("linear", linear),
+    "LocalResponseNorm": ("local_response_norm", with_options(L.LocalResponseNorm)),
     "ReLU": ("relu", with_options(L.ReLU)),
     "BatchNorm2d": ("batch_norm", batch_norm),
     "Dropout": ("dropout", dropout),
@@ -93,6 +101,13 @@ def test_cross_entropy_loss():
         assert relative_error(loss, their_loss) < 1e-10
         their_loss.sum().backward()
         assert relative_error(ours.backward(np.ones(np.shape(loss))), tensor.grad) < 1e-10
+
+
+def test_flatten(rng):
+    x = rng.standard_normal((2, 3, 4, 5))
+    layer = L.Flatten()
+    np.testing.assert_array_equal(layer(x), nn.Flatten()(torch.tensor(x)).numpy())
+    np.testing.assert_array_equal(layer.backward(x.reshape(2, 60)), x)
 
 
 def test_max_unpool2d(rng):

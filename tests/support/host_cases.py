@@ -46,6 +46,15 @@ def _of_elements(rng: np.random.Generator, dtype: type) -> Iterator[np.ndarray]:
         yield np.asarray(np.round(rng.standard_normal(shape), 1), dtype).T
 
 
+def _of_neighbours(rng: np.random.Generator, dtype: type) -> Iterator[tuple]:
+    """x and size, alpha, beta, k: one channel, windows wider than there are channels, pixels in several blocks."""
+    for shape, options in (
+        ((2, 7, 35), (5, 1e-4, 0.75, 1.0)), ((1, 1, 4), (3, 0.5, 0.75, 2.0)), ((2, 3, 9), (8, 2.0, 0.5, 1.0)),
+        ((3, 11, 10_007), (4, 0.5, 0.75, 1.0)), ((2, 6, 50), (1, 1.0, 1.25, 0.5)),
+    ):  # fmt: skip
+        yield rng.standard_normal(shape).astype(dtype), options
+
+
 def arguments(name: str, dtype: type) -> Iterator[tuple]:
     """Arguments of one function of `kernels.host`."""
     rng = np.random.default_rng(0)
@@ -83,6 +92,29 @@ def arguments(name: str, dtype: type) -> Iterator[tuple]:
             yield from ((x, rng.integers(0, 2**64, 2, dtype=np.uint64), 7_654_321, dtype(1.8)) for x in elements)
         case "dropout_backward":
             yield from ((x, np.asarray(rng.random(x.shape) < 0.6), dtype(2.5)) for x in elements)
+        case "add":
+            yield from ((x, x[::-1].copy() if x.ndim else x + 1) for x in elements)
+        case "copied":
+            yield from ((x,) for x in elements)
+        case "concat":
+            yield from (
+                tuple(rng.standard_normal((2, C, 9, 11)).astype(dtype) for C in parts) for parts in ((3,), (1, 4), (5, 2, 3))
+            )
+            yield tuple(rng.standard_normal((2, C, 200, 300)).astype(dtype) for C in (7, 3))
+        case "cut_channels":
+            yield from (
+                (rng.standard_normal((2, 10, 9, 11)).astype(dtype), channels) for channels in ((10,), (1, 9), (5, 2, 3))
+            )
+            yield rng.standard_normal((2, 10, 200, 300)).astype(dtype), (7, 3)
+        case "local_response":
+            yield from ((x, *options) for x, options in _of_neighbours(rng, dtype))
+        case "local_response_backward":
+            for x, (size, alpha, beta, k) in _of_neighbours(rng, dtype):
+                s = host.local_response(x, size, alpha, beta, k)[1]
+                yield rng.standard_normal(x.shape).astype(dtype), x, s, size, alpha, beta
+        case "product":
+            for M, K, P in ((1, 1, 1), (2, 9, 5), (3, 5000, 2), (70, 260, 1000), (900, 3, 130)):
+                yield rng.standard_normal((M, K)).astype(dtype), rng.standard_normal((P, K)).astype(dtype).T
         case "separable":
             for N, C, H, W, OH, OW in ((2, 3, 7, 5, 3, 9), (1, 4, 2, 6, 11, 4), (3, 70, 33, 34, 35, 36)):
                 yield tuple(rng.standard_normal(shape).astype(dtype) for shape in ((N, C, H, W), (OH, H), (OW, W)))

@@ -7,17 +7,24 @@ Each function computes what its definition in `functional/` says with plain arra
     cross_entropy.py  log-softmax, the loss of each pixel and its gradient
     relu.py           ReLU and its gradient
     dropout.py        the mask drawn and applied
+    merge.py          sums, copies, concatenation
     separable.py      averages and interpolation: a matrix along rows, one along columns
+    product.py        the matrix products of fully connected layers
+    local_response.py local response normalisation and its gradient
 """
 
 from minifcn.kernels.host.batch_norm import channel_statistics, channel_sum, normalise, normalise_backward
 from minifcn.kernels.host.cross_entropy import log_softmax, pixel_losses, pixel_losses_backward
 from minifcn.kernels.host.dropout import dropout, dropout_backward
+from minifcn.kernels.host.local_response import local_response, local_response_backward
+from minifcn.kernels.host.merge import add, concat, copied, cut_channels
 from minifcn.kernels.host.pool import max_pool, max_pool_backward
+from minifcn.kernels.host.product import product
 from minifcn.kernels.host.relu import relu, relu_backward
 from minifcn.kernels.host.separable import separable
 
 __all__ = [
-    "channel_statistics", "channel_sum", "dropout", "dropout_backward", "log_softmax", "max_pool", "max_pool_backward",
-    "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu", "relu_backward", "separable",
+    "add", "channel_statistics", "channel_sum", "concat", "copied", "cut_channels", "dropout", "dropout_backward",
+    "local_response", "local_response_backward", "log_softmax", "max_pool", "max_pool_backward", "normalise",
+    "normalise_backward", "pixel_losses", "pixel_losses_backward", "product", "relu", "relu_backward", "separable",
 ]  # fmt: skip

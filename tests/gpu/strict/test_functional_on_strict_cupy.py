@@ -29,6 +29,8 @@ CASES = {  # name: (function, arrays, options)
     "max_pool2d": (F.max_pool2d, (X,), {"kernel_size": (2, 3), "stride": 2, "padding": 1, "ceil_mode": True}),
     "avg_pool2d": (F.avg_pool2d, (X,), {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
     "adaptive_avg_pool2d": (F.adaptive_avg_pool2d, (X,), {"output_size": (3, 2)}),
+    "linear": (F.linear, (draw(3, 5), draw(4, 5), draw(4)), {}),
+    "local_response_norm": (F.local_response_norm, (X,), {"size": 3, "alpha": 0.5}),
     "relu": (F.relu, (X,), {}),
     "batch_norm": (F.batch_norm, (X, draw(4), draw(4) ** 2, draw(4), draw(4)), {"training": True}),
     "batch_norm, evaluation": (F.batch_norm, (X, draw(4), draw(4) ** 2), {}),

@@ -1,0 +1,46 @@
+"""Sums, copies and concatenations on all threads: nothing but memory, which one core alone does not saturate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+
+import numpy as np
+
+from minifcn.kernels.threads import over_blocks
+
+_BLOCK = 1 << 18  # elements: a megabyte of float32, so that a block costs more than its call
+
+
+def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a + b, of one shape."""
+    y = np.empty_like(a)
+    over_blocks(lambda at: np.add(a[at], b[at], out=y[at]), a, axes=range(a.ndim), size=_BLOCK)
+    return y
+
+
+def copied(array: np.ndarray) -> np.ndarray:
+    """The same numbers in an array of its own, in C order."""
+    copy = np.empty(array.shape, array.dtype)
+    over_blocks(lambda at: np.copyto(copy[at], array[at]), array, axes=range(array.ndim), size=_BLOCK)
+    return copy
+
+
+def concat(*parts: np.ndarray) -> np.ndarray:
+    """Feature maps (N, C_i, H, W) -> (N, ΣC_i, H, W)."""
+    N, _, H, W = parts[0].shape
+    y = np.empty((N, sum(part.shape[1] for part in parts), H, W), parts[0].dtype)
+    for part, place in zip(parts, _places(part.shape[1] for part in parts), strict=True):
+        into = y[:, place]
+        over_blocks(lambda at, part=part, into=into: np.copyto(into[at], part[at]), part, size=_BLOCK)
+    return y
+
+
+def cut_channels(dy: np.ndarray, channels: Sequence[int]) -> tuple[np.ndarray, ...]:
+    """dy (N, ΣC_i, H, W) -> each part (N, C_i, H, W), an array of its own."""
+    return tuple(copied(dy[:, place]) for place in _places(channels))
+
+
+def _places(channels: Iterable[int]) -> list[slice]:
+    """Where each part's channels lie."""
+    return [slice(start, stop) for start, stop in pairwise(accumulate(channels, initial=0))]

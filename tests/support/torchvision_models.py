@@ -1,0 +1,43 @@
+"""torchvision's networks, which are plain PyTorch, as twins of ours.
+
+The package's compiled part comes for CUDA builds only; two of its operators are declared here, and never run, so that the
+import does not stumble over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+_declared = torch.library.Library("torchvision", "DEF")
+_declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+_declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+from torchvision import models  # noqa: E402
+from torchvision.models import resnet, segmentation, squeezenet  # noqa: E402
+
+__all__ = ["models", "narrowed", "resnet", "segmentation", "squeezenet"]
+
+
+def narrowed(
+    build: Callable[..., nn.Module], num_classes: int, width: float = 1.0, in_channels: int = 3, **options
+) -> nn.Module:
+    """torchvision's network of one road, its forward untouched, with ``width`` times the channels in each layer."""
+    with torch.device("meta"):  # nothing is drawn, and takes no memory
+        net = build(num_classes=num_classes, **options)
+    before = after = 0  # channels of torchvision's last layer, and of ours
+    for name, layer in list(net.named_modules()):
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+            continue
+        O = layer.out_channels if isinstance(layer, nn.Conv2d) else layer.out_features
+        scaled = num_classes if name == "classifier.6" else max(1, round(O * width))
+        if isinstance(layer, nn.Conv2d):
+            options = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
+            new = nn.Conv2d(after or in_channels, scaled, **options)
+        else:
+            new = nn.Linear(layer.in_features // before * after, scaled)
+        net.set_submodule(name, new)
+        before, after = O, scaled
+    return net
