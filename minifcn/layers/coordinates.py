@@ -67,10 +67,12 @@ class Map:
         return f"stride {self.stride}, offset {self.offset}, receptive field {self.field}"
 
 
-def chain(*maps: Map) -> Map:
-    """The layers' maps one after the other; of no layers, the identity."""
+def chain(*maps: Map | None) -> Map:
+    """The layers' maps one after the other; of no layers, the identity. Raises ValueError where a layer has none."""
     total = Map()
     for following in maps:
+        if following is None:
+            raise ValueError("a layer does not say where its output's pixels lie in its input: give it coordinates(axis)")
         total = total.then(following)
     return total
 
@@ -79,7 +81,7 @@ def behind(layers: Mapping[str, Any], start: Map | None = None) -> dict[str, Map
     """The map behind each of the layers, which stand in a row, seen from where the first one begins."""
     maps, here = {}, start or Map()
     for name, layer in layers.items():
-        here = maps[name] = here.then(layer.coordinates(axis=0))
+        here = maps[name] = chain(here, layer.coordinates(axis=0))
     return maps
 
 
