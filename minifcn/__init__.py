@@ -43,4 +43,5 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
 _MODULES = (
     "anatomy", "backend", "checks", "data", "functional", "kernels", "layers", "models", "training", "visualize", "weights",
 )  # fmt: skip
-__getattr__, __dir__ = lazy(__name__, {"checks.gradcheck": ("gradcheck",), "layers.module": ("no_grad",)}, _MODULES)
+if not TYPE_CHECKING:  # which would take any misspelt name for Any
+    __getattr__, __dir__ = lazy(__name__, {"checks.gradcheck": ("gradcheck",), "layers.module": ("no_grad",)}, _MODULES)

@@ -43,10 +43,10 @@ class Coordinates:
     def aligned(self) -> bool:
         """Whether the output's pixels lie on the picture's, and nothing was added that lies apart."""
         last = self.places[-1]
-        return not self.apart and all(m is not None and (m.stride, m.offset) == (1, 0) for m in (last.rows, last.columns))
+        return not self.apart and all(m is not None and m.stride == 1 and m.offset == 0 for m in (last.rows, last.columns))
 
     def __str__(self) -> str:
-        table = [("layer", "size", "stride", "offset", "receptive field", "crop")]
+        table: list[tuple[str, ...]] = [("layer", "size", "stride", "offset", "receptive field", "crop")]
         for place in self.places:
             maps = (place.rows, place.columns)
             cells = [

@@ -20,7 +20,7 @@ _MB = 2**20  # what torchsummary, and so this table, calls a megabyte
 class Ledger:
     """``steps`` in the order of the forward pass, and totals. All bytes are for the whole batch."""
 
-    input_shape: tuple[int, int, int, int]
+    input_shape: tuple[int, ...]  # (N, C, H, W)
     input_bytes: int
     steps: list[Step]
     parameters: int
@@ -139,7 +139,7 @@ def _number(value: float) -> str:
     return "" if not value else f"{value:,.1f}" if value >= 1 else f"{value:.3f}"
 
 
-def _aligned(table: list[tuple[str, ...]]) -> list[str]:
+def _aligned(table: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     rule = "-" * (sum(widths) + 2 * len(widths))
     lines = []

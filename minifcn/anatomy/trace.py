@@ -78,7 +78,7 @@ def _picture(net: Layer, shape: Sequence[int]) -> Standin:
     return Standin(tuple(shape), weights.dtype, (Map(), Map()), device=device_of(weights))
 
 
-def _shadow(net: Layer) -> Any:
+def _shadow(net: Layer) -> Layer:
     """A copy of the network whose parameters and buffers are stand-ins; it has kept nothing, and its generators are its own.
 
     It is told apart from a deep copy by what is written into deepcopy's own memo: what shall stand in each array's place.
@@ -132,9 +132,10 @@ class _Tracer(Watcher):
         for y in outputs:
             if any(y is x for x in inputs):
                 continue  # handed on as it came
-            known = places is not None and rows is not None and columns is not None
             y.apart = None  # said once, here
-            y.places = (places[0].then(rows), places[1].then(columns)) if known else None
+            y.places = None
+            if places is not None and rows is not None and columns is not None:
+                y.places = places[0].then(rows), places[1].then(columns)
         return apart or next((x.apart for x in inputs if x.apart), None)
 
 

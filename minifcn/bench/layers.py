@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from minifcn.training import SGD
 
 CONVOLUTIONS, OTHERS, UPDATE = "VGG16's convolutions", "other layers", "update"
 CLASSES = 21
-SGD_OPTIONS = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
+SGD_OPTIONS: dict[str, Any] = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Case:
     group: str
     name: str
     function: str
-    shapes: dict[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[int, ...]]
     gradients: tuple[tuple[str, ...], ...]
     options: dict[str, Any] = field(default_factory=dict)
     macs: int = 0
@@ -95,12 +95,13 @@ def passes(case: Case, device: Device, rng: np.random.Generator) -> Iterator[Con
     ours, theirs = _both(arrays, device, copy=bool(in_place))
     forward, backward = getattr(F, case.function), getattr(F, f"{case.function}_backward")
     y, cache = forward(**ours, **case.options)
-    dy, their_dy = (side.get("dy") for side in _both({"dy": _draw(y.shape, rng)}, device))
-    pytorch = None
+    our_dy, their_dy = _both({"dy": _draw(y.shape, rng)}, device)
+    dy = our_dy["dy"]
+    pytorch: Any = None
     if device.pytorch:
         from minifcn.bench.torch_layers import Passes
 
-        pytorch = Passes(case.function, theirs, their_dy, case.options)
+        pytorch = Passes(case.function, theirs, their_dy["dy"], case.options)
 
     def contest(what: str, our_pass: Any, their_pass: Any) -> Contest:
         ours_alone = None if pytorch is None else their_pass

@@ -124,7 +124,8 @@ class Networks:
 
     def __init__(self, device: Device, architecture: Architecture, channels_last: bool = False) -> None:
         self.device, self.architecture, self.channels_last = device, architecture, channels_last
-        self.layout, self.theirs = "NCHW", None
+        self.layout = "NCHW"
+        self.theirs: Any = None
         net = architecture.ours()
         twin = architecture.twin() if device.pytorch else None
         if twin is not None:
@@ -184,16 +185,17 @@ class Networks:
         yield from self._contests("inference", self.scorers, size, batch_sizes)
 
     def _contests(
-        self, what: str, both: Callable[..., Any], size: tuple[int, int], batch_sizes: tuple[int, ...], random: bool = False
-    ) -> Iterator[Contest]:
+        self, what: str, both: Callable[..., tuple[Callable[[], Any], Any]], size: tuple[int, int],
+        batch_sizes: tuple[int, ...], random: bool = False,
+    ) -> Iterator[Contest]:  # fmt: skip
         for batch_size in batch_sizes:
-            layout = self.choose_layout(lambda batch_size=batch_size: both(size, batch_size)[1])
+            layout = self.choose_layout(functools.partial(both, size, batch_size))
             group, name = f"{self.architecture.title}, {what}", f"{size[0]}x{size[1]}, batch {batch_size}{layout}"
             on_gpu = self.device.name == "cuda"
             yield Contest(group, name, *both(size, batch_size), random=random, warmups=1, host=on_gpu)
 
-    def choose_layout(self, make: Callable[[], Callable[[], Any]]) -> str:
-        """Leaves PyTorch's network in the layout in which what `make` returns is fastest.
+    def choose_layout(self, both: Callable[[], tuple[Any, Callable[[], Any]]]) -> str:
+        """Leaves PyTorch's network in the layout in which the second of what `both` returns is fastest.
 
         Returns what to say of it: nothing where only NCHW counts.
         """
@@ -203,7 +205,7 @@ class Networks:
 
         seconds = {}
         for self.layout in LAYOUTS:
-            seconds[self.layout] = min(compare(make(), pairs=LAYOUT_TRIALS, warmups=1, wait=self.device.wait).ours)
+            seconds[self.layout] = min(compare(both()[1], pairs=LAYOUT_TRIALS, warmups=1, wait=self.device.wait).ours)
         self.layout = min(seconds, key=seconds.__getitem__)
         return f" (PyTorch: {self.layout})"
 

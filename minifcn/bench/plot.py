@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,7 +18,7 @@ from minifcn.visualize import style
 def draw_ratios(results: Sequence[Result], path: Path, note: str) -> None:
     """Bars of ours / PyTorch, one a result, the spread as a line through its end; `note` stands below."""
     groups = by_group(results)
-    most = max(result.timing.spread[1] for result in results)
+    most = max(max(result.timing.ratios) for result in results)
     with style.look():
         drawn = style.figure(8, 1.0 + 0.24 * len(results) + 0.5 * len(groups))
         heights = [len(members) + 1 for members in groups.values()]
@@ -32,9 +33,10 @@ def draw_ratios(results: Sequence[Result], path: Path, note: str) -> None:
 
 
 def _bars(axes: Axes, results: Sequence[Result]) -> None:
-    places, ratios = range(len(results)), [result.timing.ratio for result in results]
+    places, runs = range(len(results)), [result.timing.ratios for result in results]
+    ratios = [median(run) for run in runs]
     axes.barh(places, ratios, color=[style.tint(style.BLUE if r <= 1 else style.VERMILION, 0.5) for r in ratios])
-    axes.hlines(places, *zip(*(result.timing.spread for result in results), strict=True), color=style.INK, linewidth=1)
+    axes.hlines(places, [min(run) for run in runs], [max(run) for run in runs], color=style.INK, linewidth=1)
     for place, value in zip(places, ratios, strict=True):
         axes.annotate(f"{value:.2f}", (1.01, place), xycoords=("axes fraction", "data"), va="center", fontsize=8)
     axes.set_yticks(places, [result.name for result in results])
@@ -74,7 +76,7 @@ def _climb(axes: Axes, results: Sequence[Result], index: int) -> None:
 def _pytorch_line(axes: Axes, results: Sequence[Result]) -> None:
     """PyTorch ran beside every rung; its fastest time of each case."""
     cases = sorted({result.macs for result in results})
-    fastest = [1e3 * min(r.timing.pytorch_seconds for r in results if r.macs == case) for case in cases]
+    fastest = [1e3 * min(median(r.timing.pytorch) for r in results if r.macs == case) for case in cases]
     axes.plot(cases, fastest, label="PyTorch", color=style.MUTED, linewidth=5, alpha=0.4, zorder=1)
 
 

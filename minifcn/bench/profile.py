@@ -33,7 +33,7 @@ def profile(networks: Networks, size: tuple[int, int], batch_size: int, pairs: i
     The rest is what happens outside of such layers, and names the kinds that are layers on one side only: PyTorch's twins
     crop by an index, and its loss leaves two nodes.
     """
-    layout = networks.choose_layout(lambda: networks.steps(size, batch_size)[1])
+    layout = networks.choose_layout(lambda: networks.steps(size, batch_size))
     steps = [step for step in networks.steps(size, batch_size) if step is not None]
 
     def clock() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import NamedTuple
 
 from minifcn.bench.contest import Result
@@ -16,7 +17,7 @@ class Table(NamedTuple):
 
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
 
 def timing_tables(results: Sequence[Result]) -> list[Table]:
@@ -91,7 +92,7 @@ def ladder_tables(results: Sequence[Result]) -> list[Table]:
             seconds = {result.macs: result.timing.our_seconds for result in members if result.name == name}
             rows.append((name, *(milliseconds(seconds.get(case)) for case in cases)))
         if members[0].timing.pytorch:
-            fastest = {case: min(r.timing.pytorch_seconds for r in members if r.macs == case) for case in cases}
+            fastest = {case: min(median(r.timing.pytorch) for r in members if r.macs == case) for case in cases}
             rows.append(("PyTorch", *(milliseconds(fastest[case]) for case in cases)))
         made.append(Table(f"{group}: ms, by multiply-adds", ("rung", *map(count, cases)), rows))
     return made

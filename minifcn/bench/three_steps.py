@@ -47,6 +47,7 @@ def pytorch(architecture: Architecture, device: Device, size: tuple[int, int], b
     from minifcn.bench import torch_step
 
     twin = architecture.twin()  # the last of the imports
+    assert twin is not None  # or nobody asks
     baseline = peak_memory()
     images, labels = map(device.theirs, architecture.batch(size, batch_size))
     run(torch_step.Step(twin().to(device.name).train(), images, labels, SGD_OPTIONS))

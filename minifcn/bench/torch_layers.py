@@ -39,11 +39,12 @@ class Passes:
         return self.function(x, **others, **self.options, **options)
 
 
-def convolution(function: str, inputs: list[Tensor], geometry: Geometry) -> Callable[[], Tensor]:
+def convolution(function: str, inputs: list[Tensor | None], geometry: Geometry) -> Callable[[], Tensor]:
     """A rung's "forward" of (x, weight, bias), or "input_gradient" of (dy, weight) as a transposed convolution."""
     g = geometry
-    options = {"stride": (g.SH, g.SW), "padding": (g.PH, g.PW), "groups": g.G, "dilation": (g.DH, g.DW)}
-    call = {"forward": T.conv2d, "input_gradient": T.conv_transpose2d}[function]
+    options: dict[str, Any] = {"stride": (g.SH, g.SW), "padding": (g.PH, g.PW), "groups": g.G, "dilation": (g.DH, g.DW)}
+    calls: dict[str, Callable[..., Tensor]] = {"forward": T.conv2d, "input_gradient": T.conv_transpose2d}
+    call = calls[function]
 
     def run() -> Tensor:
         with torch.no_grad():
@@ -58,7 +59,7 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> Callable[[], Tensor]:
     return lambda: torch.autograd.grad(T.cross_entropy(scores, labels, ignore_index=255), scores)[0]
 
 
-def sgd(data: Tensor, grad: Tensor, options: dict[str, float]) -> Callable[[], Tensor]:
+def sgd(data: Tensor, grad: Tensor, options: dict[str, Any]) -> Callable[[], Tensor]:
     """One update, always by the same gradient; returns the parameter."""
     parameter = torch.nn.Parameter(data)
     parameter.grad = grad

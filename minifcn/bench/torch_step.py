@@ -20,7 +20,7 @@ class Step:
     """A training step of PyTorch's: forward, loss, backward, SGD update."""
 
     def __init__(
-        self, net: nn.Module, images: Tensor, labels: Tensor, options: Mapping[str, float], criterion: Any = None
+        self, net: nn.Module, images: Tensor, labels: Tensor, options: Mapping[str, Any], criterion: Any = None
     ) -> None:
         self.net, self.images, self.labels = net, images, labels.long()
         self.criterion = criterion or nn.CrossEntropyLoss(ignore_index=255)

@@ -127,7 +127,7 @@ def _avg_pool2d(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
     K = _pair(pick, 1, 4)
     P = tuple(pick(0, k // 2) for k in K)
     H, W = _size([k - 2 * p for k, p in zip(K, P, strict=True)], pick, 7)
-    options = {"kernel_size": K, "stride": _pair(pick, 1, 5) if pick(0, 3) else None, "padding": P}
+    options: dict[str, Any] = {"kernel_size": K, "stride": _pair(pick, 1, 5) if pick(0, 3) else None, "padding": P}
     options |= {"ceil_mode": bool(pick(0, 1)), "count_include_pad": bool(pick(0, 1))}
     return {"x": rng.standard_normal((pick(1, 3), pick(1, 3), H, W))}, options
 
@@ -157,12 +157,10 @@ def _batch_norm(pick: Pick, rng: np.random.Generator) -> tuple[dict, dict]:
     training = bool(pick(0, 1))
     N, C, H, W = pick(1, 3), pick(1, 4), pick(1, 6), pick(1, 6)
     H += 2 if training and N * H * W < 3 else 0  # of two values a channel x̂ is ±1 whatever they are
-    mean, var = rng.standard_normal(C), rng.uniform(0.5, 2, C)
-    if training and not pick(0, 2):
-        mean = var = None
-    inputs = {"x": 3 + 2 * rng.standard_normal((N, C, H, W)), "running_mean": mean, "running_var": var,
+    running: dict[str, Any] = {"running_mean": rng.standard_normal(C), "running_var": rng.uniform(0.5, 2, C)}
+    missing: dict[str, Any] = dict.fromkeys(running) if training and not pick(0, 2) else {}
+    inputs = {"x": 3 + 2 * rng.standard_normal((N, C, H, W)), **running, **missing,
               "weight": _maybe(pick, rng.standard_normal(C)), "bias": _maybe(pick, rng.standard_normal(C))}  # fmt: skip
-    missing = {"running_mean": None, "running_var": None} if mean is None else {}
     return inputs, missing | {"training": training, "momentum": pick(0, 10) / 10, "eps": 10.0 ** -pick(2, 6)}
 
 

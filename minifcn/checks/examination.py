@@ -47,7 +47,8 @@ class Examination:
     def __init__(
         self, subject: Subject, name: str, gradient: Array | None, dys: Outputs, rng: np.random.Generator, tolerance: float
     ) -> None:
-        self.name, self.gradient, self.rng, self.tolerance = name, gradient, rng, tolerance
+        self.name, self.rng, self.tolerance = name, rng, tolerance
+        self.gradient: Array = gradient  # None is the first fault that is looked for
         self.x = subject.values[name]
         self.slopes = Slopes(lambda x: subject.outputs({name: x}), self.x, dys, tolerance)
 
@@ -133,8 +134,8 @@ class Examination:
         if len(found.places) < self.x.size:
             return []
         numeric = np.where(found.wrong, found.numeric, found.mine)  # numeric noise in what is right would hide a pattern
-        arrays = (array.reshape(self.x.shape) for array in (found.mine, numeric))
-        pattern = diagnose(*arrays, "the numeric gradient", 10 * self.tolerance)
+        mine, numeric = (array.reshape(self.x.shape) for array in (found.mine, numeric))
+        pattern = diagnose(mine, numeric, "the numeric gradient", 10 * self.tolerance)
         return [f"backward's gradient {pattern}"] if pattern else []
 
     def _about_kinks(self, found: Elements) -> str:

@@ -151,7 +151,7 @@ class LayerSubject:
         self._backward(dys)  # once more, without zero_grad
         for key, parameter in self.parameters.items():
             once, twice = gradients[key], parameter.grad
-            if once is not None and not np.allclose(2 * once, twice, rtol=1e-9, atol=0):
+            if once is not None and (twice is None or not np.allclose(2 * once, twice, rtol=1e-9, atol=0)):
                 complaints[key] = (
                     "backward must add to .grad what it computes; after a second pass .grad is not twice the first"
                 )

@@ -40,10 +40,10 @@ def _check_ours(name: str | None, cases: int, seed: int) -> bool:
     from minifcn.checks.sweep import sweep
 
     if name is not None:
-        functions = functions_of_layers()
-        name = functions.get(name, name)
+        of_layers = functions_of_layers()
+        name = of_layers.get(name, name)
         if name not in catalogue.names():
-            known = ", ".join([*catalogue.names(), *functions])
+            known = ", ".join([*catalogue.names(), *of_layers])
             raise ValueError(f"unknown layer {name!r}; possible are {known}, and FILE.py:NAME for your own")
     functions = None if name is None else [name]
     numeric = sweep(functions, cases, seed)
@@ -61,7 +61,7 @@ def functions_of_layers() -> dict[str, str]:
     from minifcn import layers
     from minifcn.checks import cases as catalogue
 
-    functions = {}
+    functions: dict[str, str] = {}
     for name in layers.__all__:
         layer = getattr(layers, name)
         if isinstance(layer, type) and issubclass(layer, layers.Layer):
@@ -122,6 +122,8 @@ def _load(path: str, name: str) -> Any:
     if not file.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     spec = importlib.util.spec_from_file_location(f"checked_{file.stem}", file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not hasattr(module, name):

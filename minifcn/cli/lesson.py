@@ -21,8 +21,8 @@ def list_lessons() -> None:
     from minifcn.course.catalogue import LESSONS, lessons_folder
 
     shown = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
-    for column, justify in (("", "right"), ("lesson", "left"), ("minutes", "right"), ("about", "left")):
-        shown.add_column(column, justify=justify)
+    for column in ("", "lesson", "minutes", "about"):
+        shown.add_column(column, justify="left" if column in ("lesson", "about") else "right")
     for one in LESSONS:
         title = one.title if one.is_written else f"{one.title} (coming)"
         shown.add_row(f"{one.number:02}", title, str(one.minutes), one.about, style=None if one.is_written else "dim")

@@ -45,10 +45,12 @@ def main(number: str, file: str, folder: str) -> None:
 
 def _load(path: Path) -> Any:
     sys.path.append(str(path.parent))  # so that the file can import its neighbours
-    spec = importlib.util.spec_from_loader("mine", SourceFileLoader("mine", str(path)))  # whatever the file's suffix
+    loader = SourceFileLoader("mine", str(path))  # whatever the file's suffix
+    spec = importlib.util.spec_from_loader("mine", loader)
+    assert spec is not None  # a file's loader always gives one
     module = importlib.util.module_from_spec(spec)
     sys.modules["mine"] = module
-    spec.loader.exec_module(module)
+    loader.exec_module(module)
     return module
 
 

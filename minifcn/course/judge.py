@@ -67,9 +67,11 @@ def _run(one: Lesson, file: Path, folder: Path, timeout: float) -> tuple[list[di
     package = Path(minifcn.__file__).resolve().parent.parent
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     with open(folder / "printed", "w+b") as stream:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": stream, "stderr": stream}
         try:
-            done = subprocess.run(command, timeout=timeout, env={**os.environ, "PYTHONPATH": path}, check=False, **streams)
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, check=False, timeout=timeout,
+                env={**os.environ, "PYTHONPATH": path},
+            )  # fmt: skip
             ended = f"ended the whole process, with status {done.returncode}"
         except subprocess.TimeoutExpired:
             ended = f"was still running after {timeout:g} seconds (is there a loop that never ends?)"

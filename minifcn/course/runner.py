@@ -79,7 +79,9 @@ def _execute(cell: Cell, path: Path, namespace: dict[str, Any], result: Result, 
 
 
 # NumPy's own defaults, so that a page does not depend on what its reader has set.
-_PRINT = {"precision": 8, "threshold": 1000, "linewidth": 100, "suppress": False, "formatter": None, "floatmode": "maxprec"}
+_PRINT: dict[str, Any] = {
+    "precision": 8, "threshold": 1000, "linewidth": 100, "suppress": False, "formatter": None, "floatmode": "maxprec",
+}  # fmt: skip
 
 
 class _Tee(io.TextIOBase):

@@ -47,7 +47,9 @@ _HOME = {
     "transforms": ("Compose", "parse"),
     "voc": ("VOCSegmentation",),
 }
-__getattr__, __dir__ = lazy(__name__, _HOME)
+_load, __dir__ = lazy(__name__, _HOME)
+if not TYPE_CHECKING:  # which would take any misspelt name for Any
+    __getattr__ = _load
 
 # name on the command line -> reader, and the options that the name stands for
 _SETS: dict[str, tuple[str, dict[str, str]]] = {
@@ -77,4 +79,4 @@ def build(name: str, root: str | Path | None = None, split: str = "train", **opt
     reader, fixed = _SETS[name]
     if root is not None:
         options["root"] = root
-    return __getattr__(reader)(split=split, **fixed, **options)
+    return _load(reader)(split=split, **fixed, **options)

@@ -114,7 +114,8 @@ def present(samples: Sequence[Sample], source: str | Path, missing: str = "error
     if missing not in ("error", "skip"):
         raise ValueError(f"missing={missing!r} is not possible; choose 'error' or 'skip'")
     files: dict[Path, set[str]] = {}
-    there, absent = [], []
+    there: list[Sample] = []
+    absent: list[Sample] = []
     for sample in samples:
         (there if _exists(sample.image, files) and _exists(sample.label, files) else absent).append(sample)
     if absent and (missing == "error" or not there):

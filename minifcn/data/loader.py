@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -86,7 +86,7 @@ class Loader:
             return np.arange(len(self.dataset))
         return self._rng(epoch, 0).permutation(len(self.dataset))
 
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of epoch `epoch` (0, 1, ...) from batch `start` on."""
         if epoch < 0 or not 0 <= start <= len(self):
             raise ValueError(f"epoch {epoch} from batch {start} is not possible; an epoch has batches 0 to {len(self) - 1}")
@@ -94,7 +94,7 @@ class Loader:
         parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
         return self._ahead(epoch, parts) if self.num_threads else (self._batch(epoch, part) for part in parts)
 
-    def _ahead(self, epoch: int, parts: Sequence[np.ndarray]) -> Iterator[Batch]:
+    def _ahead(self, epoch: int, parts: Sequence[np.ndarray]) -> Generator[Batch, None, None]:
         """The batches in their order, a few of them under way at any time."""
         pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix="minifcn-loader")
         try:

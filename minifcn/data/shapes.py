@@ -223,8 +223,8 @@ def _surface(
 
 def _paint(picture: np.ndarray, cover: np.ndarray, surface: np.ndarray) -> np.ndarray:
     """The object over the picture, with a soft shadow to its lower right."""
-    shadow = np.zeros(cover.shape, np.uint8)
-    shadow[2:, 2:] = 255 * cover[:-2, :-2]
-    shadow = np.asarray(Image.fromarray(shadow).filter(ImageFilter.BoxBlur(2)), np.float32)[..., None] / 255
+    moved = np.zeros(cover.shape, np.uint8)
+    moved[2:, 2:] = 255 * cover[:-2, :-2]
+    shadow = np.asarray(Image.fromarray(moved).filter(ImageFilter.BoxBlur(2)), np.float32)[..., None] / 255
     cover = cover[..., None]  # (H, W, 1), as shadow
     return picture * (1 - 0.4 * shadow) * (1 - cover) + surface * cover

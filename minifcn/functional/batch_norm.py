@@ -36,6 +36,8 @@ def batch_norm(
         mean, var = _statistics(x3)
         _update_running(running_mean, running_var, mean, var, x.size // x.shape[1], momentum)
     else:
+        if running_mean is None or running_var is None:
+            raise ValueError("batch_norm: evaluation needs running_mean and running_var; give them, or set training=True")
         mean, var = running_mean.copy(), running_var
     inv_std = 1 / xp.sqrt(var + x.dtype.type(eps))  # (C,)
     scale = inv_std if weight is None else weight * inv_std
@@ -53,7 +55,7 @@ def batch_norm_backward(
     scale = inv_std if weight is None else weight * inv_std
     dx3, dweight, dbias = _normalise_backward(dy3, x3, mean, inv_std, scale, training, needs[0])
     return (
-        dx3.reshape(x.shape) if needs[0] else None,
+        None if dx3 is None else dx3.reshape(x.shape),
         dweight if needs[1] and weight is not None else None,
         dbias if needs[2] and has_bias else None,
     )
@@ -105,5 +107,3 @@ def _check(x, running_mean, running_var, weight, bias, training: bool) -> None:
     check_bias("batch_norm", bias, C)
     if training and x.size == C:
         raise ValueError(f"batch_norm: x {x.shape} has one value a channel, whose variance is always 0; use a larger batch")
-    if not training and (running_mean is None or running_var is None):
-        raise ValueError("batch_norm: evaluation needs running_mean and running_var; give them, or set training=True")

@@ -37,7 +37,7 @@ def interpolate(
         if size is not None:
             n_out = pair(size, "size", 1)[axis]
             scale = n_in / n_out
-        else:
+        elif scale_factor is not None:
             factor = scale_factor[axis] if isinstance(scale_factor, (tuple, list)) else scale_factor
             n_out = int(np.floor(n_in * factor))
             if n_out < 1:

@@ -5,6 +5,8 @@ Source: Zeiler and Fergus, "Visualizing and understanding convolutional networks
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minifcn.backend import Array, get_xp
@@ -12,7 +14,7 @@ from minifcn.functional.arguments import check_gradient, check_images
 from minifcn.kernels.geometry import pair
 
 
-def max_unpool2d(x: Array, indices: Array, output_size: tuple[int, int]) -> tuple[Array, tuple]:
+def max_unpool2d(x: Array, indices: Array, output_size: Sequence[int]) -> tuple[Array, tuple]:
     """x and indices (N, C, H, W) -> y (N, C, OH, OW), zero but for y[index] = x, and the cache.
 
     ``indices`` are ``max_pool2d_indices`` of the pooling that this one undoes, ``output_size`` (OH, OW) its input's size.

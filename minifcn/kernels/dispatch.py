@@ -20,7 +20,7 @@ import functools
 import importlib
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,8 @@ from minifcn.backend import device_of
 
 HOST, CUDA = "minifcn.kernels.host", "minifcn.kernels.cuda"
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 definitions: dict[str, Callable[..., Any]] = {}  # of every accelerated operation that has been imported
 package = functools.cache(importlib.import_module)
@@ -45,19 +46,19 @@ def package_for(array: Any) -> str | None:
     return getattr(type(array), "kernels", None) or (CUDA if device_of(array) == "cuda" else None)
 
 
-def accelerated(name: str) -> Callable[[Function], Function]:
+def accelerated(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Decorates the definition of an operation: `name` of the package that serves the first array runs in its place."""
 
-    def decorate(definition: Function) -> Function:
+    def decorate(definition: Callable[P, R]) -> Callable[P, R]:
         definitions[name] = definition
 
         @functools.wraps(definition)
-        def dispatch(first: Any, *rest: Any) -> Any:
-            home = package_for(first)
+        def dispatch(*arguments: P.args, **options: P.kwargs) -> R:
+            home = package_for(arguments[0])
             if home is None or (home is HOST and forced.get() == "plain"):
-                return definition(first, *rest)
-            return getattr(package(home), name, definition)(first, *rest)
+                return definition(*arguments, **options)
+            return getattr(package(home), name, definition)(*arguments, **options)
 
-        return dispatch  # type: ignore[return-value]
+        return dispatch
 
     return decorate

@@ -122,7 +122,7 @@ class Geometry:
         return geometry
 
 
-def pair(value: Pair, name: str, least: int) -> tuple[int, int]:
+def pair(value: int | Sequence[int], name: str, least: int) -> tuple[int, int]:
     """One integer, or two, as (vertical, horizontal); refuses anything below `least`."""
     if type(value) is int and value >= least:
         return value, value  # nearly every call, and all the checks below cost as much as a small product

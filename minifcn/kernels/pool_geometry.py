@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 import numpy as np
 
-from minifcn.kernels.geometry import pair
+from minifcn.kernels.geometry import Pair, pair
+
+Pixels = tuple[EllipsisType, slice, slice]  # a place in arrays (..., H, W)
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,10 @@ class Windows:
     ceil_mode: bool
 
     @classmethod
-    def of(cls, function: str, x_shape, kernel_size, stride, padding, dilation, ceil_mode) -> Windows:
+    def of(
+        cls, function: str, x_shape: Sequence[int], kernel_size: Pair, stride: Pair | None, padding: Pair, dilation: Pair,
+        ceil_mode: bool,
+    ) -> Windows:  # fmt: skip
         """The windows, or ValueError with the sentence that says which option does not fit."""
         kernel = pair(kernel_size, "kernel_size", 1)
         strides = kernel if stride is None else pair(stride, "stride", 1)
@@ -36,10 +42,11 @@ class Windows:
             raise ValueError(
                 f"{function}: padding={padding} must be at most half of kernel_size={kernel_size}: more makes empty windows"
             )
-        windows = cls(*x_shape[2:], *kernel, *strides, *pads, *steps, bool(ceil_mode))
+        H, W = x_shape[2:]
+        windows = cls(H, W, *kernel, *strides, *pads, *steps, bool(ceil_mode))
         if min(windows.output_size) < 1:
             raise ValueError(
-                f"{function}: a {x_shape[2]}x{x_shape[3]} picture is smaller than one window (kernel_size={kernel_size}, "
+                f"{function}: a {H}x{W} picture is smaller than one window (kernel_size={kernel_size}, "
                 f"padding={padding}, dilation={dilation}); use a larger picture or fewer poolings"
             )
         return windows
@@ -81,7 +88,7 @@ class Windows:
         first = first_h[:, None] * self.KW + first_w
         return first.astype(np.uint8 if self.KH * self.KW <= 256 else np.int32)
 
-    def taps(self) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
+    def taps(self) -> Iterator[tuple[int, Pixels, Pixels]]:
         """(tap, outputs, inputs): tap kh·KW + kw of the windows ``y[outputs]`` reads the pixels ``x[inputs]``.
 
         Windows whose tap lies in the padding are left out, so nothing ever has to be padded.

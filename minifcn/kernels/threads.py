@@ -18,7 +18,7 @@ import itertools
 import math
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
@@ -26,6 +26,8 @@ import numpy as np
 
 from minifcn.backend import get_xp
 from minifcn.kernels.scratch import TASKS
+
+Block = tuple[Any, ...]  # a part of an array: slices, or for a single number an ellipsis
 
 _BLOCK = 1 << 16  # elements in a block of `over_blocks`: 256 KB of float32, so that a few arrays fit in a core's cache
 
@@ -119,8 +121,8 @@ class _BlasLibrary:
 
     def release(self) -> None:
         """The last to leave gives the user's number back, unless somebody has set another one meanwhile, who knew why."""
-        if self.held.depth == 1 and self.held.before != 1 and self.get() == 1:
-            self.set(self.held.before)
+        if self.held.depth == 1 and (before := self.held.before or 1) != 1 and self.get() == 1:
+            self.set(before)
         self.held.depth -= 1
 
     def release_after_fork(self) -> None:
@@ -224,7 +226,7 @@ class _Loop:
     def __init__(self, function: Callable[[int], object], count: int) -> None:
         self.function = function
         self.count = count
-        self.indices = itertools.count()  # next() on it is atomic
+        self.indices: Iterator[int] = itertools.count()  # next() on it is atomic
         self.failures: list[tuple[int, BaseException]] = []
 
     def work(self) -> None:
@@ -287,7 +289,7 @@ if hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------------------------------------------------ blocks
 
 
-def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> list[tuple[slice, ...]]:
+def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> list[Block]:
     """Cuts an array of `shape` along `axes` (outermost first) into blocks of about `size` elements.
 
     Each block is a tuple of slices, good for every array that shares those axes. An axis is cut only when one step
@@ -308,7 +310,7 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
 
 
 def over_blocks(
-    function: Callable[[tuple[slice, ...]], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+    function: Callable[[Block], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
 ) -> list[Any]:
     """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
 

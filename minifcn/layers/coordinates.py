@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
-from minifcn.kernels.geometry import Pair
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Map:
         return cls(1 / conv.stride, -conv.offset / conv.stride, Fraction(ceil(conv.field / stride)))
 
     @classmethod
-    def resize(cls, factor: Fraction | int) -> Map:
+    def resize(cls, factor: Fraction | float) -> Map:
         """Interpolation by ``factor``, pixels taken as little squares: output i has its centre at (i + ½)/factor − ½."""
         step = 1 / Fraction(factor)
         return cls(step, step / 2 - Fraction(1, 2), Fraction(2))
@@ -67,10 +67,12 @@ class Map:
         return f"stride {self.stride}, offset {self.offset}, receptive field {self.field}"
 
 
-def chain(*maps: Map) -> Map:
-    """The layers' maps one after the other; of no layers, the identity."""
+def chain(*maps: Map | None) -> Map:
+    """The layers' maps one after the other; of no layers, the identity. Raises ValueError where a layer has none."""
     total = Map()
     for following in maps:
+        if following is None:
+            raise ValueError("a layer does not say where its output's pixels lie in its input: give it coordinates(axis)")
         total = total.then(following)
     return total
 
@@ -79,7 +81,7 @@ def behind(layers: Mapping[str, Any], start: Map | None = None) -> dict[str, Map
     """The map behind each of the layers, which stand in a row, seen from where the first one begins."""
     maps, here = {}, start or Map()
     for name, layer in layers.items():
-        here = maps[name] = here.then(layer.coordinates(axis=0))
+        here = maps[name] = chain(here, layer.coordinates(axis=0))
     return maps
 
 
@@ -101,6 +103,6 @@ def crop(a: Map, b: Map) -> int:
     return int(pixels)
 
 
-def along(size: Pair, axis: int) -> int:
+def along(size: Number | tuple[Number, Number], axis: int) -> Number:
     """An option of a layer, one number or (vertical, horizontal), along one axis."""
     return size[axis] if isinstance(size, (tuple, list)) else size

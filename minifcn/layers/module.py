@@ -16,7 +16,7 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -98,6 +98,7 @@ class Layer:
     buffers: tuple[str, ...] = ()  # attributes that are saved and moved, but not learnt (running statistics)
     needs_dx = True  # False: nobody reads the gradient of the input (a network's first layer), so backward may return None
     draws = False  # whether forward draws random numbers, from ``self.rng``, which ``reseed`` then sets
+    rng: np.random.Generator
     frozen = False  # see ``freeze``
 
     def __init__(self) -> None:
@@ -107,7 +108,7 @@ class Layer:
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if "backward" in vars(cls):
-            cls.backward = _told(vars(cls)["backward"])
+            cls.backward = _told(vars(cls)["backward"])  # type: ignore[method-assign] # wrapped, as a decorator would
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Layer, Parameter)):
@@ -135,9 +136,11 @@ class Layer:
                 "nobody who walks the network (training, saving, moving): put them into a Sequential, or give each a name"
             )
 
-    def __getattr__(self, name: str) -> Any:
-        why = "; its __init__ must call super().__init__() first" if name in ("_stack", "training") else ""
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{why}")
+    if not TYPE_CHECKING:  # which would take any misspelt attribute for Any
+
+        def __getattr__(self, name: str) -> Any:
+            why = "; its __init__ must call super().__init__() first" if name in ("_stack", "training") else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}{why}")
 
     # ------------------------------------------------------------------------------------------ forward and backward
 
@@ -300,7 +303,7 @@ class Layer:
 
     # ------------------------------------------------------------------------------------------------------------- modes
 
-    def train(self, mode: bool = True) -> Layer:
+    def train(self, mode: bool = True) -> Self:
         """Training mode here and below, frozen layers excepted: dropout drops, batch norm uses the batch's statistics.
 
         Returns self.
@@ -309,7 +312,7 @@ class Layer:
             layer.training = mode and not layer.frozen
         return self
 
-    def eval(self) -> Layer:
+    def eval(self) -> Self:
         """Evaluation mode here and below (it can still be backpropagated). Returns self."""
         return self.train(False)
 
@@ -318,13 +321,13 @@ class Layer:
         for parameter in self.parameters():
             parameter.grad = None
 
-    def requires_grad_(self, requires_grad: bool = True) -> Layer:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Thaws or, with False, freezes every parameter here and below. Returns self."""
         for parameter in self.parameters():
             parameter.requires_grad = requires_grad
         return self
 
-    def freeze(self, frozen: bool = True) -> Layer:
+    def freeze(self, frozen: bool = True) -> Self:
         """Freezes, or with False thaws, everything here and below. Returns self.
 
         A frozen layer learns nothing, and is in evaluation whatever ``train`` says: a batch norm keeps its statistics.
@@ -341,9 +344,9 @@ class Layer:
             if layer.draws:
                 layer.rng = np.random.default_rng((*seed, place))
 
-    def to(self, target: str | np.dtype | type) -> Layer:
+    def to(self, target: str | np.dtype | type) -> Self:
         """Moves everything to a device ("cpu", "cuda") or converts it to a floating dtype ("float64"). Returns self."""
-        if target in DEVICES:
+        if isinstance(target, str) and target in DEVICES:
             return self._convert(lambda array: to_device(array, target))
         try:
             dtype = np.dtype(target)
@@ -353,7 +356,7 @@ class Layer:
             raise ValueError(f"to({target!r}): give a device, 'cpu' or 'cuda', or a floating dtype such as 'float32'")
         return self._convert(lambda array: array.astype(dtype, copy=False))
 
-    def _convert(self, convert: Callable[[Array], Array]) -> Layer:
+    def _convert(self, convert: Callable[[Array], Array]) -> Self:
         both: dict[int, tuple[Array, Array]] = {}  # before and after: an array that stands in two places stays one
 
         def once(array: Array) -> Array:

@@ -24,15 +24,15 @@ class BatchNorm2d(Layer):
         self.running_var = np.ones(num_features, np.float32)
 
     def forward(self, x: Array) -> Array:
-        weight, bias = (self.weight.data, self.bias.data) if self.weight else (None, None)
+        weight, bias = (self.weight.data, self.bias.data) if self.weight and self.bias else (None, None)
         y, cache = F.batch_norm(x, self.running_mean, self.running_var, weight, bias, self.training, self.momentum, self.eps)
         self._push(cache)
         return y
 
     def backward(self, dy: Array) -> Array | None:
-        needs = (self.needs_dx, *((self.weight.requires_grad, self.bias.requires_grad) if self.weight else (False, False)))
-        dx, dweight, dbias = F.batch_norm_backward(dy, self._pop(), needs)
-        if self.weight:
+        learns = (self.weight.requires_grad, self.bias.requires_grad) if self.weight and self.bias else (False, False)
+        dx, dweight, dbias = F.batch_norm_backward(dy, self._pop(), (self.needs_dx, *learns))
+        if self.weight and self.bias:
             self.weight.accumulate(dweight)
             self.bias.accumulate(dbias)
         return dx

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from minifcn.layers import Layer
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -26,7 +28,7 @@ class Entry:
     fresh: tuple[str, ...]
     segments: bool = True
 
-    def load(self) -> Callable[..., Any]:
+    def load(self) -> Callable[..., Layer]:
         """The builder: a class, or a function."""
         return getattr(importlib.import_module(f"minifcn.models.{self.module}"), self.builder)
 
@@ -105,7 +107,7 @@ def options(name: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
 
-def build(name: str, num_classes: int = 21, **given: Any) -> Any:
+def build(name: str, num_classes: int = 21, **given: Any) -> Layer:
     """The network ``name`` for ``num_classes`` classes. Its ``config`` holds all that is needed to build it again.
 
     Raises ValueError for an unknown name, too few classes, or an option that this network does not take.

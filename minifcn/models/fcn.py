@@ -31,6 +31,7 @@ class FCN32s(Layer):
     """FCN-32s on VGG16: one deconvolution, k64 s32."""
 
     trunk = Trunk("drop7")
+    fc7: Conv2d
     needs_dx = needs_dx_of("trunk")  # off: training has no use for the picture's gradient, and it is the largest
 
     def __init__(
@@ -59,6 +60,8 @@ class FCN16s(Layer):
     """FCN-16s on VGG16: one skip, from pool4."""
 
     trunk = Trunk("pool4", "drop7")
+    fc7: Conv2d
+    conv4_3: Conv2d
     needs_dx = needs_dx_of("trunk")
 
     def __init__(
@@ -93,6 +96,9 @@ class FCN8s(Layer):
     """FCN-8s on VGG16: skips from pool4 and pool3."""
 
     trunk = Trunk("pool3", "pool4", "drop7")
+    fc7: Conv2d
+    conv4_3: Conv2d
+    conv3_3: Conv2d
     needs_dx = needs_dx_of("trunk")
 
     def __init__(
@@ -178,6 +184,7 @@ class FCNAlexNet(Layer):
     """FCN-AlexNet: stride 32, one deconvolution k63 s32. ``lrn`` puts the authors' normalisation behind pool1 and pool2."""
 
     trunk = Trunk("drop7")
+    fc7: Conv2d
     needs_dx = needs_dx_of("trunk")
 
     def __init__(
@@ -240,8 +247,8 @@ def bilinear_layer(num_classes: int, kernel: int, stride: int, learn: bool) -> C
     return layer
 
 
-def through(place: Map, layer: Layer) -> Map:
-    """Where the pixels lie behind one more layer."""
+def through(place: Map, layer: ConvTranspose2d) -> Map:
+    """Where the pixels lie behind a deconvolution."""
     return place.then(layer.coordinates(axis=0))
 
 

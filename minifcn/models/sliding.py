@@ -76,6 +76,7 @@ def _sliding(layer: L.Layer, h: int, w: int, size: int) -> L.Layer:
         return _as_convolution(layer, h, w)
     if isinstance(layer, L.Flatten):
         return L.Identity()
+    assert isinstance(layer, L.AdaptiveAvgPool2d)  # the third kind that is exchanged
     OH, OW = pair(layer.output_size, "output_size", 1)
     if (h, w) == (OH, OW):
         return L.Identity()

@@ -53,4 +53,5 @@ _HOME = {
     "sliding": ("animate_sliding", "draw_sliding"),
     "zero_insertion": ("animate_zero_insertion", "draw_zero_insertion"),
 }
-__getattr__, __dir__ = lazy(__name__, _HOME)
+if not TYPE_CHECKING:  # which would take any misspelt name for Any
+    __getattr__, __dir__ = lazy(__name__, _HOME)

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.font_manager import FontProperties
@@ -41,7 +42,7 @@ class Board:
         self.points = 72 * cell  # one cell, in points
         wide, tall = (round((length + 2 * MARGIN) * self.dots) + 0.001 for length in (columns, rows))  # cut to whole dots
         with style.look():
-            self.figure = style.figure(wide / style.DPI, tall / style.DPI, layout=None)
+            self.figure = style.figure(wide / style.DPI, tall / style.DPI, constrained=False)
             self.axes = self.figure.add_axes((0, 0, 1, 1))
         self.axes.set_axis_off()
         self.axes.set_xlim(-MARGIN, wide / self.dots - MARGIN)
@@ -70,9 +71,9 @@ class Board:
         self._rules(row, column, H, W)
         words = cell_texts(values, text)
         size = size or size_of(words)
-        for i, j in np.ndindex(H, W):
-            if words[i, j]:
-                self.write(words[i, j], row + i + 0.5, column + j + 0.5, size=size, colour=style.ink_on(colours[i, j]))
+        for (i, j), word in np.ndenumerate(words):
+            if word:
+                self.write(word, row + i + 0.5, column + j + 0.5, size=size, colour=style.ink_on(tuple(colours[i, j])))
         if indices:
             self._indices(row, column, H, W)
         if title:
@@ -144,7 +145,7 @@ class Board:
         background, so fifty pictures take about a second.
         """
         self.figure.set_dpi(dpi)
-        canvas = self.figure.canvas
+        canvas = FigureCanvasAgg(self.figure)
         with style.look():
             canvas.draw()
             for i in range(count):

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from minifcn import functional as F
+from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair, pair
 from minifcn.visualize.board import Board, amount_colours, cell_texts, signed_colours
 from minifcn.visualize.sliding import TITLE, matrix
@@ -18,7 +19,8 @@ def window_counts(size: Pair, kernel_size: Pair, stride: Pair = 1, padding: Pair
     """(H, W) integers: in how many windows of a convolution over a picture of `size` each pixel lies."""
     ones = np.ones((1, 1, *pair(size, "size", 1)))
     y, cache = F.conv2d(ones, np.ones((1, 1, *pair(kernel_size, "kernel_size", 1))), stride=stride, padding=padding)
-    return F.conv2d_backward(np.ones_like(y), cache)[0][0, 0].round().astype(int)  # each window adds 1 to its pixels
+    dx: Array = F.conv2d_backward(np.ones_like(y), cache)[0]
+    return dx[0, 0].round().astype(int)  # each window adds 1 to its pixels
 
 
 def overlap_counts(size: Pair, kernel_size: Pair, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0) -> np.ndarray:

@@ -16,7 +16,7 @@ from minifcn.visualize.sliding import GAP, TITLE, matrix
 def uses(size: tuple[int, int], kernel_size: tuple[int, int], pixel: tuple[int, int], stride: int = 1) -> list[tuple[int, ...]]:
     """(oh, ow, kh, kw) of every product that the pixel (h, w) of an unpadded picture of `size` takes part in."""
     geometry = Geometry.of((1, 1, *size), (1, 1, *kernel_size), stride)
-    found = []
+    found: list[tuple[int, ...]] = []
     for oh, ow in np.ndindex(geometry.OH, geometry.OW):
         kh, kw = pixel[0] - oh * stride, pixel[1] - ow * stride
         if 0 <= kh < geometry.KH and 0 <= kw < geometry.KW:
@@ -28,7 +28,8 @@ def draw_reach(x: Any, weight: Any, pixel: tuple[int, int], stride: int = 1, cel
     """One row for each product that x[pixel] takes part in: its window in x, its weight in the kernel, its place in y."""
     x, weight = matrix(x, "x"), matrix(weight, "weight")
     geometry = Geometry.of((1, 1, *x.shape), (1, 1, *weight.shape), stride)
-    products = uses(x.shape, weight.shape, pixel, stride)
+    KH, KW = weight.shape
+    products = uses(x.shape, (KH, KW), pixel, stride)
     tall = max(x.shape[0], geometry.OH, weight.shape[0])
     line = tall + 0.8
     at_weight, at_y = x.shape[1] + GAP, x.shape[1] + weight.shape[1] + 2 * GAP
@@ -39,7 +40,7 @@ def draw_reach(x: Any, weight: Any, pixel: tuple[int, int], stride: int = 1, cel
     for k, (oh, ow, kh, kw) in enumerate(products):
         row = TITLE + k * line
         board.grid(x, row, 0, colours=_one(x.shape, pixel, style.BLUE))
-        board.frame(row + oh * stride, ow * stride, *weight.shape, style.VERMILION)
+        board.frame(row + oh * stride, ow * stride, KH, KW, style.VERMILION)
         board.grid(weight, row, at_weight, colours=_one(weight.shape, (kh, kw), style.ORANGE))
         board.grid(np.zeros(names.shape), row, at_y, colours=_one(names.shape, (oh, ow), style.GREEN), text=names, size=0.32)
         said = f"y[{oh},{ow}] takes x[{pixel[0]},{pixel[1]}] · {cell_texts(weight)[kh, kw]}"

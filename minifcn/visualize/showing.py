@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -53,9 +54,9 @@ class Animation:
 
 def _palette(frames: Sequence[Image.Image]) -> np.ndarray:
     """The 128 most frequent colours, (128, 3) or fewer: grounds are among them, and most edges of letters."""
-    counts: Counter[tuple[int, int, int]] = Counter()
+    counts: Counter[Any] = Counter()
     for frame in frames:
-        counts.update({colour: count for count, colour in frame.getcolors(frame.width * frame.height)})
+        counts.update({colour: count for count, colour in frame.getcolors(frame.width * frame.height) or ()})
     return np.array(sorted(counts, key=lambda colour: (-counts[colour], colour))[:128], np.int32)
 
 

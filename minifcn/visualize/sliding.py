@@ -84,8 +84,8 @@ class Scene:
         oh, ow = divmod(step, self.y.shape[1])
         here = (slice(oh, oh + 1), slice(ow, ow + 1))
         row, column = self.at_y
-        look = {"colours": self.colours_of_y[here], "text": self.words[here], "size": self.size}
-        self.board.grid(self.y[here], row + oh, column + ow, **look)
+        colours, text = self.colours_of_y[here], self.words[here]
+        self.board.grid(self.y[here], row + oh, column + ow, colours=colours, text=text, size=self.size)
 
     def point(self, step: int) -> None:
         """Draws what only this step shows: the window, the pixel of y that it gives, the sum in words."""

@@ -25,6 +25,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.typing import ColorType
 from PIL import Image
 
 INK = "#1a1a1a"  # text and frames
@@ -86,12 +88,11 @@ def look() -> AbstractContextManager[None]:
     return mpl.style.context(["default", _RC])
 
 
-def figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+def figure(width: float, height: float, constrained: bool = True) -> Figure:
     """An empty figure of width x height inches that belongs to no window. Draw on it inside :func:`look`."""
+    layout = ConstrainedLayoutEngine(w_pad=0.1, h_pad=0.1) if constrained else None  # inches: no label touches the edge
     drawn = Figure(figsize=(width, height), dpi=DPI, layout=layout, facecolor=PAPER)
     FigureCanvasAgg(drawn)
-    if layout == "constrained":
-        drawn.get_layout_engine().set(w_pad=0.1, h_pad=0.1)  # inches, so that no label touches the edge
     return drawn
 
 
@@ -115,7 +116,7 @@ def tint(colour: str, strength: float) -> tuple[float, ...]:
     return tuple(1 - strength * (1 - channel) for channel in to_rgb(colour))
 
 
-def ink_on(colour: str | tuple[float, ...] | np.ndarray) -> str:
+def ink_on(colour: ColorType) -> str:
     """INK or PAPER, whichever reads better on a ground of this colour (by its relative luminance)."""
-    linear = np.array(to_rgb(colour)) ** 2.2
+    linear = np.array(to_rgb(colour), float) ** 2.2
     return INK if linear @ [0.2126, 0.7152, 0.0722] > 0.2 else PAPER  # 0.2: where both have a contrast of 4.2

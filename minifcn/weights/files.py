@@ -101,7 +101,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: dict[s
         file.write(encoded)
         for array in tensors.values():
             host = to_host(array)
-            file.write(host.astype(host.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8))  # in C order
+            file.write(host.astype(host.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data)  # in C order
 
 
 def non_finite(tensors: Mapping[str, Array]) -> list[str]:

@@ -329,6 +329,8 @@ class Scale(L.Layer):
         dweight = (dy * x).sum(axis=(0, 2, 3))[:, None, None]
         if self.wrong == "replaces":
             self.weight.grad = dweight
+        elif self.wrong == "drops":
+            self.weight.grad = dweight if self.weight.grad is None else None
         elif self.wrong != "forgets":
             self.weight.accumulate(dweight / 2 if self.wrong == "averages" else dweight)
         return dy * self.weight.data
@@ -356,7 +358,7 @@ def test_a_layer_whose_state_moves_with_every_pass_is_put_back(x):
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
-    [("replaces", "must add to .grad"), ("forgets", "no gradient"), ("averages", "times 1/2")],
+    [("replaces", "must add to .grad"), ("drops", "must add to .grad"), ("forgets", "no gradient"), ("averages", "times 1/2")],
 )
 def test_a_wrong_parameter_gradient_is_named(wrong, words, x):
     report = gradcheck(Scale(wrong), x)

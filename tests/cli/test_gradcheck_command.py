@@ -99,6 +99,14 @@ def test_what_cannot_be_checked_is_said_in_one_sentence(minifcn, target, words):
     assert result.err.count("\n") == 1
 
 
+def test_a_file_that_is_no_python_file(minifcn, tmp_path):
+    (tmp_path / "mine.py.txt").write_text("def f(x): ...")
+    result = minifcn("gradcheck", f"{tmp_path / 'mine.py.txt'}:f")
+    assert result.status == 2
+    assert "its name must end in .py" in result.err
+    assert result.err.count("\n") == 1
+
+
 def test_a_name_that_the_file_lacks(minifcn, mine):
     result = minifcn("gradcheck", f"{mine()}:cube")
     assert result.status == 2

@@ -90,3 +90,14 @@ def test_plain_runs_the_definition(monkeypatch):
         assert F.relu(np.ones(3))[0].tolist() == [1, 1, 1]
         with kernels.using(None):
             assert F.relu(np.ones(3))[0] == "fast"
+
+
+def test_a_fast_function_takes_keywords_as_its_definition_does(monkeypatch):
+    @kernels.accelerated("scaled")
+    def scaled(x, factor=1):
+        return x * factor
+
+    monkeypatch.delitem(dispatch.definitions, "scaled")
+    assert scaled(np.ones(2), factor=3).tolist() == [3, 3]
+    monkeypatch.setattr(host, "scaled", lambda x, factor=1: factor, raising=False)
+    assert scaled(np.ones(2), factor=3) == 3

@@ -126,3 +126,8 @@ def test_maps_of_layers():
 
 def test_a_map_prints_as_fractions():
     assert str(VGG["pool1"]) == "stride 2, offset -197/2, receptive field 6"
+
+
+def test_a_row_with_a_layer_that_says_nothing_of_its_pixels():
+    with pytest.raises(ValueError, match="give it coordinates"):
+        chain(Map.conv(3), None)

@@ -6,6 +6,7 @@ Source: Ronneberger, Fischer and Brox 2015, figure 1.
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,10 @@ from torch.nn.functional import pad
 
 class UNet(nn.Module):
     """x (N, in_channels, H, W) -> scores (N, num_classes, H, W)."""
+
+    if TYPE_CHECKING:  # for torch, what is added by name may be a tensor
+
+        def __getattr__(self, name: str) -> nn.Module: ...
 
     def __init__(self, num_classes: int = 21, width: float = 1.0, batch_norm: bool = False, in_channels: int = 3) -> None:
         super().__init__()

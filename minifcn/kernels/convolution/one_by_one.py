@@ -43,7 +43,7 @@ def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
 def weight_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
     """dweight (O, C, 1, 1) of x (N, C, H, W) and dy (N, O, H, W)."""
     g = geometry
-    dweight = None
+    dweight: Any = None
     for pictures in _together(g, x.dtype.itemsize):
         # (O, C) = (O, pixels) @ (pixels, C)
         product = matmul(_side_by_side(dy[pictures]), _side_by_side(x[pictures]).T)

@@ -16,7 +16,8 @@ NumPy and CuPy. Run it: `with kernels.using("phases"): ...`.
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,8 @@ def covers(geometry: Geometry, dtype: Any) -> bool:
     return (g.SH == 1 or g.DH == 1) and (g.SW == 1 or g.DW == 1)
 
 
-class _Phases(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Phases:
     """Phases first..last of one axis, which all have the same number of taps."""
 
     first: int
@@ -55,7 +57,8 @@ def _groups_of_phases(kernel: int, stride: int) -> list[_Phases]:
     return [group for group in groups if group.count and group.taps]
 
 
-class _Axis(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Axis:
     """One axis of dx: pixel h of it is number u = (h + padding) // stride of phase (h + padding) % stride."""
 
     size: int
@@ -143,9 +146,10 @@ def _convolve(
         axis.first + part.start - more for axis, part, more in zip(axes, (chunk.rows, chunk.columns), reach, strict=True)
     )
     N, U, V = chunk.shape
-    patch = get_xp(dy).empty((N, g.O, U + reach[0], V + reach[1]), dy.dtype)
-    read(dy[chunk.pictures], top, left, patch)
     small = Geometry(
-        *patch.shape, kernel.shape[0], phases[0].taps, phases[1].taps, DH=axes[0].dilation, DW=axes[1].dilation, G=g.G
-    )
+        N, g.O, U + reach[0], V + reach[1], kernel.shape[0], phases[0].taps, phases[1].taps,
+        DH=axes[0].dilation, DW=axes[1].dilation, G=g.G,
+    )  # fmt: skip
+    patch = get_xp(dy).empty(small.x_shape, dy.dtype)
+    read(dy[chunk.pictures], top, left, patch)
     return select.forward(patch, kernel, None, small)

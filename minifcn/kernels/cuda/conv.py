@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -21,6 +22,10 @@ from minifcn.backend import Array, get_xp, import_cupy
 from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
 from minifcn.kernels.cuda.tiles import BK, STAGES, plan
 from minifcn.kernels.geometry import Geometry
+
+Phase = tuple[int, int, int, int, int, int]  # first row and column, rows and columns, first tap, taps
+Tap = tuple[int, int, int, int]  # rows and columns away, place in the kernel, 0
+TapsOf = Callable[[Geometry], tuple[list[Phase], list[Tap]]]
 
 _precision = "tf32"
 
@@ -114,7 +119,7 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
     return dweight
 
 
-def _gather(x, weight, bias, g: Geometry, taps_of, shape, pixels: int, sizes: tuple[int, ...], relu: bool) -> Array:
+def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, sizes: tuple[int, ...], relu: bool) -> Array:
     """y of `shape` by conv_gather, of packed x and weight; `pixels`: of one picture in the largest phase."""
     xp = get_xp(x)
     phases, taps = _table(xp, xp.cuda.Device().id, taps_of, g)
@@ -160,15 +165,16 @@ def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
 # ------------------------------------------------------------------------------------------------------------- the taps
 
 
-def _forward_taps(g: Geometry) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+def _forward_taps(g: Geometry) -> tuple[list[Phase], list[Tap]]:
     """(phases, taps): one phase of all output pixels; tap (kh, kw) reads the input at oh·SH + kh·DH − PH."""
     taps = [(kh * g.DH - g.PH, kw * g.DW - g.PW, kh * g.KW + kw, 0) for kh in range(g.KH) for kw in range(g.KW)]
     return [(0, 0, g.OH, g.OW, 0, len(taps))], taps
 
 
-def _gradient_taps(g: Geometry) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+def _gradient_taps(g: Geometry) -> tuple[list[Phase], list[Tap]]:
     """(phases, taps): dx's pixels h = rh + i·SH of one phase read dy at i + (rh + PH − kh·DH) / SH, where that is whole."""
-    phases, taps = [], []
+    phases: list[Phase] = []
+    taps: list[Tap] = []
     for rh in range(min(g.SH, g.H)):
         for rw in range(min(g.SW, g.W)):
             fitting = [
@@ -183,7 +189,7 @@ def _gradient_taps(g: Geometry) -> tuple[list[tuple[int, ...]], list[tuple[int, 
 
 
 @functools.lru_cache(maxsize=1024)
-def _table(xp: ModuleType, device: int, taps_of, geometry: Geometry) -> tuple[Array, Array]:
+def _table(xp: ModuleType, device: int, taps_of: TapsOf, geometry: Geometry) -> tuple[Array, Array]:
     """Phases and taps on the device: uploaded once a geometry, not once a step. The last tap is one too many."""
     phases, taps = taps_of(geometry)
     return xp.asarray(np.array(phases, np.int32)), xp.asarray(np.array([*taps, (0, 0, 0, 0)], np.int32))

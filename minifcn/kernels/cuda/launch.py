@@ -30,7 +30,7 @@ MAX_GRID = 2**31 - 1, 2**16 - 1, 2**16 - 1  # blocks along x, y, z
 _INCLUDE = re.compile(r'^#include "(\w+\.cuh)"$', re.MULTILINE)
 _KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s+)?(\w+)\s*\(([^)]*)\)')
 _COMMENT = re.compile(r"//[^\n]*")
-_DTYPES = {
+_DTYPES: dict[str, type[np.number]] = {
     "float": np.float32, "double": np.float64, "int": np.int32, "long long": np.int64, "short": np.int16,
     "signed char": np.int8, "unsigned char": np.uint8, "unsigned short": np.uint16, "unsigned int": np.uint32,
     "unsigned long long": np.uint64,
@@ -140,7 +140,7 @@ def _reader(
     kernel: str, name: str, kind: str, is_pointer: bool, read_only: bool, constants: dict[str, int | str]
 ) -> Callable[[Any], Any]:
     """A function that makes an argument what the kernel reads there."""
-    dtype = np.dtype(_DTYPES[constants.get(kind, kind)])
+    dtype = np.dtype(_DTYPES[str(constants.get(kind, kind))])
     if not is_pointer:
         return _INTEGERS[dtype].__getitem__ if dtype in _INTEGERS else dtype.type
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda.launch import blocks_for, blocks_for_planes, c_type, launch
+from minifcn.kernels.pool_geometry import Windows
 
 _CHUNK = 1 << 14  # values of a channel that one block adds up: fixed, so that sums have the same bits everywhere
 
@@ -19,27 +20,27 @@ _CHUNK = 1 << 14  # values of a channel that one block adds up: fixed, so that s
 # ------------------------------------------------------------------------------------------------------------- pooling
 
 
-def max_pool(x: Array, windows: Any) -> tuple[Array, Array]:
+def max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
     """x (N, C, H, W) -> y (N, C, OH, OW) and the switches (the tap that won), as `functional.max_pool2d` keeps them."""
     xp = get_xp(x)
     y = xp.empty((*x.shape[:2], *windows.output_size), x.dtype)
     switches = xp.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
-    types = {"REAL": c_type(x.dtype), "SWITCH": c_type(switches.dtype)}
+    real, switch = c_type(x.dtype), c_type(switches.dtype)
     arguments = (x, y, switches, *_windows(x.shape, windows))
-    launch("max_pool.cu", "max_pool", blocks_for_planes(y.shape), 256, arguments, **types)
+    launch("max_pool.cu", "max_pool", blocks_for_planes(y.shape), 256, arguments, REAL=real, SWITCH=switch)
     return y, switches
 
 
-def max_pool_backward(dy: Array, switches: Array, windows: Any) -> Array:
+def max_pool_backward(dy: Array, switches: Array, windows: Windows) -> Array:
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
     dx = get_xp(dy).empty((*dy.shape[:2], windows.H, windows.W), dy.dtype)
-    types = {"REAL": c_type(dy.dtype), "SWITCH": c_type(switches.dtype)}
+    real, switch = c_type(dy.dtype), c_type(switches.dtype)
     arguments = (dy, switches, dx, *_windows(dy.shape, windows))
-    launch("max_pool.cu", "max_pool_backward", blocks_for_planes(dx.shape), 256, arguments, **types)
+    launch("max_pool.cu", "max_pool_backward", blocks_for_planes(dx.shape), 256, arguments, REAL=real, SWITCH=switch)
     return dx
 
 
-def _windows(shape: tuple[int, ...], w: Any) -> tuple[int, ...]:
+def _windows(shape: tuple[int, ...], w: Windows) -> tuple[int, ...]:
     return shape[0] * shape[1], w.H, w.W, *w.output_size, w.KH, w.KW, w.SH, w.SW, w.PH, w.PW, w.DH, w.DW
 
 
@@ -58,15 +59,16 @@ def channel_statistics(x: Array) -> tuple[Array, Array]:
     return mean, _channel_sums(1, x, None, mean)[0] / M
 
 
-def _channel_sums(which: int, a: Array, b=None, mean=None, inv_std=None) -> Array:
+def _channel_sums(
+    which: int, a: Array, b: Array | None = None, mean: Array | None = None, inv_std: Array | None = None
+) -> Array:
     """The sums that SUM=which of batch_norm.cu names: (1 or 2, C)."""
     xp, (N, C, L) = get_xp(a), a.shape
     chunks, count = -(-L // _CHUNK), 2 if which == 2 else 1
     parts, sums = xp.empty((count, N * chunks, C), a.dtype), xp.empty((count, C), a.dtype)
-    constants = {"REAL": c_type(a.dtype), "SUM": which}
-    arguments = (a, b, mean, inv_std, parts, C, L, chunks, _CHUNK)
-    launch("batch_norm.cu", "channel_parts", (N * chunks, C), 256, arguments, **constants)
-    launch("batch_norm.cu", "add_channel_parts", blocks_for(sums.size), 256, (parts, sums, N * chunks, C), **constants)
+    real, arguments = c_type(a.dtype), (a, b, mean, inv_std, parts, C, L, chunks, _CHUNK)
+    launch("batch_norm.cu", "channel_parts", (N * chunks, C), 256, arguments, REAL=real, SUM=which)
+    launch("batch_norm.cu", "add_channel_parts", blocks_for(sums.size), 256, (parts, sums, N * chunks, C), REAL=real, SUM=which)
     return sums
 
 
@@ -106,9 +108,9 @@ def pixel_losses(
     """
     xp, (N, C, L) = get_xp(scores), scores.shape
     losses, log_p, pixel_weight = (xp.empty(shape, scores.dtype) for shape in ((N, L), (N, C, L), (N, L)))
-    types = {"REAL": c_type(scores.dtype), "LABEL": c_type(labels.dtype)}
+    real, label = c_type(scores.dtype), c_type(labels.dtype)
     arguments = (scores, labels, weight, losses, log_p, pixel_weight, C, L, *_void(ignore_index), smoothing)
-    launch("cross_entropy.cu", "pixel_losses", (*blocks_for(L), N), 256, arguments, **types)
+    launch("cross_entropy.cu", "pixel_losses", (*blocks_for(L), N), 256, arguments, REAL=real, LABEL=label)
     return losses, log_p, pixel_weight
 
 
@@ -118,10 +120,10 @@ def pixel_losses_backward(
     """dlosses, (N, L) or () for all pixels alike, and what `pixel_losses` took and gave -> dscores (N, C, L)."""
     N, C, L = log_p.shape
     dscores = get_xp(log_p).empty(log_p.shape, log_p.dtype)
-    types = {"REAL": c_type(log_p.dtype), "LABEL": c_type(labels.dtype)}
+    real, label = c_type(log_p.dtype), c_type(labels.dtype)
     sizes = (C, L, *_void(ignore_index), smoothing, int(dlosses.ndim > 0))
     arguments = (dlosses, log_p, labels, weight, pixel_weight, dscores, *sizes)
-    launch("cross_entropy.cu", "pixel_losses_backward", (*blocks_for(L), N), 256, arguments, **types)
+    launch("cross_entropy.cu", "pixel_losses_backward", (*blocks_for(L), N), 256, arguments, REAL=real, LABEL=label)
     return dscores
 
 

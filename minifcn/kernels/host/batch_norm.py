@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import Block, over_blocks
 
 
 def channel_sum(x: np.ndarray) -> np.ndarray:
     """x (N, C, H, W) -> (C,): the sum of each channel over pictures and pixels."""
     total = np.empty(x.shape[1], x.dtype)
 
-    def block(at: tuple[slice, slice]) -> None:
+    def block(at: Block) -> None:
         total[at[1]] = _sum(x[at].reshape(*x[at].shape[:2], -1))
 
     over_blocks(block, x, axes=(1,))
@@ -23,7 +23,7 @@ def channel_statistics(x3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     M = x3.size // x3.shape[1]
     mean, var = np.empty(x3.shape[1], x3.dtype), np.empty(x3.shape[1], x3.dtype)
 
-    def block(at: tuple[slice, slice]) -> None:
+    def block(at: Block) -> None:
         channels = at[1]
         mean[channels] = _sum(x3[:, channels]) / M
         centred = x3[:, channels] - mean[channels, None]
@@ -37,7 +37,7 @@ def normalise(x3: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.nda
     """(x − mean)·scale + shift; x3 (N, C, H*W), the others (C,)."""
     y3 = np.empty_like(x3)
 
-    def block(at: tuple[slice, slice]) -> None:
+    def block(at: Block) -> None:
         channels = at[1]
         shifted = x3[:, channels] - mean[channels, None]  # (N, c, H*W)
         np.multiply(shifted, scale[channels, None], out=y3[:, channels])
@@ -56,7 +56,7 @@ def normalise_backward(
     dweight, dbias = np.empty_like(inv_std), np.empty_like(inv_std)
     dx3 = np.empty_like(dy3) if needs_dx else None
 
-    def block(at: tuple[slice, slice]) -> None:
+    def block(at: Block) -> None:
         channels = at[1]
         x_hat = (x3[:, channels] - mean[channels, None]) * inv_std[channels, None]  # (N, c, H*W)
         dweight[channels] = _sum(dy3[:, channels] * x_hat)

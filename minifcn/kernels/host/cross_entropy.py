@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import Block, over_blocks
 
 _BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
 
@@ -13,7 +13,7 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
     """scores (N, C, L) -> log-probabilities of the same shape, over axis 1."""
     log_p = np.empty_like(scores)
 
-    def block(at: tuple[slice, slice, slice]) -> None:
+    def block(at: Block) -> None:
         log_p[at] = _log_softmax(scores[at])
 
     over_blocks(block, scores, axes=(0, 2), size=_BLOCK)
@@ -34,7 +34,7 @@ def pixel_losses(
     log_p = np.empty_like(scores)
     losses, pixel_weight = np.empty(labels.shape, scores.dtype), np.empty(labels.shape, scores.dtype)
 
-    def block(at: tuple[slice, slice, slice]) -> None:
+    def block(at: Block) -> None:
         pixels = (at[0], at[2])  # the block's, (n, l)
         log_q = log_p[at] = _log_softmax(scores[at])  # (n, C, l)
         counted, safe = _targets(labels[pixels], ignore_index)
@@ -57,7 +57,7 @@ def pixel_losses_backward(
     dlosses = np.broadcast_to(dlosses, labels.shape)  # (N, L)
     dscores = np.empty_like(log_p)  # (N, C, L)
 
-    def block(at: tuple[slice, slice, slice]) -> None:
+    def block(at: Block) -> None:
         pixels = (at[0], at[2])  # the block's, (n, l)
         counted, safe = _targets(labels[pixels], ignore_index)
         target = (1 - smoothing) * pixel_weight[pixels]  # (n, l): the weight on the pixel's own class

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import Block, over_blocks
 
 _CHUNK = 1 << 16  # elements that a thread takes at a time, few enough for its cache; a multiple of a counter's 8
 
@@ -25,7 +25,7 @@ def dropout_backward(dy: np.ndarray, kept: np.ndarray, scale: np.floating) -> np
     dx, bits = np.empty(dy.shape, dy.dtype), f"i{dy.itemsize}"
     flat = [array.reshape(-1) for array in (dy, kept, dx)]
 
-    def mask(at: tuple[slice]) -> None:
+    def mask(at: Block) -> None:
         value, keep, result = (array[at] for array in flat)
         np.bitwise_and(value.view(bits), -keep.view(np.int8), out=result.view(bits))
         np.multiply(result, scale, out=result)
@@ -44,7 +44,7 @@ def _draw(shape: tuple[int, ...], key: np.ndarray, threshold: int) -> np.ndarray
     kept = np.empty(shape, bool)
     flat = kept.reshape(-1)
 
-    def draw(at: tuple[slice]) -> None:
+    def draw(at: Block) -> None:
         count, counter = flat[at].size, (at[0].start or 0) // 8
         words = np.random.Philox(key=key, counter=counter).random_raw(-(-count // 2))  # of 64 bits, four a counter
         halves = words.view(np.uint32)[:count]  # the low half of each comes first

@@ -22,8 +22,12 @@ def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def copied(array: np.ndarray) -> np.ndarray:
     """The same numbers in an array of its own, in C order."""
     copy = np.empty(array.shape, array.dtype)
-    over_blocks(lambda at: np.copyto(copy[at], array[at]), array, axes=range(array.ndim), size=_BLOCK)
+    _copy(array, copy, range(array.ndim))
     return copy
+
+
+def _copy(array: np.ndarray, into: np.ndarray, axes: Sequence[int]) -> None:
+    over_blocks(lambda at: np.copyto(into[at], array[at]), array, axes=axes, size=_BLOCK)
 
 
 def concat(*parts: np.ndarray) -> np.ndarray:
@@ -31,8 +35,7 @@ def concat(*parts: np.ndarray) -> np.ndarray:
     N, _, H, W = parts[0].shape
     y = np.empty((N, sum(part.shape[1] for part in parts), H, W), parts[0].dtype)
     for part, place in zip(parts, _places(part.shape[1] for part in parts), strict=True):
-        into = y[:, place]
-        over_blocks(lambda at, part=part, into=into: np.copyto(into[at], part[at]), part, size=_BLOCK)
+        _copy(part, y[:, place], (0, 1))
     return y
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.kernels.pool_geometry import Windows
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import Block, over_blocks
 
 
 def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -14,7 +14,7 @@ def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     first = windows.first_tap()  # (OH, OW)
     switches = np.empty(y.shape, first.dtype)
 
-    def planes(at: tuple[slice, slice]) -> None:
+    def planes(at: Block) -> None:
         y[at] = -np.inf
         switches[at] = first
         for tap, outputs, inputs in windows.taps():
@@ -32,7 +32,7 @@ def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) ->
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
     dx = np.zeros((*dy.shape[:2], windows.H, windows.W), dy.dtype)
 
-    def planes(at: tuple[slice, slice]) -> None:
+    def planes(at: Block) -> None:
         for tap, outputs, inputs in windows.taps():
             share = (switches[at][outputs] == tap).astype(dy.dtype)  # 1 where this tap won
             share *= dy[at][outputs]
