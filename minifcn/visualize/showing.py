@@ -17,10 +17,10 @@ from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from minifcn.visualize import style
+from minifcn.visualize.mpl import Figure
 
 
 class Animation:
