@@ -101,4 +101,5 @@ def test_an_animation_left_half_way_leaves_nothing_changed():
 def test_numpys_own_errors_are_none_of_a_drawings(tmp_path):
     with np.errstate(all="raise"):
         vis.draw_confusion(np.array([[5, 0], [0, 0]]), ("a", "b"), tmp_path / "x.png")
-        vis.draw_curves({"run": [{"iteration": 1, "loss": 1e-300, "lr": 1e-320}]}, tmp_path / "y.png")
+        rows = [{"iteration": i, "loss": 1.0, "lr": rate} for i, rate in enumerate((1e-3, 1e-320, 1e-9))]  # on a log scale
+        vis.draw_curves({"run": rows}, tmp_path / "y.png")
