@@ -8,9 +8,11 @@ old file or the new one. What a killed process leaves behind is called `NAME.par
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +49,45 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def names_for(files: Sequence[Path]) -> list[str]:
+    """A name without suffix for what is made of each of these files, no two the same, also where case does not count.
+
+    It is the file's own, where no other has it; else with as much of the folders before it, or of the suffix behind it, as
+    tells it from the others, or with a number. A name that was made up never meets one that is some file's own.
+    """
+    groups: dict[str, list[int]] = {}
+    for place, file in enumerate(files):
+        groups.setdefault(_key(file.stem), []).append(place)
+    names: dict[int, str] = {}
+    taken: set[str] = set(groups)
+    for key, group in groups.items():
+        if len(group) == 1:
+            names[group[0]] = files[group[0]].stem
+            continue
+        for made in _possible_names([files[place] for place in group]):
+            keys = {_key(name) for name in made}
+            if len(keys) == len(group) and not keys & (taken - {key}) and all(len(os.fsencode(name)) < 240 for name in made):
+                break
+        taken |= keys
+        names.update(zip(group, made, strict=True))
+    return [names[place] for place in range(len(files))]
+
+
+def _possible_names(group: Sequence[Path]) -> Iterator[list[str]]:
+    """Names for files of one stem, the shortest first, without end."""
+    paths = [Path(os.path.abspath(file)).with_suffix("").parts[1:] for file in group]
+    for ends in ([()] * len(group), [(file.suffix[1:],) for file in group]):
+        for depth in range(1, max(map(len, paths)) + 1):
+            yield ["_".join((*path[-depth:], *end)) for path, end in zip(paths, ends, strict=True)]
+    for first in itertools.count(1):
+        yield [f"{file.stem[:60]}_{first + place}" for place, file in enumerate(group)]
+
+
+def _key(name: str) -> str:
+    """What file systems that are careless about case and accents take for the same name."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _second_name(source: Path, path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from minifcn.lazy import lazy
 
 if TYPE_CHECKING:
-    from minifcn.data.dataset import SegmentationDataset, check_disjoint
+    from minifcn.data.dataset import SegmentationDataset, check_disjoint, check_taught, fingerprint
+    from minifcn.data.files import find_pictures, left_out_sentence, named_pictures
     from minifcn.data.folder import FolderSegmentation
     from minifcn.data.idd import IDDSegmentation
     from minifcn.data.images import read_image
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Batch", "Compose", "FolderSegmentation", "IDDSegmentation", "Loader", "Preprocessing", "SegmentationDataset",
-    "ShapesSegmentation", "VOCSegmentation", "build", "check", "check_disjoint", "colorize", "decode_mask", "names",
-    "overlaps", "parse", "read_image", "save_mask", "stats",
+    "ShapesSegmentation", "VOCSegmentation", "build", "check", "check_disjoint", "check_taught", "colorize", "decode_mask",
+    "find_pictures", "fingerprint", "left_out_sentence", "named_pictures", "names", "overlaps", "parse", "read_image",
+    "save_mask", "stats",
 ]  # fmt: skip
 
 _HOME = {
-    "dataset": ("SegmentationDataset", "check_disjoint"),
+    "dataset": ("SegmentationDataset", "check_disjoint", "check_taught", "fingerprint"),
+    "files": ("find_pictures", "left_out_sentence", "named_pictures"),
     "folder": ("FolderSegmentation",),
     "idd": ("IDDSegmentation",),
     "images": ("read_image",),

@@ -11,13 +11,16 @@ A data set is anything with this protocol; `SegmentationDataset` is the one all 
 
 from __future__ import annotations
 
+import difflib
+import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from minifcn.data.files import name_some
 from minifcn.data.images import read_image
 from minifcn.data.palette import VOC_PALETTE, VOID, decode_mask
 
@@ -33,7 +36,8 @@ class Sample(NamedTuple):
 class SegmentationDataset:
     """Pictures with masks, read when asked for.
 
-    `missing` holds the samples of the list whose files are not there (only with `missing="skip"`, see `present`).
+    `missing` holds the samples of the list whose files are not there (only with `missing="skip"`, see `present`), `notes` a
+    sentence for each thing that was left out or guessed.
     Raises ValueError where `samples` is empty.
     """
 
@@ -46,6 +50,7 @@ class SegmentationDataset:
         classes: Sequence[str],
         palette: np.ndarray = VOC_PALETTE,
         missing: Sequence[Sample] = (),
+        notes: Iterable[str] = (),
     ) -> None:
         if not samples:
             raise ValueError(f"{name}: the list of pictures is empty; there is nothing to read")
@@ -55,6 +60,7 @@ class SegmentationDataset:
         self.classes = tuple(classes)
         self.palette = palette
         self.missing = list(missing)
+        self.notes = list(notes)
 
     @property
     def num_classes(self) -> int:
@@ -88,21 +94,6 @@ class SegmentationDataset:
 
 def _size(array: np.ndarray) -> str:
     return f"{array.shape[0]}x{array.shape[1]}"
-
-
-def read_list(path: Path) -> list[str]:
-    """The lines of an image-set list or the like; empty lines and lines that start with # are left out.
-
-    Raises FileNotFoundError, or ValueError where no line is left.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file ({error.reason}); expected one name a line") from error
-    kept = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if not kept:
-        raise ValueError(f"{path}: the list is empty; expected one name a line")
-    return kept
 
 
 def present(samples: Sequence[Sample], source: str | Path, missing: str = "error") -> tuple[list[Sample], list[Sample]]:
@@ -141,14 +132,16 @@ def _absent_sentence(absent: Sequence[Sample], total: int, source: str | Path) -
     )
     return (
         f"{len(absent)} of the {total} pictures of {source} lack their picture or mask: "
-        f"{name_some([sample.id for sample in absent])}; the first misses its {what}, {path}; {advice}"
+        f"{name_some([sample.id for sample in absent])}; the first misses its {what}, {path}{_instead(path)}; {advice}"
     )
 
 
-def name_some(names: Sequence[str], most: int = 10) -> str:
-    """Up to `most` names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+def _instead(path: Path) -> str:
+    """What lies where a file is missing: the files whose names are most like its own."""
+    names = [name for name in os.listdir(path.parent) if not name.startswith(".")] if path.parent.is_dir() else []
+    same = [name for name in names if Path(name).stem.casefold() == path.stem.casefold()]
+    close = same or difflib.get_close_matches(path.name, names[:20000], 3, 0.5) or sorted(names)[:3]
+    return f" (its folder holds {', '.join(close)}{' ...' if len(names) > len(close) else ''})" if names else ""
 
 
 def title(dataset: SegmentationDataset) -> str:
@@ -165,3 +158,34 @@ def check_disjoint(train: SegmentationDataset, val: SegmentationDataset) -> None
             f"{len(both)} pictures are both in {title(train)} and in {title(val)}: {name_some(both)}; take them off one of "
             f"the two, since a measure on pictures that were trained on means nothing"
         )
+
+
+def check_taught(*datasets: SegmentationDataset) -> None:
+    """Raises ValueError for a set in which fewer than two classes are labelled: it teaches and measures nothing.
+
+    Masks are read until two classes have been seen, which most often are in the first.
+    """
+    for dataset in datasets:
+        labels: set[int] = set()
+        for index in range(len(dataset)):
+            labels.update(np.unique(dataset.read_label(index)).tolist())
+            if len(labels - {dataset.ignore_index}) > 1:
+                break
+        else:
+            raise ValueError(untaught(labels, len(dataset), title(dataset)))
+
+
+def untaught(labels: Iterable[int], masks: int, name: str) -> str:
+    """The sentence about masks in which these labels, and so fewer than two classes, are all that there is."""
+    labels = sorted(labels)
+    void = f", and {VOID} is void; if {VOID} marks your object, write it as 1" if VOID in labels else ""
+    return (
+        f"the {masks} masks of {name} hold only the label{'s' * (len(labels) > 1)} {', '.join(map(str, labels))}{void}; with "
+        f"fewer than two classes there is nothing to learn, and a measure of 1.0 means nothing"
+    )
+
+
+def fingerprint(dataset: SegmentationDataset) -> str:
+    """The same for the same pictures by name, in the same order, with the same classes, wherever the set lies."""
+    content = repr((list(dataset.ids), list(dataset.classes), dataset.ignore_index))
+    return hashlib.blake2b(content.encode("utf-8", "backslashreplace"), digest_size=16).hexdigest()

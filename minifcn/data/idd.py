@@ -14,6 +14,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from minifcn.data.dataset import Sample, SegmentationDataset, present
+from minifcn.data.files import find_pictures, left_out_sentence
 from minifcn.data.palette import make_palette
 
 # Classes with the colours of the authors' `anue_labels.py`; a class that joins several labels has one of theirs.
@@ -71,8 +72,10 @@ class IDDSegmentation(SegmentationDataset):
             raise ValueError(f"IDD has no labels for split {split!r}; choose {' or '.join(SPLITS)}")
         self.root = find_root(root)
         images = self.root / "leftImg8bit" / split
-        full = sorted(path for path in images.glob("*/*_leftImg8bit.*") if path.suffix in (".png", ".jpg"))
-        lite = [] if full else sorted(images.glob("*/*_image.jpg"))
+        found = find_pictures(images)
+        frames = [path for path in found.pictures if path.parent.parent == images]
+        full = [path for path in frames if path.stem.endswith("_leftImg8bit")]
+        lite = [] if full else [path for path in frames if path.stem.endswith("_image")]
         if not full and not lite:
             raise FileNotFoundError(f"{images} holds no <drive>/<frame>_image.jpg and no <drive>/<frame>_leftImg8bit.png")
         ending, mask = ("_leftImg8bit", "_gtFine_labellevel3Ids.png") if full else ("_image", "_label.png")
@@ -83,7 +86,8 @@ class IDDSegmentation(SegmentationDataset):
             samples.append(Sample(id, image, self.root / "gtFine" / split / f"{id}{mask}"))
         there, absent = present(samples, images, missing)
         name = f"{'IDD' if full else 'IDD-Lite'} {split}"
-        super().__init__(name, there, tuple(colours), make_palette(list(colours.values())), absent)
+        notes = filter(None, [left_out_sentence(found.left_out)])
+        super().__init__(name, there, tuple(colours), make_palette(list(colours.values())), absent, notes)
 
 
 def find_root(root: str | Path) -> Path:

@@ -70,6 +70,8 @@ def decode_mask(
     name = name or (str(getattr(source, "filename", "the mask")) if image is source else str(source))
     if image.mode in ("RGB", "RGBA"):
         return _labels_of_colours(np.asarray(image)[..., :3], num_classes, palette, name)
+    if image.mode == "P":
+        _check_palette(image, num_classes, palette, name)
     if image.mode not in _LABEL_MODES:
         raise ValueError(
             f"{name}: a picture of mode {image.mode} holds no labels; save masks as PNG of mode P or L (one label a "
@@ -78,6 +80,24 @@ def decode_mask(
     labels = np.asarray(image)
     check_labels(labels, num_classes, name)
     return labels.astype(np.uint8)
+
+
+def _check_palette(image: Image.Image, num_classes: int | None, palette: np.ndarray, name: str) -> None:
+    """Raises ValueError where the colours of a palette mask are all of classes, but of other ones than its labels.
+
+    Programs that make files small renumber the colours of a picture as they please: such a mask's labels mean nothing.
+    """
+    own = np.array(image.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
+    used = np.unique(np.asarray(image))
+    used = used[used < len(own)]
+    codes, meant = _codes(own[used]), _codes(palette)[used]
+    known = _codes(palette[[*range(VOID if num_classes is None else num_classes), VOID]])
+    if (codes != meant).any() and np.isin(codes, known).all():
+        label = int(used[codes != meant][0])
+        raise ValueError(
+            f"{name}: label {label} has the colour {tuple(own[label].tolist())} there, which is another class's, so labels and "
+            f"colours contradict each other; save the mask as RGB, where colours count, or with the classes' own palette"
+        )
 
 
 def _labels_of_colours(colours: np.ndarray, num_classes: int | None, palette: np.ndarray, name: str) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from minifcn.data.dataset import SegmentationDataset, title
+from minifcn.data.dataset import SegmentationDataset, title, untaught
 
 Progress = Callable[[], None]
 Result = TypeVar("Result")
@@ -26,7 +26,8 @@ class Report:
     """What `check` found.
 
     `problems` has one sentence for each picture that cannot be used (damaged, mask of another size, label out of
-    range); `missing` the ids without files; `twice` the groups of ids in this set that hold the very same picture.
+    range), or one where all the set has fewer than two classes; `missing` the ids without files; `twice` the groups of ids
+    in this set that hold the very same picture; `notes` what was left out or guessed.
     `sizes` counts (height, width), `labels` the pictures that each label occurs in.
     """
 
@@ -37,6 +38,7 @@ class Report:
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     labels: Counter[int] = field(default_factory=Counter)
     digests: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def twice(self) -> list[list[str]]:
@@ -44,7 +46,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Can every picture of the list be used?"""
+        """Can every picture of the list be used, and do they teach anything?"""
         return not self.problems and not self.missing
 
 
@@ -54,6 +56,7 @@ def check(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress
     Build the set with `missing="skip"`, or files that are not there stop it before it starts.
     """
     report = Report(title(dataset), len(dataset), [sample.id for sample in getattr(dataset, "missing", ())])
+    report.notes = list(getattr(dataset, "notes", ()))
 
     def read(index: int) -> tuple[tuple[int, int], list[int], str] | str:
         try:
@@ -72,6 +75,8 @@ def check(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress
         report.sizes[size] += 1
         report.labels.update(labels)
         report.digests.setdefault(digest, []).append(id)
+    if report.labels and not report.problems and len(report.labels.keys() - {dataset.ignore_index}) < 2:
+        report.problems.append(untaught(report.labels, sum(report.sizes.values()), report.name))
     return report
 
 
@@ -128,7 +133,7 @@ class ClassStatistics:
 
 
 def stats(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress | None = None) -> ClassStatistics:
-    """Counts the pixels of each class. Raises what reading a mask raises."""
+    """Counts the pixels of each class. Raises what reading a mask raises, and ValueError for fewer than two classes."""
 
     def count(index: int) -> np.ndarray:
         return np.bincount(dataset.read_label(index).ravel(), minlength=256)
@@ -142,6 +147,9 @@ def stats(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress
         pictures += occurs
         beside += occurs * counts[:C].sum()
         void += int(counts[dataset.ignore_index])
+    if (pixels > 0).sum() < 2:
+        labels = [*np.flatnonzero(pixels).tolist(), *([dataset.ignore_index] if void else [])]
+        raise ValueError(untaught(labels, len(dataset), title(dataset)))
     return ClassStatistics(dataset.classes, pixels, pictures, beside, void)
 
 

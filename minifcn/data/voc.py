@@ -22,7 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minifcn.data.dataset import Sample, SegmentationDataset, present, read_list
+from minifcn.data import files
+from minifcn.data.dataset import Sample, SegmentationDataset, present
+from minifcn.data.files import Names
+from minifcn.data.images import decoding
 from minifcn.data.palette import VOC_CLASSES, check_labels
 
 YEARS = ("2012", "2011")
@@ -49,11 +52,15 @@ class VOCSegmentation(SegmentationDataset):
     ) -> None:
         self.root = find_root(root, year)
         self.sbd_root = sbd_root
+        images = self.root / "JPEGImages"
+        found = files.find_pictures(images, deep=False)
+        self._pictures = Names(images, found.pictures)
         ids, source = self._ids(split)
-        mask_folders = self._mask_folders(Path(split).stem)
-        samples = [Sample(id, self.root / "JPEGImages" / f"{id}.jpg", _first_there(mask_folders, id)) for id in ids]
+        masks = self._mask_folders(Path(split).stem)
+        samples = [Sample(id, self._pictures.by_id.get(id, images / f"{id}.jpg"), _first_there(masks, id)) for id in ids]
         there, absent = present(samples, source, missing)
-        super().__init__(f"{self.root.name} {split}", there, classes, missing=absent)
+        notes = filter(None, [files.left_out_sentence(found.left_out)])
+        super().__init__(f"{self.root.name} {split}", there, classes, missing=absent, notes=notes)
 
     def read_label(self, index: int) -> np.ndarray:
         path = self.samples[index].label
@@ -71,15 +78,15 @@ class VOCSegmentation(SegmentationDataset):
         else:
             path = lists / f"{split}.txt"
         if path.exists():
-            return _read_ids(path), path
+            return self._read_ids(path), path
         if split == "train_aug":
-            own, val = _read_ids(lists / "train.txt"), _read_ids(lists / "val.txt")
+            own, val = (self._read_ids(lists / f"{part}.txt") for part in ("train", "val"))
             return _less([*own, *self._sbd_ids("train"), *self._sbd_ids("val")], val), "VOC train + SBD - VOC val"
         if split == "sbd_train":
             return self._sbd_ids("train"), "SBD train"
         if split == "seg11valid":
             return _less(self._voc2011_val(), self._sbd_ids("train")), "VOC2011 val - SBD train"
-        known = ", ".join(sorted(path.stem for path in lists.glob("*.txt"))) or "none"
+        known = ", ".join(sorted(path.stem for path in lists.glob("[!.]*.txt"))) or "none"
         raise ValueError(
             f"{split!r} is no split of {self.root}; its lists are {known}; also possible are train_aug, sbd_train and "
             f"seg11valid (with SBD) and the path of a list file"
@@ -88,19 +95,19 @@ class VOCSegmentation(SegmentationDataset):
     def _voc2011_val(self) -> list[str]:
         """VOC2011's val, whose pictures are all in VOC2012 as well."""
         if self.root.name == "VOC2011":
-            return _read_ids(self.root / "ImageSets" / "Segmentation" / "val.txt")
+            return self._read_ids(self.root / "ImageSets" / "Segmentation" / "val.txt")
         around = self.root.parent
         tried = [base / "VOC2011" for base in (around, around.parent / "TrainVal" / "VOCdevkit")]
         for folder in tried:
             if (path := folder / "ImageSets" / "Segmentation" / "val.txt").exists():
-                return _read_ids(path)
+                return self._read_ids(path)
         raise FileNotFoundError(
             f"seg11valid is worked out from VOC2011's val, which was looked for in {' and '.join(map(str, tried))}; put "
             f"VOC2011 there, or the list itself, seg11valid.txt, into {self.root / 'ImageSets' / 'Segmentation'}"
         )
 
     def _sbd_ids(self, split: str) -> list[str]:
-        return _read_ids(self._sbd_folder() / f"{split}.txt")
+        return self._read_ids(self._sbd_folder() / f"{split}.txt")
 
     def _sbd_folder(self) -> Path:
         """The folder with SBD's train.txt, val.txt and cls/."""
@@ -118,13 +125,21 @@ class VOCSegmentation(SegmentationDataset):
             return [Path(self.sbd_root) / below for below in ("", "dataset", "benchmark_RELEASE/dataset")]
         return [base / "benchmark_RELEASE" / "dataset" for base in (self.root, *self.root.parents[:2])]
 
-    def _mask_folders(self, split: str) -> list[tuple[Path, str]]:
-        """Where to look for a mask, first choice first, with the files' suffix."""
-        folders = [(self.root / "SegmentationClass", ".png")]
-        if split.startswith(("train_aug", "trainaug", "sbd")):
-            folders += [(self.root / "SegmentationClassAug", ".png")]
-            folders += [(candidate / "cls", ".mat") for candidate in self._sbd_candidates()]
-        return folders
+    def _mask_folders(self, split: str) -> list[Names | Path]:
+        """Where to look for a mask, first choice first: folders of pictures, and of SBD's .mat files."""
+        with_sbd = split.startswith(("train_aug", "trainaug", "sbd"))
+        folders = [self.root / name for name in ("SegmentationClass", "SegmentationClassAug")[: 1 + with_sbd]]
+        pictures = [Names(path, files.find_pictures(path, files.MASK_SUFFIXES, deep=False).pictures) for path in folders]
+        return [*pictures, *(candidate / "cls" for candidate in self._sbd_candidates() if with_sbd)]
+
+    def _read_ids(self, path: Path) -> list[str]:
+        """Ids of a list, which may also name files, or pictures with their masks (`/JPEGImages/<id>.jpg ...`)."""
+        ids = []
+        for line in files.read_list(path, self._pictures):
+            picture, _ = files.read_line(line, self._pictures)
+            word = line.split()[0].replace("\\", "/").rsplit("/", 1)[-1]  # of a picture that is not there
+            ids.append(self._pictures.id_of(picture) if picture else files.without_suffix(files.composed(word)))
+        return ids
 
 
 def find_root(root: str | Path, year: str = "2012") -> Path:
@@ -154,12 +169,8 @@ def read_sbd_mask(path: Path) -> np.ndarray:
             f"{path}: SBD's .mat masks are read with SciPy, which is not installed; run `pip install scipy`, or put the "
             f"masks as PNG into SegmentationClassAug/"
         ) from None
-    return np.ascontiguousarray(loadmat(path)["GTcls"][0]["Segmentation"][0], np.uint8)
-
-
-def _read_ids(path: Path) -> list[str]:
-    """Ids of a list. Some lists of train_aug name files (`/JPEGImages/<id>.jpg ...`); the id is in the file's name."""
-    return [line.split()[0].rsplit("/", 1)[-1].removesuffix(".jpg") for line in read_list(path)]
+    with decoding(path):
+        return np.ascontiguousarray(loadmat(path)["GTcls"][0]["Segmentation"][0], np.uint8)
 
 
 def _less(ids: Iterable[str], without: Iterable[str]) -> list[str]:
@@ -167,7 +178,10 @@ def _less(ids: Iterable[str], without: Iterable[str]) -> list[str]:
     return sorted(set(ids) - set(without))
 
 
-def _first_there(folders: Sequence[tuple[Path, str]], id: str) -> Path:
-    """The first of the folders' files that exists, else the first."""
-    paths = [folder / f"{id}{suffix}" for folder, suffix in folders]
-    return next((path for path in paths if path.exists()), paths[0])
+def _first_there(folders: Sequence[Names | Path], id: str) -> Path:
+    """The first of the folders' masks that exists, else where the first would be."""
+    for folder in folders:
+        path = folder.by_id.get(id) if isinstance(folder, Names) else folder / f"{id}.mat"
+        if path is not None and path.exists():
+            return path
+    return folders[0].folder / f"{id}.png"

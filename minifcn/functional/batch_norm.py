@@ -31,18 +31,18 @@ def batch_norm(
     """
     _check(x, running_mean, running_var, weight, bias, training)
     xp = get_xp(x)
-    x3 = x.reshape(*x.shape[:2], -1)  # (N, C, H*W)
+    x3 = _wide(x.reshape(*x.shape[:2], -1))  # (N, C, H*W)
     if training:
         mean, var = _statistics(x3)
         _update_running(running_mean, running_var, mean, var, x.size // x.shape[1], momentum)
     else:
         if running_mean is None or running_var is None:
             raise ValueError("batch_norm: evaluation needs running_mean and running_var; give them, or set training=True")
-        mean, var = running_mean.copy(), running_var
-    inv_std = 1 / xp.sqrt(var + x.dtype.type(eps))  # (C,)
+        mean, var = _wide(running_mean.copy()), _wide(running_var)
+    inv_std = 1 / xp.sqrt(var + var.dtype.type(eps))  # (C,)
     scale = inv_std if weight is None else weight * inv_std
-    y3 = _normalise(x3, mean, scale, bias)
-    return y3.reshape(x.shape), (x, mean, inv_std, weight, bias is not None, training)
+    y3 = _normalise(x3, mean, scale, bias if bias is None else _wide(bias))
+    return y3.astype(x.dtype, copy=False).reshape(x.shape), (x, mean, inv_std, weight, bias is not None, training)
 
 
 def batch_norm_backward(
@@ -51,14 +51,19 @@ def batch_norm_backward(
     """dy (N, C, ...) -> dx of the same shape, dweight, dbias (C,); None where the forward had none or ``needs`` says so."""
     x, mean, inv_std, weight, has_bias, training = cache
     check_gradient("batch_norm_backward", dy, x.shape)
-    x3, dy3 = (array.reshape(*x.shape[:2], -1) for array in (x, dy))  # (N, C, H*W)
+    x3, dy3 = (_wide(array.reshape(*x.shape[:2], -1)) for array in (x, dy))  # (N, C, H*W)
     scale = inv_std if weight is None else weight * inv_std
     dx3, dweight, dbias = _normalise_backward(dy3, x3, mean, inv_std, scale, training, needs[0])
     return (
-        None if dx3 is None else dx3.reshape(x.shape),
-        dweight if needs[1] and weight is not None else None,
-        dbias if needs[2] and has_bias else None,
+        None if dx3 is None else dx3.astype(x.dtype, copy=False).reshape(x.shape),
+        dweight.astype(x.dtype, copy=False) if needs[1] and weight is not None else None,
+        dbias.astype(x.dtype, copy=False) if needs[2] and has_bias else None,
     )
+
+
+def _wide(array: Array) -> Array:
+    """float16 as float32: a channel's sum soon exceeds 65504, the largest float16."""
+    return array.astype("float32") if array.dtype == "float16" else array
 
 
 @kernels.accelerated("channel_statistics")

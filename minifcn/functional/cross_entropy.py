@@ -28,6 +28,7 @@ def log_softmax(scores: Array) -> Array:
 
 
 @kernels.accelerated("log_softmax")
+@np.errstate(under="ignore")  # the exponential of a score far below the largest is 0, and meant to be
 def _log_softmax(scores: Array) -> Array:
     """The same for scores (N, C, L)."""
     xp = get_xp(scores)
@@ -37,7 +38,8 @@ def _log_softmax(scores: Array) -> Array:
 
 def softmax(scores: Array) -> Array:
     """scores (N, C, ...) -> probabilities of the same shape that sum to 1 over axis 1."""
-    return get_xp(scores).exp(log_softmax(scores))
+    with np.errstate(under="ignore"):
+        return get_xp(scores).exp(log_softmax(scores))
 
 
 def cross_entropy(
@@ -46,9 +48,9 @@ def cross_entropy(
 ) -> tuple[Array, tuple]:  # fmt: skip
     """scores (N, C, ...) floating, labels (N, ...) integers -> loss and the cache.
 
-    The loss is one number, or (N, ...) with reduction "none". ``weight`` (C,) weighs classes. ``label_smoothing`` ε mixes the
-    one-hot target with ε/C of every class. A "mean" over void alone is 0 with gradient 0 (PyTorch says NaN): a crop
-    without a labelled pixel teaches nothing and should not stop a training run.
+    The loss is one number (of float16 scores a float32), or (N, ...) with reduction "none". ``weight`` (C,) weighs classes.
+    ``label_smoothing`` ε mixes the one-hot target with ε/C of every class. A "mean" over void alone is 0 with gradient 0
+    (PyTorch says NaN): a crop without a labelled pixel teaches nothing and should not stop a training run.
     """
     _check(scores, labels, weight, ignore_index, reduction, label_smoothing)
     xp = get_xp(scores)
@@ -57,7 +59,7 @@ def cross_entropy(
     class_weight = xp.ones(C, scores.dtype) if weight is None else weight  # (C,)
     losses, log_p, pixel_weight = _pixel_losses(scores.reshape(N, C, -1), labels, class_weight, ignore_index, label_smoothing)
     divisor = _divisor(pixel_weight) if reduction == "mean" else scores.dtype.type(1)
-    loss = losses.reshape(N, *scores.shape[2:]) if reduction == "none" else losses.sum() / divisor
+    loss = losses.reshape(N, *scores.shape[2:]) if reduction == "none" else _total(losses) / divisor
     pixels = (log_p, labels, class_weight, pixel_weight, ignore_index, label_smoothing)
     return loss, (pixels, divisor, reduction, scores.shape)
 
@@ -72,10 +74,12 @@ def cross_entropy_backward(dloss: Array | float, cache: tuple) -> Array:
     if dloss.shape != ((shape[0], *shape[2:]) if reduction == "none" else ()):
         raise ValueError(f"cross_entropy_backward: dloss has shape {dloss.shape}; it must have the loss's own shape")
     dlosses = (dloss.reshape(labels.shape) if reduction == "none" else dloss) / divisor  # (N, L) or one number
+    dlosses = dlosses.astype(log_p.dtype, copy=False)
     return _pixel_losses_backward(log_p, dlosses, *pixels[1:]).reshape(shape)
 
 
 @kernels.accelerated("pixel_losses")
+@np.errstate(under="ignore")
 def _pixel_losses(
     scores: Array, labels: Array, class_weight: Array, ignore_index: int | None, smoothing: float
 ) -> tuple[Array, Array, Array]:
@@ -91,6 +95,7 @@ def _pixel_losses(
 
 
 @kernels.accelerated("pixel_losses_backward")
+@np.errstate(under="ignore")
 def _pixel_losses_backward(
     log_p: Array, dlosses: Array, labels: Array, class_weight: Array, pixel_weight: Array,
     ignore_index: int | None, smoothing: float,
@@ -115,8 +120,13 @@ def _targets(labels: Array, ignore_index: int | None) -> tuple[Array, Array]:
 
 def _divisor(pixel_weight: Array) -> Array:
     """The sum of the weights, or 1 where it is 0 (then the loss above it is 0 too)."""
-    total = pixel_weight.sum()
+    total = _total(pixel_weight)
     return total + (total == 0)
+
+
+def _total(values: Array) -> Array:
+    """The sum; of float16 in float32, since 65504, the largest float16, is a small picture's number of pixels."""
+    return values.sum(dtype=np.float32 if values.dtype == np.float16 else None)
 
 
 def _check(scores, labels, weight, ignore_index, reduction: str, label_smoothing: float) -> None:

@@ -354,7 +354,7 @@ class Layer:
             dtype = np.dtype(object)
         if dtype.kind != "f":
             raise ValueError(f"to({target!r}): give a device, 'cpu' or 'cuda', or a floating dtype such as 'float32'")
-        return self._convert(lambda array: array.astype(dtype, copy=False))
+        return self._convert(lambda array: array.astype(dtype, copy=False) if array.dtype.kind == "f" else array)
 
     def _convert(self, convert: Callable[[Array], Array]) -> Self:
         both: dict[int, tuple[Array, Array]] = {}  # before and after: an array that stands in two places stays one

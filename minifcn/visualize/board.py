@@ -18,18 +18,22 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import PathPatch, Polygon, Rectangle
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
 from PIL import Image
 
-from minifcn.visualize import style
+from minifcn.visualize import letters, style
+from minifcn.visualize.mpl import (
+    Affine2D,
+    Artist,
+    FigureCanvasAgg,
+    FontProperties,
+    LineCollection,
+    Path,
+    PathPatch,
+    Polygon,
+    Rectangle,
+    TextPath,
+    to_rgb,
+)  # fmt: skip
 
 MARGIN = 0.5  # cells left free around the board
 
@@ -148,15 +152,16 @@ class Board:
         canvas = FigureCanvasAgg(self.figure)
         with style.look():
             canvas.draw()
-            for i in range(count):
+        for i in range(count):
+            with style.look():
                 if keep:
                     self._draw_now(keep, i)
                 background = canvas.copy_from_bbox(self.figure.bbox)
                 passing = self._draw_now(draw, i)
-                yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
-                canvas.restore_region(background)
-                for artist in passing:
-                    artist.remove()
+            yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy())
+            canvas.restore_region(background)
+            for artist in passing:
+                artist.remove()
         self.figure.set_dpi(style.DPI)
 
     def _draw_now(self, draw: Callable[[int], None], i: int) -> list[Artist]:
@@ -199,12 +204,14 @@ def _outline(line: str, weight: str) -> tuple[Path, float]:
     It is put together from parts that end with "f", for some versions of matplotlib would join "fi" to one letter. How far
     the pen has moved is what an H behind it says.
     """
-    font = FontProperties(family="DejaVu Sans", weight=weight)
-    stand = TextPath((0, 0), "H", size=1, prop=font).get_extents().x1
+    line = letters.drawable(line)
+    font = FontProperties(family=letters.families(line), weight=weight)
     paths, pen = [], 0.0
-    for part in re.findall("[^f]*f|[^f]+$", line):
-        paths.append(TextPath((pen, 0), part, size=1, prop=font))
-        pen = TextPath((pen, 0), part + "H", size=1, prop=font).get_extents().x1 - stand
+    with style.look():
+        stand = TextPath((0, 0), "H", size=1, prop=font).get_extents().x1
+        for part in re.findall("[^f]*f|[^f]+$", letters.quoted(line)):
+            paths.append(TextPath((pen, 0), part, size=1, prop=font))
+            pen = TextPath((pen, 0), part + "H", size=1, prop=font).get_extents().x1 - stand
     outline = Path.make_compound_path(*paths)
     return outline, outline.get_extents().x1
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.visualize.letters import class_names, quoted
 from minifcn.visualize.style import AMOUNT, INK, PADDING, PAPER, RULE, figure, look, save
 
 _MOST_NUMBERS = 24  # classes up to which each cell also shows its number
@@ -23,8 +24,9 @@ def draw_confusion(counts: np.ndarray, classes: Sequence[str], path: str | Path)
         raise ValueError(f"counts have shape {counts.shape}; {len(classes)} class names need a square of that side")
     pixels = counts.sum(axis=1, keepdims=True)
     share = np.divide(counts, pixels, out=np.full(counts.shape, np.nan), where=pixels > 0)  # (C, C)
-    with look():
-        side = 2.2 + 0.4 * len(classes)
+    names = [quoted(name) for name in class_names(classes)]
+    with look(*names):
+        side = 2.2 + 0.4 * len(classes) + 0.08 * max(0, max(map(len, names)) - 14)  # long names need room of their own
         drawn = figure(side + 1.2, side)
         axes = drawn.subplots()
         image = axes.imshow(share, cmap=AMOUNT, vmin=0, vmax=1)
@@ -33,8 +35,8 @@ def draw_confusion(counts: np.ndarray, classes: Sequence[str], path: str | Path)
             axes.axhspan(row - 0.5, row + 0.5, facecolor="none", edgecolor=RULE, hatch="////", linewidth=0)
         if len(classes) <= _MOST_NUMBERS:
             _numbers(axes, share)
-        axes.set_xticks(range(len(classes)), classes, rotation=90)
-        axes.set_yticks(range(len(classes)), classes)
+        axes.set_xticks(range(len(classes)), names, rotation=90)
+        axes.set_yticks(range(len(classes)), names)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
         axes.grid(False)

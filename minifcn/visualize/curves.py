@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from minifcn.visualize.letters import plain, quoted
 from minifcn.visualize.style import COLOURS, DASHES, MARKERS, MUTED, figure, look, save
 
 _PANELS = (
@@ -24,7 +25,7 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
     `runs` maps a run's name to its rows, as `RunFolder.read_log` gives them. A dotted grey line is the floor, where a log
     has it: the measure of a predictor that says the first class everywhere, which is mostly background.
     """
-    with look():
+    with look(*map(_label, runs)):
         drawn = figure(12, 6.4)
         panels = drawn.subplots(2, 3, sharex="all")
         for axes, (key, title) in zip(panels.flat, _PANELS, strict=True):
@@ -40,10 +41,15 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
         save(drawn, path)
 
 
+def _label(name: str) -> str:
+    """A run's name in the legend, from which matplotlib leaves out names that begin with an underscore."""
+    return " " * name.startswith("_") + quoted(plain(name))
+
+
 def _draw_run(axes: Any, key: str, name: str, rows: Sequence[Mapping[str, Any]], index: int) -> None:
     """One run's line in one panel; its colour, dashes and markers are those of its index everywhere."""
     line = {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
-    marked = {**line, "marker": MARKERS[index % len(MARKERS)], "label": name}
+    marked = {**line, "marker": MARKERS[index % len(MARKERS)], "label": _label(name)}
     if key == "loss":
         _line(axes, rows, "loss", linewidth=0.9, **line)
         _line(axes, rows, "validation_loss", **marked)
@@ -80,4 +86,4 @@ def _scale(axes: Any, key: str, runs: Mapping[str, Sequence[Mapping[str, Any]]])
 def _first_class(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The name of the class that the floor's predictor says everywhere, where all runs agree about it."""
     names = {next(iter(row["per_class_iu"])) for rows in runs.values() for row in rows if row.get("per_class_iu")}
-    return names.pop() if len(names) == 1 else "background"
+    return quoted(plain(names.pop())) if len(names) == 1 else "background"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import hsv_to_rgb
-from matplotlib.figure import Figure
 
 from minifcn import kernels
 from minifcn.kernels.convolution import im2col as rung
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, cell_texts
+from minifcn.visualize.mpl import Figure, hsv_to_rgb
 from minifcn.visualize.showing import Animation
 from minifcn.visualize.sliding import TITLE, matrix
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minifcn.visualize.board import Board, cell_texts, plain
 from minifcn.visualize.im2col import pixel_colours
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE, matrix
 
 

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair, pair
 from minifcn.visualize.board import Board, amount_colours, cell_texts, signed_colours
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE, matrix
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
+
+from minifcn.visualize.letters import class_names, pillow_font, plain
 
 _VOID = 255
 _MARGIN = 10  # pixels around everything
@@ -49,18 +51,18 @@ def overlay(image: np.ndarray, labels: np.ndarray, palette: np.ndarray, classes:
 
 def legend(labels: Sequence[int], palette: np.ndarray, classes: Sequence[str], width: int) -> Image.Image:
     """Coloured squares with names, in as many lines as the width needs."""
-    font, box, line = ImageFont.load_default(13), 14, 22
+    names, box, line = class_names(classes), 14, 22
     places, x, y = [], 0, 4
     for label in labels:
-        name = "void" if label == _VOID else classes[label]
+        name, font = pillow_font("void" if label == _VOID else names[label], 13)
         needed = box + 6 + int(font.getlength(name)) + 16
         if x and x + needed > width:
             x, y = 0, y + line
-        places.append((x, y, label, name))
+        places.append((x, y, label, name, font))
         x += needed
     drawn = Image.new("RGB", (width, y + line), "white")
     draw = ImageDraw.Draw(drawn)
-    for x, y, label, name in places:
+    for x, y, label, name, font in places:
         draw.rectangle((x, y, x + box, y + box), fill=tuple(palette[label].tolist()), outline=_INK)
         draw.text((x + box + 6, y + box // 2), name, fill=_INK, font=font, anchor="lm")
     return drawn
@@ -114,7 +116,8 @@ def _words(words: Sequence[str], step: int, width: int, size: int) -> Image.Imag
     """A line of text, a word every `step` pixels."""
     line = Image.new("RGB", (width, size + 5), "white")
     for column, word in enumerate(words):
-        ImageDraw.Draw(line).text((column * step, 0), word, fill=_INK, font=ImageFont.load_default(size))
+        word, font = pillow_font(plain(word), size)
+        ImageDraw.Draw(line).text((column * step, 0), word, fill=_INK, font=font)
     return line
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, plain
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE, matrix
 
 _COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minifcn.kernels import Geometry
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, cell_texts, plain
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import GAP, TITLE, matrix
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from minifcn.visualize import style
+from minifcn.visualize.mpl import Figure
 
 
 class Animation:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from PIL import Image
 
 from minifcn import functional as F
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, cell_texts, plain, signed_colours, size_of
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.showing import Animation
 
 GAP = 1.6  # cells between two arrays: room for a sign

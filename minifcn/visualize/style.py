@@ -16,18 +16,25 @@ Figures are made without pyplot: no window opens, and the user's own matplotlib 
 from __future__ import annotations
 
 import io
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.typing import ColorType
 from PIL import Image
+
+from minifcn.visualize import letters
+from minifcn.visualize.mpl import (
+    ColorType,
+    ConstrainedLayoutEngine,
+    Figure,
+    FigureCanvasAgg,
+    LinearSegmentedColormap,
+    Text,
+    mpl,
+    to_rgb,
+)
 
 INK = "#1a1a1a"  # text and frames
 MUTED = "#666666"  # what may be overlooked: indices, ticks
@@ -51,9 +58,8 @@ AMOUNT = LinearSegmentedColormap.from_list("minifcn.amount", ["#ffffff", "#a9cfe
 THIN, LINE, THICK = 0.6, 1.6, 2.6  # points
 DPI = 150
 
+_turn = threading.RLock()
 _RC = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib, so every machine sets the same letters
     "font.size": 10,
     "text.color": INK,
     "text.hinting": "none",
@@ -83,9 +89,16 @@ _RC = {
 }
 
 
-def look() -> AbstractContextManager[None]:
-    """Context in which matplotlib draws in this package's look, whatever the user's own settings are."""
-    return mpl.style.context(["default", _RC])
+@contextmanager
+def look(*texts: str) -> Iterator[None]:
+    """Context in which matplotlib draws in this package's look, whatever the user's own settings are.
+
+    `texts` are what will be written from outside, for which fonts are looked for. Matplotlib's settings belong to the whole
+    process: drawings take turns, or one thread would put back what another has changed.
+    """
+    settings = {**_RC, "font.family": letters.families("".join(texts))}
+    with _turn, np.errstate(all="ignore"), mpl.style.context(["default", settings]):
+        yield
 
 
 def figure(width: float, height: float, constrained: bool = True) -> Figure:
@@ -99,7 +112,7 @@ def figure(width: float, height: float, constrained: bool = True) -> Figure:
 def to_image(drawn: Figure, dpi: int = DPI) -> Image.Image:
     """The figure as a Pillow picture, mode RGB, of exactly its size in inches times dpi."""
     buffer = io.BytesIO()
-    with look():
+    with look(*(text.get_text() for text in drawn.findobj(Text))):
         drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return Image.open(buffer).convert("RGB")
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from minifcn.visualize import style
 from minifcn.visualize.board import plain, signed_colours
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.showing import Animation
 from minifcn.visualize.sliding import GAP, Scene, matrix
 

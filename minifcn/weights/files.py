@@ -36,10 +36,10 @@ def load_weights(path: str | Path) -> dict[str, np.ndarray]:
     path = Path(path)
     if path.is_dir():
         path = checkpoint_of(path)
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         tensors, metadata = read_safetensors(path)
         return part_of(tensors, "model.") if "minifcn" in metadata else tensors
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return _read_npz(path)
     raise ValueError(f"{path}: weights are read from .safetensors and .npz, not from {path.suffix or 'such a file'}")
 
@@ -61,15 +61,43 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in file.files}
+            tensors = {key: file[key] for key in file.files}
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} cannot be read ({error}); it is cut short, no .npz file, or holds pickled objects") from error
+    for key, array in tensors.items():
+        if array.dtype.name not in _DTYPES:
+            raise ValueError(f"{path}: {key} has dtype {array.dtype}; possible are {', '.join(_DTYPES)}: convert it to float32")
+    return tensors
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Arrays and metadata of a safetensors file."""
     with opened(path) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        dtypes = {key: file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118
+        for key, dtype in dtypes.items():
+            if dtype not in (*_DTYPES.values(), "BF16"):
+                raise ValueError(
+                    f"{path}: {key} has dtype {dtype}, which NumPy does not know; possible are "
+                    f"{', '.join(_DTYPES.values())} and BF16: convert it to F32 first"
+                )
+        metadata = file.metadata() or {}
+        tensors = {key: file.get_tensor(key) for key, dtype in dtypes.items() if dtype != "BF16"}
+    halves = [key for key, dtype in dtypes.items() if dtype == "BF16"]
+    tensors |= _read_bfloat16(path, halves) if halves else {}
+    return {key: tensors[key] for key in dtypes}, metadata
+
+
+def _read_bfloat16(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
+    """Arrays of bfloat16, which NumPy does not have, as float32: bfloat16 is a float32's upper half."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header, tensors = json.loads(file.read(length)), {}
+        for key in keys:
+            start, end = header[key]["data_offsets"]
+            file.seek(8 + length + start)
+            halves = np.frombuffer(file.read(end - start), "<u2").astype(np.uint32)
+            tensors[key] = (halves << 16).view(np.float32).reshape(header[key]["shape"])
+    return tensors
 
 
 @contextlib.contextmanager

@@ -6,7 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from minifcn.data.dataset import check_taught
+from minifcn.data.folder import FolderSegmentation
+from minifcn.data.palette import save_mask
 from minifcn.data.report import check, overlaps, stats
 from minifcn.data.voc import VOCSegmentation
 
@@ -114,3 +118,72 @@ def test_a_protocol_without_name_or_missing_will_do():
 
     assert check(Bare()).name == "Bare"
     assert stats(Bare()).pixels.tolist() == [1, 3]
+
+
+# --------------------------------------------------------------------------------------- sets that teach nothing
+
+UNTAUGHT = {
+    "object as 255": ([[0, 255, 0]], "only the labels 0, 255, and 255 is void; if 255 marks your object, write it as 1"),
+    "background alone": ([[0, 0, 0]], "only the label 0; with fewer than two classes there is nothing to learn"),
+    "object alone": ([[1, 1, 1]], "only the label 1; with"),
+    "object and void": ([[1, 255, 1]], "only the labels 1, 255, and 255 is void"),
+    "void alone": ([[255, 255, 255]], "only the label 255, and 255 is void"),
+}
+
+
+@pytest.fixture
+def untaught(request, tmp_path, voc_tree):
+    """The set of one kind of mask: in VOC's layout, or a folder with or without classes.txt."""
+
+    def make(layout: str, rows: list[list[int]]):
+        labels = np.array(rows, np.uint8)
+        if layout == "voc":
+            tree = voc_tree(train=["a", "b"])
+            for id in "ab":
+                tree.add(id, labels.shape, labels)
+            return lambda: VOCSegmentation(tree.root)
+        for folder in ("images", "masks"):
+            (tmp_path / folder).mkdir()
+        for k, id in enumerate("ab"):
+            Image.fromarray(np.full((*labels.shape, 3), k, np.uint8)).save(tmp_path / "images" / f"{id}.png")
+            Image.fromarray(labels).save(tmp_path / "masks" / f"{id}.png")
+        if layout == "named":
+            (tmp_path / "classes.txt").write_text("background\ncat\n")
+        return lambda: FolderSegmentation(tmp_path, "all")
+
+    return make
+
+
+@pytest.mark.parametrize("layout", ["voc", "named", "counted"])
+@pytest.mark.parametrize("kind", UNTAUGHT)
+def test_fewer_than_two_classes_are_refused_whatever_names_them(untaught, layout, kind):
+    rows, sentence = UNTAUGHT[kind]
+    build = untaught(layout, rows)
+    if layout == "counted":
+        with pytest.raises(ValueError, match=f"the 2 masks of .* hold {sentence}"):
+            build()
+        return
+    report = check(build())
+    assert not report.ok
+    assert len(report.problems) == 1
+    assert f"hold {sentence}" in report.problems[0]
+    for refuse in (stats, check_taught):
+        with pytest.raises(ValueError, match=f"the 2 masks of .* hold {sentence}"):
+            refuse(build())
+
+
+@pytest.mark.parametrize("layout", ["voc", "named", "counted"])
+def test_two_classes_anywhere_in_a_set_are_enough(untaught, layout):
+    dataset = untaught(layout, [[0, 1, 255]])()
+    save_mask(dataset.samples[0].label, np.array([[0, 0, 255]]))
+    assert check(dataset).ok
+    assert stats(dataset).pixels[:2].tolist() == [3, 1]
+    check_taught(dataset, dataset)
+
+
+def test_the_second_class_is_looked_for_no_further_than_needed(untaught, monkeypatch):
+    dataset = untaught("named", [[0, 1, 255]])()
+    reads = []
+    monkeypatch.setattr(FolderSegmentation, "read_label", lambda self, index: reads.append(index) or np.array([[0, 1]]))
+    check_taught(dataset)
+    assert reads == [0]

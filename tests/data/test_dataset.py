@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.data.dataset import Sample, SegmentationDataset, check_disjoint, present, read_list
+from minifcn.data.dataset import Sample, SegmentationDataset, check_disjoint, present
+from minifcn.data.files import read_list
 from minifcn.data.voc import VOCSegmentation
 
 
@@ -98,7 +99,7 @@ def test_lists_may_have_comments_spaces_and_windows_line_ends(tmp_path):
 
 
 def test_a_list_that_is_no_text_is_refused(tmp_path):
-    (tmp_path / "list.txt").write_bytes(b"\xff\xfe\x00\x01")
+    (tmp_path / "list.txt").write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
     with pytest.raises(ValueError, match=r"list\.txt: not a text file"):
         read_list(tmp_path / "list.txt")
 

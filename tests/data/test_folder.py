@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
@@ -145,3 +146,70 @@ def test_more_labels_than_classes_txt_has_are_refused(folder):
     (root / "classes.txt").write_text("sky\nroad\n")
     with pytest.raises(ValueError, match=r"a\.png: label 2 .* 0 to 1 and void"):
         FolderSegmentation(root, "all")[0]
+
+
+# ------------------------------------------------------------------------------------------------- labels that are none
+
+
+def squares(*labels: int, size: int = 40) -> np.ndarray:
+    """Rectangles of the labels on a ground of the first."""
+    drawn = np.full((size, size), labels[0], np.uint8)
+    for k, label in enumerate(labels[1:]):
+        drawn[5 + 9 * k : 18 + 9 * k, 4 + 3 * k : 30] = label
+    return drawn
+
+
+def smaller(labels: np.ndarray, how: Image.Resampling) -> np.ndarray:
+    return np.asarray(Image.fromarray(labels).resize((29, 31), how))
+
+
+def through_jpeg(labels: np.ndarray) -> np.ndarray:
+    buffer = io.BytesIO()
+    Image.fromarray(labels).save(buffer, "JPEG", quality=60)
+    return np.asarray(Image.open(buffer))
+
+
+JUNK = {
+    "JPEG": (through_jpeg(squares(0, 255, 128)), "of the labels 0 to"),
+    "JPEG of 0 and 255": (through_jpeg(squares(0, 255)), "of the labels 0 to"),
+    "bilinear": (smaller(squares(0, 8, 4), Image.Resampling.BILINEAR), "lie between others along edges"),
+    "bicubic": (smaller(squares(0, 200), Image.Resampling.BICUBIC), "of the labels 0 to"),
+    "bilinear, few": (smaller(squares(1, 6), Image.Resampling.BILINEAR), "lie between others along edges"),
+    "4 bits": (squares(0, 17, 34), "only 3 occur .0, 17, 34., all multiples of 17: were they stretched"),
+    "2 bits": (squares(0, 85, 170), "all multiples of 85"),
+    "stretched to be seen": (squares(0, 100, 200), "all multiples of 100"),
+    "labels of a larger set": (squares(0, 7, 33), "of the labels 0 to 33 only 3 occur"),
+}
+
+
+@pytest.mark.parametrize("kind", JUNK)
+def test_junk_makes_no_classes(folder, kind):
+    labels, why = JUNK[kind]
+    root = folder("a")
+    Image.fromarray(labels).save(root / "masks" / "a.png")
+    with pytest.raises(ValueError, match=f"masks: the 1 masks look as if they held no labels, .*: .*{why}.*classes.txt"):
+        FolderSegmentation(root, "all")
+    (root / "classes.txt").write_text("\n".join(f"class {k}" for k in range(255)))
+    assert FolderSegmentation(root, "all").num_classes == 255  # whoever names them is believed
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        squares(0, 1),
+        squares(0, 2, 1),
+        squares(0, 3, 1, 2),
+        smaller(squares(0, 3, 1, 2), Image.Resampling.NEAREST),
+        np.kron(np.arange(16).reshape(4, 4), np.ones((5, 5))).astype(np.uint8),
+        np.where(np.pad(np.zeros((20, 20), bool), 1, constant_values=True), 1, 2 * squares(0, 1, size=22)).astype(np.uint8),
+        np.array([[0, 0, 255, 1, 1, 255, 2, 2]] * 9, np.uint8),
+    ],
+)
+def test_labels_that_are_labels_are_counted_and_the_guess_is_noted(folder, labels):
+    root = folder("a")
+    Image.fromarray(labels).save(root / "masks" / "a.png")
+    dataset = FolderSegmentation(root, "all")
+    assert dataset.num_classes == labels[labels < 255].max() + 1
+    assert dataset.notes == [
+        f"{dataset.num_classes} classes, counted from the masks: write {root / 'classes.txt'} to name them"
+    ]

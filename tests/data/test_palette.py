@@ -129,3 +129,23 @@ def test_modes_without_labels_are_refused():
 def test_a_mask_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.png: there is no such file"):
         decode_mask(tmp_path / "nothing.png")
+
+
+COLOURS = make_palette([(0, 0, 0), (10, 200, 30), (30, 20, 10)], void=(255, 255, 255))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".gif"])
+def test_labels_and_colours_that_contradict_each_other_are_refused(tmp_path, suffix):
+    """A colour mask that a program made small: its numbers are in the order of its own table of colours."""
+    labels = np.array([[2, 1, 255, 0]], np.uint8)
+    renumbered = Image.fromarray(np.array([[0, 1, 2, 3]], np.uint8))
+    renumbered.putpalette(COLOURS[[2, 1, 255, 0]].tobytes())
+    renumbered.save(tmp_path / f"a{suffix}")
+    with pytest.raises(ValueError, match=r"label 0 has the colour \(30, 20, 10\) there, which is another class's"):
+        decode_mask(tmp_path / f"a{suffix}", 3, COLOURS)
+    renumbered.convert("RGB").save(tmp_path / "b.png")
+    np.testing.assert_array_equal(decode_mask(tmp_path / "b.png", 3, COLOURS), labels)
+    save_mask(tmp_path / "c.png", labels, COLOURS)
+    np.testing.assert_array_equal(decode_mask(tmp_path / "c.png", 3, COLOURS), labels)
+    save_mask(tmp_path / "d.png", labels, 255 - VOC_PALETTE)  # colours that say nothing about the classes
+    np.testing.assert_array_equal(decode_mask(tmp_path / "d.png", 3, COLOURS), labels)

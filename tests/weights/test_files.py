@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 
@@ -53,3 +54,42 @@ def test_other_weight_files_are_refused(tmp_path):
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ValueError, match="cut short"):
         load_weights(tmp_path / "cut.npz")
+
+
+def _write(path, dtype: str, shape: list[int], content: bytes) -> None:
+    """A safetensors file of a float32 and an array of any dtype."""
+    header = {
+        "a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},
+        "b": {"dtype": dtype, "shape": shape, "data_offsets": [8, 8 + len(content)]},
+    }
+    encoded = json.dumps(header).encode()
+    path.write_bytes(len(encoded).to_bytes(8, "little") + encoded + np.array([1, 2], "<f4").tobytes() + content)
+
+
+@pytest.mark.parametrize("shape", [[6], [2, 3], [], [0]])
+def test_bfloat16_is_widened(tmp_path, rng, shape):
+    torch = pytest.importorskip("torch")
+    values = torch.tensor(rng.normal(0, 1e3, shape), dtype=torch.bfloat16)
+    _write(tmp_path / "w.SafeTensors", "BF16", shape, values.contiguous().view(torch.int16).numpy().tobytes())
+    weights = load_weights(tmp_path / "w.SafeTensors")
+    assert list(weights) == ["a", "b"]
+    assert weights["b"].dtype == np.float32
+    np.testing.assert_array_equal(weights["b"], values.float().numpy())
+    np.testing.assert_array_equal(weights["a"], [1, 2])
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "C64"])
+def test_dtypes_that_numpy_lacks_are_refused(tmp_path, dtype):
+    _write(tmp_path / "w.safetensors", dtype, [2], bytes(16 if dtype == "C64" else 2))
+    with pytest.raises(ValueError, match=rf"w\.safetensors: b has dtype {dtype}, .* convert it to F32 first"):
+        load_weights(tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.array([1j]), np.zeros(2, "V2")])
+def test_npz_in_any_case_of_numbers_only(tmp_path, array):
+    np.savez(tmp_path / "w.npz", a=np.ones(2))
+    (tmp_path / "w.npz").rename(tmp_path / "W.NPZ")
+    assert load_weights(tmp_path / "W.NPZ")["a"].tolist() == [1, 1]
+    np.savez(tmp_path / "x.npz", a=array)
+    with pytest.raises(ValueError, match=r"x\.npz: a has dtype .*: convert it to float32"):
+        load_weights(tmp_path / "x.npz")

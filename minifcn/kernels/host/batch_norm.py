@@ -76,4 +76,5 @@ def normalise_backward(
 
 def _sum(values: np.ndarray) -> np.ndarray:
     """(N, c, H*W) -> (c,). Pixels first: NumPy adds a contiguous axis pairwise, which keeps float32 sums accurate."""
-    return values.sum(axis=2).sum(axis=0)
+    wide = np.float32 if values.dtype == np.float16 else None  # whose sums soon exceed the largest float16
+    return values.sum(axis=2, dtype=wide).sum(axis=0)

@@ -20,6 +20,7 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
     return log_p
 
 
+@np.errstate(under="ignore")  # the exponential of a score far below the largest is 0, and meant to be
 def _log_softmax(scores: np.ndarray) -> np.ndarray:
     """The same for scores (n, C, l) that fit into a cache."""
     log_p = scores - scores.max(axis=1, keepdims=True)  # (n, C, l)
@@ -34,6 +35,7 @@ def pixel_losses(
     log_p = np.empty_like(scores)
     losses, pixel_weight = np.empty(labels.shape, scores.dtype), np.empty(labels.shape, scores.dtype)
 
+    @np.errstate(under="ignore")
     def block(at: Block) -> None:
         pixels = (at[0], at[2])  # the block's, (n, l)
         log_q = log_p[at] = _log_softmax(scores[at])  # (n, C, l)
@@ -57,6 +59,7 @@ def pixel_losses_backward(
     dlosses = np.broadcast_to(dlosses, labels.shape)  # (N, L)
     dscores = np.empty_like(log_p)  # (N, C, L)
 
+    @np.errstate(under="ignore")
     def block(at: Block) -> None:
         pixels = (at[0], at[2])  # the block's, (n, l)
         counted, safe = _targets(labels[pixels], ignore_index)
