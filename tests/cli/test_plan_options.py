@@ -187,7 +187,7 @@ def nothing_is_made(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--model", "unet", "--padding", "1"], "unet takes no padding; it takes width, batch_norm, in_channels, seed"),
+        (["--model", "unet", "--padding", "1"], "unet takes no padding; it takes width, batch_norm, valid, in_channels, seed"),
         (["--option", "batch_norm=true"], "fcn8s takes no batch_norm; it takes width, dropout, padding"),
         (["--option", "in_channels"], "--option 'in_channels': write name=value; fcn8s takes width, dropout"),
         (["--option", "in_channels=many"], "the option in_channels of fcn8s is 'many'; write a value such as 3"),
@@ -242,7 +242,7 @@ def test_a_recipe_says_what_the_network_takes():
     assert fcn.network.options == {
         "width": 1.0, "padding": 1, "dropout": 0.1, "in_channels": 3, "learn_upsampling": False,
     }  # fmt: skip
-    assert unet.network.options == {"width": 0.5, "batch_norm": True, "in_channels": 3}
+    assert unet.network.options == {"width": 0.5, "batch_norm": True, "valid": False, "in_channels": 3}
     assert make_plan("scratch", dropout=0.0, batch_size=3).network.options["dropout"] == 0.0
     assert (make_plan("scratch", batch_size=3).data.batch_size, fcn.data.batch_size) == (3, 8)
 
@@ -255,7 +255,7 @@ def test_unet_trains_from_the_command_line(minifcn, shapes, tmp_path):
     assert result.status == 0, result.err
     model = read_metadata(tmp_path / "run")["model"]
     assert model == {
-        "name": "unet", "num_classes": 5, "seed": 5, "width": 1 / 64, "batch_norm": True, "in_channels": 3,
+        "name": "unet", "num_classes": 5, "seed": 5, "width": 1 / 64, "batch_norm": True, "valid": False, "in_channels": 3,
     }  # fmt: skip
 
 
@@ -300,7 +300,7 @@ def test_models_lists_parameters_and_options(minifcn, drawn):
     assert any(line.startswith("fcn8s ") and "134,489,759 parameters   Long, Shelhamer" in line for line in lines)
     single = minifcn("models", "unet").out.splitlines()
     assert single[0].split()[:2] == ["unet", "31,033,045"]
-    assert single[1].strip() == "width=1.0, batch_norm=False, in_channels=3, seed=0"
+    assert single[1].strip() == "width=1.0, batch_norm=False, valid=False, in_channels=3, seed=0"
     assert "unknown model 'vnet'; possible are fcn32s" in refused(minifcn("models", "vnet"))
     assert not drawn
 
