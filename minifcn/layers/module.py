@@ -15,6 +15,7 @@ import contextvars
 import functools
 import inspect
 import itertools
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
@@ -27,6 +28,7 @@ from minifcn.layers.watch import is_watched, run_watched
 _grad_off: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_no_grad", default=False)
 _STATE = ("training", "_stack", "_config")  # attributes that each Layer object has, beside those of the class
 _MOST_PASSES = 2  # forwards in evaluation that wait for their backward; older ones are dropped
+_MANY = 256  # forwards of one layer that wait, in training, from which on something is said: a recurrence may be long
 
 
 class _Pass:
@@ -192,6 +194,12 @@ class Layer:
             return
         under_way = _pass.get()
         self._stack.append((under_way.number if under_way else 0, cache))
+        if len(self._stack) == _MANY:
+            warnings.warn(
+                f"{_MANY} forwards of a {type(self).__name__} wait for their backward and fill the memory: "
+                "where none will follow, call it inside of minifcn.no_grad()",
+                stacklevel=3,
+            )
         if under_way:
             under_way.layers.append(self)
 

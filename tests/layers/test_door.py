@@ -6,6 +6,7 @@ import copy
 import inspect
 import pickle
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -470,6 +471,21 @@ def test_copies_are_equal_and_apart(copied, name):
     np.testing.assert_array_equal(other(PICTURE), y)
     half_way = copied(net)  # with the caches of a forward that waits for its backward
     np.testing.assert_array_equal(half_way.backward(np.ones_like(y)), net.backward(np.ones_like(y)))
+
+
+def test_many_forwards_that_nobody_takes_back_are_said_once():
+    """A criterion is seldom put into evaluation: a validation loop outside of no_grad() would fill the memory unsaid."""
+    criterion = L.CrossEntropyLoss()
+    scores, labels = np.zeros((1, 2, 1, 1)), np.zeros((1, 1, 1), int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(255):
+            criterion(scores, labels)
+    with pytest.warns(UserWarning, match="256 forwards of a CrossEntropyLoss wait.*no_grad"):
+        criterion(scores, labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        criterion(scores, labels)
 
 
 # ------------------------------------------------------------------------------------------------------------------- repr
