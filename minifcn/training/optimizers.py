@@ -22,6 +22,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels import accelerated
+from minifcn.layers import Parameter
 from minifcn.training.gradients import over_flat_blocks
 
 
@@ -40,7 +41,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[str, dict[str, Any]] = {}
-        entries = [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
+        entries: list[Any] = [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
         if entries and not isinstance(entries[0], dict):
             entries = [{"params": entries}]
         for group in entries:
@@ -95,7 +96,7 @@ class Optimizer:
                 raise ValueError(f"{name}: data, gradient and state have shapes {[array.shape for array in arrays]}")
             over_flat_blocks(self._rule(group, state["step"]), *arrays)
 
-    def _trained(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    def _trained(self) -> Iterator[tuple[dict[str, Any], str, Parameter]]:
         for group in self.param_groups:
             for name, parameter in zip(group["names"], group["params"], strict=True):
                 if parameter.requires_grad and parameter.grad is not None:
@@ -142,9 +143,9 @@ class Optimizer:
         loaded: dict[str, dict[str, Any]] = {}
         for group in self.param_groups:
             for name, parameter in zip(group["names"], group["params"], strict=True):
-                found = entries.pop(name, {})
-                _check_state(name, found, self._averages(group), parameter.data.shape)
-                loaded[name] = _on_device(found, parameter.data)
+                history = entries.pop(name, {})
+                _check_state(name, history, self._averages(group), parameter.data.shape)
+                loaded[name] = _on_device(history, parameter.data)
         if entries:
             raise ValueError(f"the optimizer's state has {sorted(entries)[:5]}, no parameters here: another network's?")
         self.state = loaded
@@ -287,14 +288,14 @@ def _on_device(entries: dict[str, Any], data: Array) -> dict[str, Any]:
     }
 
 
-def _check_state(name: str, found: dict[str, Any], averages: tuple[str, ...], shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless `found` is empty or the state of a parameter of that shape."""
-    if found and set(found) != {"step", *averages}:
-        raise ValueError(f"the optimizer's state of {name!r} holds {sorted(found)}, not {['step', *averages]}")
+def _check_state(name: str, entries: dict[str, Any], averages: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless `entries` are empty or the state of a parameter of that shape."""
+    if entries and set(entries) != {"step", *averages}:
+        raise ValueError(f"the optimizer's state of {name!r} holds {sorted(entries)}, not {['step', *averages]}")
     for average in averages:
-        if found and found[average].shape != shape:
+        if entries and entries[average].shape != shape:
             raise ValueError(
-                f"the optimizer's {average} of {name!r} has shape {found[average].shape}, the parameter {shape}: "
+                f"the optimizer's {average} of {name!r} has shape {entries[average].shape}, the parameter {shape}: "
                 f"is it another network's?"
             )
 
