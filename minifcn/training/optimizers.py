@@ -25,6 +25,8 @@ from minifcn.kernels import accelerated
 from minifcn.layers import Parameter
 from minifcn.training.gradients import over_flat_blocks
 
+Trainable = Parameter | Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
+
 
 class Optimizer:
     """What the rules share: parameter groups, the walk over blocks, state dicts.
@@ -36,7 +38,7 @@ class Optimizer:
     Parameters with requires_grad False, or whose grad is None, are left alone, as is their state.
     """
 
-    def __init__(self, parameters: Iterable[Any], **defaults: Any) -> None:
+    def __init__(self, parameters: Trainable, **defaults: Any) -> None:
         _check_options(defaults)
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
@@ -160,7 +162,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -208,7 +210,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -262,7 +264,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
