@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from minifcn.backend import check_device
 
 
 def make_trainer(
-    plan: training.Plan, folder: Path, progress: training.Progress, report=print, resumed: bool = False
-) -> training.Trainer:
+    plan: training.Plan, folder: Path, progress: training.Progress, report: Callable[[object], None] = print,
+    resumed: bool = False,
+) -> training.Trainer:  # fmt: skip
     """Everything that ``plan`` says, ready to ``run()`` into ``folder``, or to ``resume()``: then no first weights are loaded.
     ``report`` is told what was loaded and counted."""
     use_device(plan.network.device, plan.network.precision)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from minifcn.data import SegmentationDataset
 
 
 def evaluate(
@@ -48,17 +51,17 @@ def evaluate(
     print(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
 
 
-def _dataset(weights: Path, options: dict[str, str | None]):
+def _dataset(weights: Path, options: dict[str, Any]) -> SegmentationDataset:
     """The split to evaluate: what is given, and for the rest what the run was validated on."""
     from minifcn.training import DataPlan, Plan, RunFolder
 
     run = weights if weights.is_dir() else weights.parent
-    given = {name: value for name, value in options.items() if value is not None}
+    overrides = {name: value for name, value in options.items() if value is not None}
     config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
     plan = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
-    if plan is None and "data" not in given:
+    if plan is None and "data" not in overrides:
         raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
-    if plan is None or given.get("data", plan.data) != plan.data:
+    if plan is None or overrides.get("data", plan.data) != plan.data:
         plan = DataPlan()  # another set: the run's root and split mean nothing there
-    plan = replace(plan, **given)
+    plan = replace(plan, **overrides)
     return plan.dataset(plan.val_split)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
+
+if TYPE_CHECKING:
+    from minifcn.layers import Layer
 
 PANELS = ("The network", "The data", "The optimisation", "The run")  # the headings of train --help
 
@@ -31,7 +34,7 @@ SHORTHANDS = {  # options that many networks take; the others go through --optio
 }
 
 
-def build(model: str, num_classes: int, texts: Sequence[str] | None, **shorthands: Any) -> Any:
+def build(model: str, num_classes: int, texts: Sequence[str] | None, **shorthands: Any) -> Layer:
     """The network that the options describe."""
     from minifcn import models
 
@@ -92,12 +95,12 @@ def options_of(record: Any) -> dict[str, Any]:
 
 
 def taking(options: dict[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command, written as f(**given), these options, sorted by their headings in --help."""
+    """Gives a command, written as f(**arguments), these options, sorted by their headings in --help."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         ordered = sorted(options.items(), key=lambda item: PANELS.index(item[1].__metadata__[0].rich_help_panel))
         kind = inspect.Parameter.KEYWORD_ONLY
-        command.__signature__ = inspect.Signature(  # which Typer reads
+        vars(command)["__signature__"] = inspect.Signature(  # which Typer reads
             [inspect.Parameter(name, kind, default=None, annotation=annotation) for name, annotation in ordered]
         )
         command.__annotations__ = dict(ordered)

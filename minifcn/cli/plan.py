@@ -32,7 +32,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def make_plan(recipe: str | None, **given: Any) -> Plan:
+def make_plan(recipe: str | None, **arguments: Any) -> Plan:
     """A plan from a recipe and from the command line. What a recipe says of the network holds where the network takes it;
     options that nobody gives are written down too, so that a run's folder says all that made it."""
     from minifcn import models
@@ -40,17 +40,17 @@ def make_plan(recipe: str | None, **given: Any) -> Plan:
     if recipe is not None and recipe not in RECIPES:
         raise ValueError(f"unknown recipe {recipe!r}; possible are {', '.join(RECIPES)}")
     partial = RECIPES.get(recipe or "", {})
-    model = given.get("model") or Plan().network.model
-    values = values_of(model, given)
+    model = arguments.get("model") or Plan().network.model
+    values = values_of(model, arguments)
     known = {name: value for name, value in models.options(model).items() if name != "seed" and value is not None}
     suggested = {name: value for name, value in partial.get("options", {}).items() if name in known}
     return Plan.of({**partial, **values, "options": {**known, **suggested, **values["options"]}})
 
 
-def values_of(model: str, given: dict[str, Any]) -> dict[str, Any]:
+def values_of(model: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """{field of a plan: value} of what is given on the command line (None: not given), texts read, shorthands among options."""
-    values = {name: value for name, value in given.items() if name in FIELDS and value is not None}
-    shorthands = {name: value for name, value in given.items() if name in SHORTHANDS}
+    values = {name: value for name, value in arguments.items() if name in FIELDS and value is not None}
+    shorthands = {name: value for name, value in arguments.items() if name in SHORTHANDS}
     values["options"] = network_options(model, values.get("options"), **shorthands)
     if "freeze" in values:
         values["freeze"] = tuple(values["freeze"])

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from minifcn.training import Progress
-from minifcn.training.validation import MEASURE_NAMES
+from minifcn.training.validation import MEASURE_NAMES, Evaluation
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -33,7 +33,7 @@ def percent(value: float | None) -> str:
     return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
 
 
-def print_evaluation(evaluation: Any, classes: Sequence[str]) -> None:
+def print_evaluation(evaluation: Evaluation, classes: Sequence[str]) -> None:
     """The four measures beside those of the predictor that says the first class everywhere, and the IU of each class."""
     matrix, floor = evaluation.matrix, evaluation.matrix.floor(0)
     rows = [(MEASURE_NAMES[name], f"{value:.4f}", f"{floor.measures()[name]:.4f}") for name, value in matrix.measures().items()]
@@ -63,12 +63,14 @@ def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
 class TrainingScreen(Progress):
     """The trainer's progress on the terminal: a bar with loss a pixel, images a second and time left."""
 
+    training: TaskID  # of the bars, there from `begin` on
+    validation: TaskID
+
     def __init__(self) -> None:
         self.bars = Bars(
             TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"),
             console=console, transient=True, disable=not console.is_terminal,
         )  # fmt: skip
-        self.training = self.validation = None
 
     def begin(self, iteration: int, iterations: int) -> None:
         self.bars.start()
@@ -88,7 +90,7 @@ class TrainingScreen(Progress):
     def validating(self, done: int, total: int) -> None:
         self.bars.update(self.validation, completed=done, total=total, visible=done < total)
 
-    def validated(self, evaluation: Any, is_best: bool) -> None:
+    def validated(self, evaluation: Evaluation, is_best: bool) -> None:
         text = "  ".join(f"{MEASURE_NAMES[name]} {value:.4f}" for name, value in evaluation.matrix.measures().items())
         console.print(f"validation: {text}  loss {evaluation.loss:.4f}{'  (best so far)' if is_best else ''}")
 

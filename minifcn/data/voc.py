@@ -17,6 +17,7 @@ each from its list in ImageSets/Segmentation or, where there is none, worked out
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -53,13 +54,15 @@ class VOCSegmentation(SegmentationDataset):
         self.root = find_root(root, year)
         self.sbd_root = sbd_root
         images = self.root / "JPEGImages"
-        found = files.find_pictures(images, deep=False)
-        self._pictures = Names(images, found.pictures)
+        listing = files.find_pictures(images, deep=False)
+        self._pictures = Names(images, listing.pictures)
         ids, source = self._ids(split)
-        masks = self._mask_folders(Path(split).stem)
-        samples = [Sample(id, self._pictures.by_id.get(id, images / f"{id}.jpg"), _first_there(masks, id)) for id in ids]
+        masks, mat_folders = self._mask_folders(Path(split).stem)
+        samples = [
+            Sample(id, self._pictures.by_id.get(id, images / f"{id}.jpg"), _first_there(masks, mat_folders, id)) for id in ids
+        ]
         there, absent = present(samples, source, missing)
-        notes = filter(None, [files.left_out_sentence(found.left_out)])
+        notes = filter(None, [files.left_out_sentence(listing.left_out)])
         super().__init__(f"{self.root.name} {split}", there, classes, missing=absent, notes=notes)
 
     def read_label(self, index: int) -> np.ndarray:
@@ -125,12 +128,12 @@ class VOCSegmentation(SegmentationDataset):
             return [Path(self.sbd_root) / below for below in ("", "dataset", "benchmark_RELEASE/dataset")]
         return [base / "benchmark_RELEASE" / "dataset" for base in (self.root, *self.root.parents[:2])]
 
-    def _mask_folders(self, split: str) -> list[Names | Path]:
-        """Where to look for a mask, first choice first: folders of pictures, and of SBD's .mat files."""
+    def _mask_folders(self, split: str) -> tuple[list[Names], list[Path]]:
+        """Where to look for a mask, first choice first: folders of pictures, then those of SBD's .mat files."""
         with_sbd = split.startswith(("train_aug", "trainaug", "sbd"))
         folders = [self.root / name for name in ("SegmentationClass", "SegmentationClassAug")[: 1 + with_sbd]]
         pictures = [Names(path, files.find_pictures(path, files.MASK_SUFFIXES, deep=False).pictures) for path in folders]
-        return [*pictures, *(candidate / "cls" for candidate in self._sbd_candidates() if with_sbd)]
+        return pictures, [candidate / "cls" for candidate in self._sbd_candidates() if with_sbd]
 
     def _read_ids(self, path: Path) -> list[str]:
         """Ids of a list, which may also name files, or pictures with their masks (`/JPEGImages/<id>.jpg ...`)."""
@@ -178,10 +181,10 @@ def _less(ids: Iterable[str], without: Iterable[str]) -> list[str]:
     return sorted(set(ids) - set(without))
 
 
-def _first_there(folders: Sequence[Names | Path], id: str) -> Path:
+def _first_there(masks: Sequence[Names], mat_folders: Sequence[Path], id: str) -> Path:
     """The first of the folders' masks that exists, else where the first would be."""
-    for folder in folders:
-        path = folder.by_id.get(id) if isinstance(folder, Names) else folder / f"{id}.mat"
+    pictures = (folder.by_id.get(id) for folder in masks)
+    for path in itertools.chain(pictures, (folder / f"{id}.mat" for folder in mat_folders)):
         if path is not None and path.exists():
             return path
-    return folders[0].folder / f"{id}.png"
+    return masks[0].folder / f"{id}.png"

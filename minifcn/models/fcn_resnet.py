@@ -27,28 +27,31 @@ class DilatedResNet(Layer):
     """A dilated ResNet ``backbone``, a ``classifier`` for what comes out of layer4, and with ``aux`` one for layer3."""
 
     needs_dx = needs_dx_of("backbone")
+    aux_resize: Upsample  # where there is a second head
 
     def __init__(self, backbone: Backbone, classifier: Layer, aux_classifier: Layer | None) -> None:
         super().__init__()
         self.backbone = backbone
         self.classifier, self.resize = classifier, Upsample(mode="bilinear")
-        self.aux_classifier, self.aux_resize = aux_classifier, Upsample(mode="bilinear") if aux_classifier else None
+        self.aux_classifier = aux_classifier
+        if aux_classifier is not None:
+            self.aux_resize = Upsample(mode="bilinear")
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array | tuple[Array, Array]:
         layer3, layer4 = self.backbone(x)  # (N, 1024, H/8, W/8) and (N, 2048, H/8, W/8)
         scores = self.resize(self.classifier(layer4), x.shape[2:])  # (N, num_classes, H, W)
-        both = self.training and self.aux_classifier is not None
-        self._push(both)
-        if not both:
+        aux = self.aux_classifier if self.training else None
+        self._push(aux is not None)
+        if aux is None:
             return scores
-        return scores, self.aux_resize(self.aux_classifier(layer3), x.shape[2:])
+        return scores, self.aux_resize(aux(layer3), x.shape[2:])
 
     def backward(self, dscores: Array, daux: Array | None = None) -> Array | None:
-        both = self._pop()
-        if both != (daux is not None):
-            raise ValueError(f"backward takes {'dscores and daux' if both else 'dscores alone'}: a gradient for each output")
-        dlayer3 = self.aux_classifier.backward(self.aux_resize.backward(daux)) if both else None
+        aux = self.aux_classifier if self._pop() else None
+        if (aux is None) != (daux is None):
+            raise ValueError(f"backward takes {'dscores and daux' if aux else 'dscores alone'}: a gradient for each output")
+        dlayer3 = aux.backward(self.aux_resize.backward(daux)) if aux else None
         dlayer4 = self.classifier.backward(self.resize.backward(dscores))
         return self.backbone.backward(dlayer3, dlayer4)
 

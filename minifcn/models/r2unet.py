@@ -23,18 +23,20 @@ from minifcn.models.backbones import check_size, check_width, scaled
 
 
 class Recurrent(Layer):
-    """x (N, C, H, W) -> h of the same shape: h = f(x), then ``steps`` times h = f(x + h)."""
+    """x (N, C, H, W) -> h of the same shape: h = f(x), then ``steps`` times h = f(x + h).
 
-    needs_dx = needs_dx_of("conv")
+    Its convolution's gradient is always needed, x's or not: that of h comes out of it too.
+    """
 
     def __init__(self, channels: int, steps: int, rng: np.random.Generator) -> None:
         super().__init__()
         if steps < 0:
             raise ValueError(f"steps={steps} must not be negative: so often a convolution sees its own answer")
         self.conv = Conv2d(channels, channels, 3, padding=1, rng=rng)
-        self.bns = Sequential(*(BatchNorm2d(channels) for _ in range(steps + 1)))  # one a time step
-        for bn in self.bns:
-            bn.weight, bn.bias = self.bns[0].weight, self.bns[0].bias  # learnt together; only the statistics are apart
+        bns = [BatchNorm2d(channels) for _ in range(steps + 1)]  # one a time step
+        for bn in bns:
+            bn.weight, bn.bias = bns[0].weight, bns[0].bias  # learnt together; only the statistics are apart
+        self.bns = Sequential(*bns)
         self.relu = ReLU(inplace=True)
         self.add = Add()
 
@@ -47,7 +49,7 @@ class Recurrent(Layer):
 
     def backward(self, dh: Array) -> Array:
         first, *later = self.bns
-        dx = 0
+        dx: Array = 0
         for bn in reversed(later):
             dstep, dh = self.add.backward(self.conv.backward(bn.backward(self.relu.backward(dh))))
             dx += dstep  # x goes into every time step

@@ -142,7 +142,8 @@ class Backbone(Layer):
     def forward(self, x: Array) -> tuple[Array, ...]:
         return self.trunk(x)
 
-    def backward(self, *dtaps: Array | None) -> Array | None:
+    def backward(self, *dtaps: Array) -> Array | None:
+        """The trunk's: None stands for layer3 where nobody made use of it."""
         return self.trunk.backward(*dtaps)
 
 

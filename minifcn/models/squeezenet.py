@@ -35,7 +35,7 @@ from minifcn.layers import (
     Trunk,
 )  # fmt: skip
 from minifcn.layers.containers import forward_through, needs_dx_of
-from minifcn.layers.coordinates import Map
+from minifcn.layers.coordinates import Map, along
 from minifcn.models.backbones import check_width, scaled
 from minifcn.models.fcn import bilinear_layer, check_options, crop_to_picture, join, own, score_layer, through
 
@@ -58,14 +58,14 @@ class Fire(Layer):
 
     def forward(self, x: Array) -> Array:
         s = forward_through((self.squeeze1x1, self.relu_squeeze1x1, self.bn), x)  # each with its ReLU in one pass
-        one = forward_through((self.expand1x1, self.relu_expand1x1), s)
-        three = forward_through((self.expand3x3, self.relu_expand3x3), s)
-        return self.concat(one, three)
+        y1 = forward_through((self.expand1x1, self.relu_expand1x1), s)
+        y3 = forward_through((self.expand3x3, self.relu_expand3x3), s)
+        return self.concat(y1, y3)
 
     def backward(self, dy: Array) -> Array:
-        done, dthree = self.concat.backward(dy)
-        ds = self.expand3x3.backward(self.relu_expand3x3.backward(dthree))
-        ds += self.expand1x1.backward(self.relu_expand1x1.backward(done))  # s went two ways
+        dy1, dy3 = self.concat.backward(dy)
+        ds: Array = self.expand3x3.backward(self.relu_expand3x3.backward(dy3))
+        ds += self.expand1x1.backward(self.relu_expand1x1.backward(dy1))  # s went two ways
         return self.squeeze1x1.backward(self.relu_squeeze1x1.backward(self.bn.backward(ds)))
 
     def coordinates(self, axis: int) -> Map | None:
@@ -131,6 +131,8 @@ class FCNSqueezeNet(Layer):
     """Scores every 16th pixel, or with ``stride`` 32 every 32nd, and one deconvolution."""
 
     trunk = Trunk("drop9")
+    conv1: Conv2d
+    fire9: Fire
     needs_dx = needs_dx_of("trunk")
 
     def __init__(
@@ -158,6 +160,9 @@ class FCNSqueezeNet8s(Layer):
     """Scores every 16th pixel, doubled and added to what a skip scores behind fire5, every 8th."""
 
     trunk = Trunk("fire5", "drop9")
+    conv1: Conv2d
+    fire5: Fire
+    fire9: Fire
     needs_dx = needs_dx_of("trunk")
 
     def __init__(self, num_classes: int, features: dict[str, Layer], dropout: float, learn_upsampling: bool) -> None:
@@ -200,6 +205,7 @@ def fcn_squeezenet(
         raise ValueError(f"stride={stride} must be 32, 16 or 8")
     check_options(width, padding)
     layers = features(in_channels, width, padding, np.random.default_rng(seed))
+    net: FCNSqueezeNet | FCNSqueezeNet8s
     if stride == 8:
         net = FCNSqueezeNet8s(num_classes, layers, dropout, learn_upsampling)
     else:
@@ -213,7 +219,7 @@ def fcn_squeezenet(
 
 def _least(conv1: Conv2d, padded: int) -> int:
     """The smallest side of a picture, where the last pooling needs ``padded`` pixels with conv1's padding."""
-    return max(1, padded - 2 * conv1.padding)
+    return max(1, padded - 2 * along(conv1.padding, axis=0))
 
 
 def _check_size(x: Array, least: int) -> None:

@@ -45,4 +45,5 @@ _HOME = {
     "trainer": ("Result", "Trainer"),
     "validation": ("Evaluation", "evaluate", "predict"),
 }
-__getattr__, __dir__ = lazy(__name__, _HOME)
+if not TYPE_CHECKING:  # which would take any misspelt name for Any
+    __getattr__, __dir__ = lazy(__name__, _HOME)

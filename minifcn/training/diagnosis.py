@@ -14,7 +14,7 @@ class Diverged(ValueError):
     """Training produced NaN or infinity; the message says where first, and what to do."""
 
 
-def first_cause(net: Any, batches: Sequence[Array]) -> str:
+def first_cause(net: Layer, batches: Sequence[Array]) -> str:
     """Where the first value that is not finite comes from, as a clause; `batches` are the step's images, in their order.
 
     Looks in the order in which things happen: parameters, forward layer by layer, gradients on the way back.
@@ -33,14 +33,14 @@ def first_cause(net: Any, batches: Sequence[Array]) -> str:
     return "every layer's output is finite, so it is the loss, or a norm too large for its dtype"
 
 
-def first_non_finite_layer(net: Any, images: Array) -> str | None:
+def first_non_finite_layer(net: Layer, images: Array) -> str | None:
     """The key of the first layer, in the order of the forward, whose output holds NaN or infinity."""
     names = {id(layer): key for key, layer in net.named_layers()}
     try:
         with watching(_Finiteness()):
             net(images)
-    except _FoundError as found:
-        return names[id(found.layer)]
+    except _FoundError as finding:
+        return names[id(finding.layer)]
     finally:
         net.forget()
     return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels.threads import blocks, over_blocks
+from minifcn.layers import Parameter
 
 _GPU_BLOCK = 1 << 24  # elements; a CPU's blocks fit in its cache, a GPU's only keep temporaries down to 64 MB
 
@@ -26,7 +27,7 @@ def over_flat_blocks(function: Callable[..., Any], *arrays: Array) -> list[Any]:
     return [function(*(array[at] for array in flat)) for at in blocks(flat[0].shape, (0,), _GPU_BLOCK)]
 
 
-def clip_grad_norm(parameters: Iterable[Any], max_norm: float | None = None) -> Array:
+def clip_grad_norm(parameters: Iterable[Parameter], max_norm: float | None = None) -> Array:
     """The Euclidean norm of all gradients together, as a 0-d array on their device.
 
     With `max_norm`, gradients whose norm is larger are scaled in place to it (Pascanu et al. 2013, algorithm 1), by

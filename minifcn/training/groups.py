@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.layers import Parameter
+from minifcn.layers import Layer, Parameter
 
 
-def freeze(net: Any, patterns: str | Iterable[str]) -> list[str]:
+def freeze(net: Layer, patterns: str | Iterable[str]) -> list[str]:
     """Sets requires_grad False for every parameter that matches; returns their keys.
 
     No gradient is computed for a frozen parameter and no optimizer touches it. A layer that matches itself, or all of
@@ -40,7 +40,7 @@ def freeze(net: Any, patterns: str | Iterable[str]) -> list[str]:
 
 
 def parameter_groups(
-    net: Any,
+    net: Layer,
     lr: float,
     weight_decay: float = 0.0,
     bias_lr_factor: float = 1.0,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from minifcn.data import Batch, SegmentationDataset
+    from minifcn.training.upload import Uploaded
 
-def class_weights(wanted: Sequence[float] | str | None, dataset: Any) -> np.ndarray | None:
+
+def class_weights(wanted: Sequence[float] | str | None, dataset: SegmentationDataset) -> np.ndarray | None:
     """One weight a class: numbers, or "1,2,0.5", as they are; "frequency", 1 − n_c / Σn over the data set; "median", the
     median of the classes' frequencies over each one's own. None for None and "none"."""
     if wanted is None or (isinstance(wanted, str) and wanted == "none"):
@@ -41,7 +45,7 @@ class LossScale:
         self.norm, self.ignore_index = norm, ignore_index
         self.weights = np.ones(num_classes) if weights is None else weights
 
-    def __call__(self, batches: Sequence[Any]) -> tuple[float, float]:
+    def __call__(self, batches: Sequence[Batch | Uploaded]) -> tuple[float, float]:
         """(the factor on the summed loss that makes it the objective, the factor that makes it the loss a pixel).
 
         A step in which every pixel is void has loss 0 and no gradient. Raises ValueError, naming the pictures, where a
@@ -52,7 +56,7 @@ class LossScale:
         per_pixel = 1.0 / pixels if pixels else 0.0
         return {"mean": per_pixel, "batch": 1.0 / pictures, "sum": 1.0}[self.norm], per_pixel
 
-    def _weight(self, batch: Any) -> float:
+    def _weight(self, batch: Batch | Uploaded) -> float:
         """The sum of the class weights over the labelled pixels of a batch."""
         counts = np.bincount(batch.labels.ravel(), minlength=len(self.weights))
         unknown = [

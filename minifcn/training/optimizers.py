@@ -22,7 +22,10 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels import accelerated
+from minifcn.layers import Parameter
 from minifcn.training.gradients import over_flat_blocks
+
+Trainable = Parameter | Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
 
 
 class Optimizer:
@@ -35,12 +38,12 @@ class Optimizer:
     Parameters with requires_grad False, or whose grad is None, are left alone, as is their state.
     """
 
-    def __init__(self, parameters: Iterable[Any], **defaults: Any) -> None:
+    def __init__(self, parameters: Trainable, **defaults: Any) -> None:
         _check_options(defaults)
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[str, dict[str, Any]] = {}
-        entries = [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
+        entries: list[Any] = [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
         if entries and not isinstance(entries[0], dict):
             entries = [{"params": entries}]
         for group in entries:
@@ -95,7 +98,7 @@ class Optimizer:
                 raise ValueError(f"{name}: data, gradient and state have shapes {[array.shape for array in arrays]}")
             over_flat_blocks(self._rule(group, state["step"]), *arrays)
 
-    def _trained(self) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    def _trained(self) -> Iterator[tuple[dict[str, Any], str, Parameter]]:
         for group in self.param_groups:
             for name, parameter in zip(group["names"], group["params"], strict=True):
                 if parameter.requires_grad and parameter.grad is not None:
@@ -142,9 +145,9 @@ class Optimizer:
         loaded: dict[str, dict[str, Any]] = {}
         for group in self.param_groups:
             for name, parameter in zip(group["names"], group["params"], strict=True):
-                found = entries.pop(name, {})
-                _check_state(name, found, self._averages(group), parameter.data.shape)
-                loaded[name] = _on_device(found, parameter.data)
+                history = entries.pop(name, {})
+                _check_state(name, history, self._averages(group), parameter.data.shape)
+                loaded[name] = _on_device(history, parameter.data)
         if entries:
             raise ValueError(f"the optimizer's state has {sorted(entries)[:5]}, no parameters here: another network's?")
         self.state = loaded
@@ -159,7 +162,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
@@ -207,7 +210,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -261,7 +264,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Iterable[Any],
+        parameters: Trainable,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -287,14 +290,14 @@ def _on_device(entries: dict[str, Any], data: Array) -> dict[str, Any]:
     }
 
 
-def _check_state(name: str, found: dict[str, Any], averages: tuple[str, ...], shape: tuple[int, ...]) -> None:
-    """Raises ValueError unless `found` is empty or the state of a parameter of that shape."""
-    if found and set(found) != {"step", *averages}:
-        raise ValueError(f"the optimizer's state of {name!r} holds {sorted(found)}, not {['step', *averages]}")
+def _check_state(name: str, entries: dict[str, Any], averages: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    """Raises ValueError unless `entries` are empty or the state of a parameter of that shape."""
+    if entries and set(entries) != {"step", *averages}:
+        raise ValueError(f"the optimizer's state of {name!r} holds {sorted(entries)}, not {['step', *averages]}")
     for average in averages:
-        if found and found[average].shape != shape:
+        if entries and entries[average].shape != shape:
             raise ValueError(
-                f"the optimizer's {average} of {name!r} has shape {found[average].shape}, the parameter {shape}: "
+                f"the optimizer's {average} of {name!r} has shape {entries[average].shape}, the parameter {shape}: "
                 f"is it another network's?"
             )
 

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import minifcn  # whose parts are loaded when they are used: the command line reads these records for its help
 from minifcn.training.fields import check, setting
 from minifcn.training.settings import Settings
+
+if TYPE_CHECKING:
+    from minifcn.data import Compose, Loader, Preprocessing, SegmentationDataset
+    from minifcn.layers import Layer
+    from minifcn.training.optimizers import Optimizer
 
 _data, _network = partial(setting, panel="The data"), partial(setting, panel="The network")
 _optimisation, _run = partial(setting, panel="The optimisation"), partial(setting, panel="The run")
@@ -35,21 +40,21 @@ class DataPlan:
         check(self)
         self._changes()
 
-    def dataset(self, split: str) -> Any:
+    def dataset(self, split: str) -> SegmentationDataset:
         """One split of the data set."""
         return minifcn.data.build(self.data, self.root, split, missing=self.missing)
 
-    def datasets(self) -> tuple[Any, Any]:
+    def datasets(self) -> tuple[SegmentationDataset, SegmentationDataset]:
         """The training and the validation split, which may not share a picture."""
         train, validation = self.dataset(self.train_split), self.dataset(self.val_split)
         minifcn.data.check_disjoint(train, validation)
         return train, validation
 
-    def loader(self, dataset: Any, seed: int) -> Any:
+    def loader(self, dataset: SegmentationDataset, seed: int) -> Loader:
         """Batches of a data set, shuffled, augmented and prepared."""
         return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes())
 
-    def _changes(self) -> tuple[Any, Any]:
+    def _changes(self) -> tuple[Compose | None, Preprocessing]:
         """(augmentation or None, preprocessing)."""
         preprocessing = minifcn.data.Preprocessing(self.preprocessing)
         return minifcn.data.parse(self.augment, preprocessing.fill) if self.augment else None, preprocessing
@@ -72,7 +77,7 @@ class NetworkPlan:
         with minifcn.layers.initializers.blank():
             minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name, an option, a number
 
-    def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Any:
+    def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Layer:
         """The network on its device, with the weights of `init_from` (if it `may_load`), and frozen as is planned."""
         seeded = {"seed": seed} if "seed" in minifcn.models.options(self.model) else {}
         net = minifcn.models.build(self.model, num_classes, **{**seeded, **self.options})
@@ -105,7 +110,7 @@ class OptimizerPlan:
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
 
-    def build(self, net: Any) -> Any:
+    def build(self, net: Layer) -> Optimizer:
         """The optimizer of the network's parameters."""
         groups = minifcn.training.parameter_groups(
             net, self.lr, self.weight_decay, self.bias_lr_factor, self.bias_decay_factor, self.lr_factors

@@ -51,6 +51,6 @@ class Settings:
 
     def length(self, loader: Sized) -> int:
         """The iterations of a run over this loader: those asked for, or those in so many epochs, at least 1."""
-        if self.epochs is None:
+        if self.iterations is not None:
             return self.iterations
-        return max(1, round(self.epochs * len(loader) / self.accumulate))
+        return max(1, round((self.epochs or _EPOCHS) * len(loader) / self.accumulate))

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,10 +23,14 @@ import numpy as np
 
 from minifcn import layers
 from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.data.dataset import SegmentationDataset
+from minifcn.data.loader import Batch, Loader
+from minifcn.layers import Layer
 from minifcn.machine.environment import environment
 from minifcn.training.diagnosis import Diverged, first_cause
 from minifcn.training.gradients import clip_grad_norm
 from minifcn.training.objective import LossScale, class_weights
+from minifcn.training.optimizers import Optimizer
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.run.pictures import draw_log, draw_samples, sample_indices
 from minifcn.training.run.progress import Progress, interruptible
@@ -72,15 +76,15 @@ class Trainer:
 
     def __init__(
         self,
-        net: Any,
-        optimizer: Any,
-        loader: Any,
+        net: Layer,
+        optimizer: Optimizer,
+        loader: Loader,
         settings: Settings,
         folder: RunFolder,
-        validation: Any = None,
+        validation: SegmentationDataset | None = None,
         config: Mapping[str, Mapping[str, Any]] | None = None,
         progress: Progress | None = None,
-        criterion: layers.Layer | None = None,
+        criterion: Layer | None = None,
     ) -> None:
         if len(loader) == 0:
             raise ValueError("the loader has no batches: use more pictures, a smaller batch, or drop_last=False")
@@ -123,8 +127,8 @@ class Trainer:
                 contextlib.closing(upload_ahead(batches, self.device, self.dtype)) as steps,
             ):
                 while True:
-                    if self._validation_due():
-                        self._validate(interrupted)
+                    if self.validation is not None and self._validation_due():
+                        self._validate(self.validation, interrupted)
                     if self._checkpoint_due():
                         self._save()
                     if interrupted() or self.state.iteration >= self.iterations:
@@ -138,7 +142,7 @@ class Trainer:
             self.progress.end()
             self.folder.unlock()
 
-    def step(self, batches: list[Any]) -> tuple[Array, Array]:
+    def step(self, batches: Sequence[Batch | Uploaded]) -> tuple[Array, Array]:
         """One optimizer step on one or more batches, whose gradients are added up.
 
         Returns the loss a labelled pixel and the norm of the gradient, on the device, not waited for.
@@ -160,13 +164,13 @@ class Trainer:
         self.state.iteration += 1
         return loss * to_pixel, norm
 
-    def _batches(self) -> Iterator[list[Any]]:
+    def _batches(self) -> Generator[list[Batch], None, None]:
         """The batches of each step from the current one on, without end.
 
         Batch b of the whole run is batch b mod len(loader) of epoch b // len(loader), whoever asks.
         """
 
-        def stream() -> Iterator[Any]:
+        def stream() -> Generator[Batch, None, None]:
             epoch, start = divmod(self.state.iteration * self.settings.accumulate, len(self.loader))
             for number in itertools.count(epoch):
                 with contextlib.closing(self.loader.epoch(number, start=start)) as batches:
@@ -177,14 +181,14 @@ class Trainer:
             while True:
                 yield list(itertools.islice(batches, self.settings.accumulate))
 
-    def _on_device(self, batch: Any) -> tuple[Array, Array]:
+    def _on_device(self, batch: Batch | Uploaded) -> tuple[Array, Array]:
         """images (N, 3, H, W) in the network's dtype and labels (N, H, W), where the network is; sent now if not before."""
         if isinstance(batch, Uploaded):
             return batch.inputs
         images = to_device(batch.images, self.device).astype(self.dtype, copy=False)
         return images, to_device(batch.labels, self.device)
 
-    def _timed_step(self, steps: Iterator[list[Any]]) -> None:
+    def _timed_step(self, steps: Iterator[list[Batch] | list[Uploaded]]) -> None:
         """A step, the loading of its batches, and its row in the log where one is due."""
         start, logged = time.perf_counter(), self._log_due()
         batches = next(steps)
@@ -198,7 +202,7 @@ class Trainer:
         if logged:
             self._log_step(float(norm))
 
-    def _check_finite(self, loss: Array, norm: Array, batches: list[Any]) -> None:
+    def _check_finite(self, loss: Array, norm: Array, batches: Sequence[Batch | Uploaded]) -> None:
         """Raises Diverged, saying which layer it was, where the loss or the gradient is NaN or infinite."""
         if np.isfinite(float(loss)) and np.isfinite(float(norm)):
             return
@@ -245,15 +249,15 @@ class Trainer:
 
     def _validation_due(self) -> bool:
         """At the end of an epoch, or every so many iterations, and at the end of the run; never twice at one place."""
-        if self.validation is None or self.state.validated == self.state.iteration:
+        if self.state.validated == self.state.iteration:
             return False
         every, per_step, length = self.settings.validate_every, self.settings.accumulate, len(self.loader)
         ended = self.state.iteration * per_step // length > (self.state.iteration - 1) * per_step // length
         return self.state.iteration == self.iterations or (self.state.iteration % every == 0 if every else ended)
 
-    def _validate(self, interrupted: Callable[[], bool]) -> None:
+    def _validate(self, validation: SegmentationDataset, interrupted: Callable[[], bool]) -> None:
         """Measures the network on the validation set, saves it, as the best where it is, and draws the pictures."""
-        shown = sample_indices(len(self.validation), self.settings.samples)
+        shown = sample_indices(len(validation), self.settings.samples)
 
         def progress(done: int, total: int) -> None:
             self.progress.validating(done, total)
@@ -261,11 +265,11 @@ class Trainer:
                 raise _InterruptedError
 
         try:
-            evaluation = evaluate(self.net, self.validation, self.loader.preprocessing, keep=shown, progress=progress)
+            evaluation = evaluate(self.net, validation, self.loader.preprocessing, keep=shown, progress=progress)
         except _InterruptedError:
             return
         self.evaluation, self.state.validated = evaluation, self.state.iteration
-        result = evaluation.as_dict(self.validation.classes)
+        result = evaluation.as_dict(validation.classes)
         head = {"event": "validation", "iteration": self.state.iteration, "epoch": round(self.epoch, 4)}
         times = {"seconds": round(self.state.seconds, 3), "validation_seconds": round(evaluation.seconds, 3)}
         self.folder.append({**head, "validation_loss": result.pop("loss"), **result, **times})
@@ -273,7 +277,7 @@ class Trainer:
         if is_best:
             self.state.best, self.state.best_iteration = result["mean_iu"] or 0.0, self.state.iteration
         self._save(best=is_best)
-        draw_samples(self.folder, self.validation, evaluation.predictions, self.state.iteration)
+        draw_samples(self.folder, validation, evaluation.predictions, self.state.iteration)
         if time.monotonic() - self.drawn > _DRAW_EVERY:
             self._draw()
         self.progress.validated(evaluation, is_best)

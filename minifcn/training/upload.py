@@ -19,13 +19,15 @@ every wait left out in turn (tests/training/test_upload.py). The time that it sa
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minifcn.backend import Array, import_cupy
+from minifcn.data.loader import Batch
 
 _ALIGNMENT = 256  # bytes: where an array may begin in a buffer, so that warps read whole lines of memory
 
@@ -40,7 +42,9 @@ class Uploaded(NamedTuple):
     inputs: tuple[Array, Array]
 
 
-def upload_ahead(steps: Iterable[list[Any]], device: str, dtype: Any) -> Iterator[list[Any]]:
+def upload_ahead(
+    steps: Iterable[list[Batch]], device: str, dtype: DTypeLike
+) -> Generator[list[Batch] | list[Uploaded], None, None]:
     """The same steps, each a list of batches; on "cuda" the batches are `Uploaded`, a step before they are asked for.
 
     Their `inputs` are images (N, 3, H, W) in `dtype` and labels (N, H, W), for work on the stream that is current when the
@@ -51,7 +55,7 @@ def upload_ahead(steps: Iterable[list[Any]], device: str, dtype: Any) -> Iterato
     yield from (steps if device == "cpu" else _upload_ahead(steps, import_cupy(), np.dtype(dtype)))
 
 
-def _upload_ahead(steps: Iterable[list[Any]], cupy: ModuleType, dtype: np.dtype) -> Iterator[list[Uploaded]]:
+def _upload_ahead(steps: Iterable[list[Batch]], cupy: ModuleType, dtype: np.dtype) -> Iterator[list[Uploaded]]:
     compute, stream = cupy.cuda.get_current_stream(), cupy.cuda.Stream(non_blocking=True)
     slots = [_Slot(cupy, stream) for _ in range(2)]
     try:
@@ -66,7 +70,7 @@ def _upload_ahead(steps: Iterable[list[Any]], cupy: ModuleType, dtype: np.dtype)
         stream.synchronize()
 
 
-def _uploads(steps: Iterable[list[Any]], slots: Sequence[_Slot], dtype: np.dtype) -> Iterator[Any]:
+def _uploads(steps: Iterable[list[Batch]], slots: Sequence[_Slot], dtype: np.dtype) -> Iterator[Any]:
     """(slot, uploaded batches) of each step, its copy only begun; then what went wrong, if anything; and an end mark."""
     try:
         for slot, batches in zip(itertools.cycle(slots), steps, strict=False):
@@ -90,7 +94,7 @@ class _Slot:
         self.pinned = np.empty(0, np.uint8)
         self.buffer: Array = None
 
-    def upload(self, batches: list[Any], dtype: np.dtype) -> list[Uploaded]:
+    def upload(self, batches: list[Batch], dtype: np.dtype) -> list[Uploaded]:
         """Starts to copy the batches, all in one go, images in `dtype`."""
         arrays = [array for batch in batches for array in (batch.images, batch.labels)]
         dtypes = [kind for batch in batches for kind in (dtype, batch.labels.dtype)]

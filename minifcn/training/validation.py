@@ -6,13 +6,17 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minifcn import layers
 from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.layers import Layer
 from minifcn.training.metrics import MEASURES, ConfusionMatrix
+
+if TYPE_CHECKING:
+    from minifcn.data import Preprocessing, SegmentationDataset
 
 _WORDS = ("pixel accuracy", "mean accuracy", "mean IU", "f.w. IU")
 MEASURE_NAMES = dict(zip(MEASURES, _WORDS, strict=True))
@@ -62,16 +66,16 @@ class Evaluation:
         }
 
 
-def predict(net: Any, image: np.ndarray, preprocessing: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def predict(net: Layer, image: np.ndarray, preprocessing: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """The labels (H, W) uint8 of one picture (H, W, 3) uint8 RGB of any size; the network runs in eval mode."""
     with evaluating(net):
         return most_likely(_scores(net, preprocessing(image)[None]))[0]
 
 
 def evaluate(
-    net: Any,
-    dataset: Any,
-    preprocessing: Any,
+    net: Layer,
+    dataset: SegmentationDataset,
+    preprocessing: Preprocessing,
     num_threads: int = 2,
     keep: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -91,11 +95,11 @@ def evaluate(
         for index, batch in enumerate(batches):
             scores = _scores(net, batch.images)
             labels = most_likely(scores)  # (1, H, W)
-            one = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
-            one.update(batch.labels, labels)
-            matrix += one
+            picture = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
+            picture.update(batch.labels, labels)
+            matrix += picture
             loss += float(criterion(scores, to_device(batch.labels, device_of(scores))))
-            jaccard.append((one.mean_iu(), one.frequency_weighted_iu()))
+            jaccard.append((picture.mean_iu(), picture.frequency_weighted_iu()))
             if index in keep:
                 predictions[index] = labels[0]
             progress(index + 1, len(dataset))
@@ -110,7 +114,7 @@ def evaluate(
 
 
 @contextlib.contextmanager
-def evaluating(net: Any) -> Iterator[None]:
+def evaluating(net: Layer) -> Iterator[None]:
     """The network in eval mode, keeping nothing for a backward; afterwards in the mode that it was in."""
     before = net.training
     net.eval()
@@ -135,7 +139,7 @@ def _plain(measures: dict[str, float]) -> dict[str, float | None]:
     return {name: none_if_nan(value) for name, value in measures.items()}
 
 
-def _scores(net: Any, images: np.ndarray) -> Array:
+def _scores(net: Layer, images: np.ndarray) -> Array:
     """images (N, 3, H, W) on the host -> scores (N, C, H, W), without auxiliary ones, on the network's device."""
     weights = next(net.parameters()).data
     outputs = net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))

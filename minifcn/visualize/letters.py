@@ -49,7 +49,7 @@ def families(text: str) -> list[str]:
     return [OWN, *(name for name, _ in _helpers(_foreign(text))[0])]
 
 
-def pillow_font(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont]:
+def pillow_font(text: str, size: int) -> tuple[str, ImageFont.FreeTypeFont | ImageFont.ImageFont]:
     """For Pillow, which draws a text in one font: the font that has most of it, and the text that it can draw."""
     if text.isascii():
         return text, ImageFont.load_default(size)

@@ -8,7 +8,8 @@ import pytest
 import minifcn
 from minifcn import models
 from minifcn.anatomy import coordinates
-from minifcn.layers import BatchNorm2d
+from minifcn.layers import BatchNorm2d, Sequential
+from minifcn.models.r2unet import Recurrent
 
 NAMES = ("encoder-decoder", "course-baseline", "rrcnn-fcn", "segnet-basic", "r2unet")
 
@@ -74,6 +75,20 @@ def test_time_steps_share_what_is_learnt_and_no_statistics(name):
         assert {key for key in learnt if key.startswith(f"{place}.bns")} == {f"{place}.bns.0.weight", f"{place}.bns.0.bias"}
         assert state[f"{place}.bns.2.weight"] is state[f"{place}.bns.0.weight"]
         assert state[f"{place}.bns.2.running_var"] is not state[f"{place}.bns.0.running_var"]
+
+
+@pytest.mark.parametrize("steps", [0, 2])
+def test_a_recurrent_convolution_learns_alike_whether_or_not_x_needs_a_gradient(steps, rng):
+    net = Sequential(Recurrent(3, steps, rng))
+    x, dy = rng.standard_normal((2, 1, 3, 8, 8)).astype(np.float32)
+    gradients = []
+    for net.needs_dx in (True, False):
+        net.zero_grad()
+        net(x)
+        net.backward(dy.copy())
+        gradients.append([parameter.grad for parameter in net.parameters()])
+    for wanted, spared in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(wanted, spared)
 
 
 def settled(net, x: np.ndarray) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from minifcn.backend import Array
+from minifcn.layers import Layer
 from minifcn.weights.files import checkpoint_of, non_finite, opened, part_of, read_safetensors, some_of, write_safetensors
 from minifcn.weights.files import load_weights as load_weights
 
@@ -74,7 +75,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         return _content(path, file.metadata() or {})
 
 
-def load_model(path: str | Path, device: str = "cpu") -> tuple[Any, dict[str, Any]]:
+def load_model(path: str | Path, device: str = "cpu") -> tuple[Layer, dict[str, Any]]:
     """The network of a checkpoint, or of a run folder (its best checkpoint, else its last), and the metadata.
 
     The network is in eval mode. The metadata has "model" (what the network was built from), "classes", "palette",
@@ -93,14 +94,14 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[Any, dict[str, An
     return net.to(device).eval(), checkpoint.metadata
 
 
-def check_state(path: Path, expected: Mapping[str, Array], found: Mapping[str, Array]) -> None:
+def check_state(path: Path, expected: Mapping[str, Array], state: Mapping[str, Array]) -> None:
     """Raises ValueError, naming up to five differences, unless both state dicts have the same keys and shapes."""
-    problems = [f"{key} is missing" for key in expected if key not in found]
-    problems += [f"{key} is unknown" for key in found if key not in expected]
+    problems = [f"{key} is missing" for key in expected if key not in state]
+    problems += [f"{key} is unknown" for key in state if key not in expected]
     problems += [
-        f"{key} has shape {tuple(found[key].shape)} instead of {tuple(expected[key].shape)}"
+        f"{key} has shape {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
         for key in expected
-        if key in found and tuple(found[key].shape) != tuple(expected[key].shape)
+        if key in state and tuple(state[key].shape) != tuple(expected[key].shape)
     ]
     if problems:
         raise ValueError(

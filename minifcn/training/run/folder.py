@@ -18,9 +18,9 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.json"
-        self._held: Any = None  # the open lock file
+        self._held: TextIO | None = None  # the open lock file
 
     def create(self) -> RunFolder:
         """Makes the folder for a new run.
@@ -160,7 +160,7 @@ class RunFolder:
             write_text(self.metrics, json.dumps({"best": best, "last": validations[-1]}, indent=2) + "\n")
 
 
-def _csv_text(rows: list[Mapping[str, Any]], header: bool) -> str:
+def _csv_text(rows: Iterable[Mapping[str, Any]], header: bool) -> str:
     """Rows as lines of CSV, six digits a number; what a row does not have is left empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

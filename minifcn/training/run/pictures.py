@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
+from minifcn.data.dataset import SegmentationDataset
 from minifcn.training.run.folder import RunFolder
 
 
@@ -16,7 +16,9 @@ def sample_indices(length: int, count: int) -> list[int]:
     return sorted({int(index) for index in np.linspace(0, length - 1, min(count, length))})
 
 
-def draw_samples(folder: RunFolder, dataset: Any, predictions: Mapping[int, np.ndarray], iteration: int) -> None:
+def draw_samples(
+    folder: RunFolder, dataset: SegmentationDataset, predictions: Mapping[int, np.ndarray], iteration: int
+) -> None:
     """Draws samples/ITERATION.png: picture, truth and prediction for each {index: labels} of `predictions`.
 
     Raises OSError where the folder can no longer be written.

@@ -7,7 +7,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from minifcn.training.validation import Evaluation
 
 
 class Progress:
@@ -26,8 +30,8 @@ class Progress:
     def validating(self, done: int, total: int) -> None:
         """That many pictures of a validation are done."""
 
-    def validated(self, evaluation: Any, is_best: bool) -> None:
-        """A validation is done; `evaluation` is an `Evaluation`."""
+    def validated(self, evaluation: Evaluation, is_best: bool) -> None:
+        """A validation is done."""
 
     def saved(self, iteration: int) -> None:
         """The checkpoint of `iteration` is on the disk."""
@@ -45,13 +49,13 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     """
     received: list[int] = []
 
-    def handler(number: int, frame: Any) -> None:
+    def handler(number: int, frame: FrameType | None) -> None:
         if received:
             raise KeyboardInterrupt
         received.append(number)
         os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")  # print is not reentrant
 
-    previous: dict[int, Any] = {}
+    previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGINT, signal.SIGTERM):
             # A job in the background ignores Ctrl-C, and goes on to; None is a handler in C, which could not be put back.
@@ -60,5 +64,5 @@ def interruptible() -> Iterator[Callable[[], bool]]:
     try:
         yield lambda: bool(received)
     finally:
-        for number, old in previous.items():
-            signal.signal(number, old)
+        for number, handling in previous.items():
+            signal.signal(number, handling)

@@ -9,6 +9,9 @@ from typing import Any
 
 import minifcn
 from minifcn.backend import Array, to_host
+from minifcn.data.loader import Loader
+from minifcn.layers import Layer
+from minifcn.training.optimizers import Optimizer
 from minifcn.training.run.checkpoint import Checkpoint, check_state, read_checkpoint, write_checkpoint
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.settings import Settings
@@ -33,7 +36,7 @@ class RunState:
     seconds: float = 0.0
 
 
-def identity(net: Any, loader: Any, settings: Settings) -> dict[str, Any]:
+def identity(net: Layer, loader: Loader, settings: Settings) -> dict[str, Any]:
     """What must be the same for a run to go on, in JSON's own types."""
     return json.loads(
         json.dumps(
@@ -50,7 +53,7 @@ def identity(net: Any, loader: Any, settings: Settings) -> dict[str, Any]:
 
 
 def save_run(
-    folder: RunFolder, net: Any, optimizer: Any, state: RunState, about: Mapping[str, Any], best: bool = False
+    folder: RunFolder, net: Layer, optimizer: Optimizer, state: RunState, about: Mapping[str, Any], best: bool = False
 ) -> None:
     """Writes last.safetensors and, where `best`, best.safetensors as a second name for it.
 
@@ -66,21 +69,22 @@ def save_run(
     write_checkpoint(folder.last, checkpoint, folder.best if best else None)
 
 
-def load_run(folder: RunFolder, net: Any, optimizer: Any, here: Mapping[str, Any]) -> RunState:
+def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapping[str, Any]) -> RunState:
     """Puts the last checkpoint into network and optimizer, drops what the logs have after it, returns the state.
 
     Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is not this run's: where
-    its network, its optimizer or its identity is not what is `here`.
+    its network, its optimizer or its identity is not what is `expected`.
     """
     last = folder.open().last
     checkpoint = read_checkpoint(last)
     check_state(last, net.state_dict(), checkpoint.model)
-    found = checkpoint.metadata
-    differences = [f"{key} is {here[key]} and was {found.get(key)}" for key in here if found.get(key) != here[key]]
+    metadata = checkpoint.metadata
+    changed = [key for key in expected if metadata.get(key) != expected[key]]
+    differences = [f"{key} is {expected[key]} and was {metadata.get(key)}" for key in changed]
     if differences:
         raise ValueError(f"{last} cannot be resumed with these settings: {'; '.join(differences[:5])}")
     optimizer.load_state_dict(checkpoint.optimizer)
     net.load_state_dict(checkpoint.model)
-    state = RunState(**{name: found[name] for name in asdict(RunState())})
+    state = RunState(**{name: metadata[name] for name in asdict(RunState())})
     folder.cut_log(state.iteration)
     return state
