@@ -180,15 +180,20 @@ def test_the_number_of_threads_changes_no_bit(tmp_path):
 
 
 def test_killed_fifty_times_while_writing_checkpoints(tmp_path):
-    """Each process goes on where the one before was killed: the checkpoint is there, whole, and not behind what was said."""
+    """Each process goes on where the one before was killed: the checkpoint is there, whole, and not behind what was said.
+
+    On a busy machine few of the kills fall into a write, and there are as many as it takes to see five that did.
+    """
     folder = RunFolder(tmp_path / "run")
     rng = np.random.default_rng(0)
-    partial, last_said = 0, 0
+    partial, last_said, kills = 0, 0, 0
     server = subprocess.Popen(
         [sys.executable, SCRIPT, "--writer"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT, text=True
     )
     with server:
-        for _ in range(50):
+        while kills < 50 or partial < 5:
+            kills += 1
+            assert kills < 500, "no write was ever interrupted: the test does not test what it says"
             server.stdin.write(f"{folder.path}\n")
             server.stdin.flush()
             wanted = last_said + int(rng.integers(1, 4))
@@ -210,7 +215,6 @@ def test_killed_fifty_times_while_writing_checkpoints(tmp_path):
         server.stdin.close()
     folder.cut_log(read_metadata(folder.last)["iteration"])
     assert [row["iteration"] for row in folder.read_log()] == list(range(1, read_metadata(folder.last)["iteration"] + 1))
-    assert partial >= 5  # else the test did not test what it says
 
 
 def test_another_run_is_not_resumed(tmp_path):
