@@ -35,8 +35,8 @@ __all__ = [
     "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "blend", "draw_agreement",
     "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels", "draw_matrices",
     "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
-    "draw_zero_insertion", "draw_zoom", "feature_maps", "legend", "overlap_counts", "overlay", "pixel_colours", "sample_sheet", "show",
-    "window_counts",
+    "draw_zero_insertion", "draw_zoom", "feature_maps", "legend", "overlap_counts", "overlay", "pixel_colours",
+    "sample_sheet", "show", "window_counts",
 ]  # fmt: skip
 
 _HOME = {

@@ -24,8 +24,8 @@ def feature_maps(
 ) -> Figure:  # fmt: skip
     """The picture (H, W, 3) uint8, and below it, for each of ``layers`` by its key, the channels that vary the most.
 
-    A key with layers below it, such as "enc1", stands for the last of them to be done. Without any, the last map of each size is
-    shown. Where a layer has only amounts, as behind a ReLU, 0 is white and more is darker; else blue is below 0 and orange
+    A key with layers below it, such as "enc1", stands for the last of them to be done. Without any, the last map of each
+    size is shown. Where a layer has only amounts, as behind a ReLU, 0 is white and more is darker; else blue is below 0 and orange
     above; either is strongest at the row's own largest value. ``preprocessing`` is what the network was trained with.
 
         show(feature_maps(net, image, "enc1", "enc3", "dec1"), "unet", "Edges first, then parts, then places.")
@@ -85,7 +85,8 @@ class _Seen(Watcher):
     """Keeps what comes out of each layer, the last time; copied, for a ReLU may write over it."""
 
     def __init__(self, keys: dict[int, str]) -> None:
-        self.keys, self.maps = keys, {}
+        self.keys = keys
+        self.maps: dict[str, np.ndarray] = {}
 
     def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
         y = outputs[0] if isinstance(outputs, tuple) else outputs
