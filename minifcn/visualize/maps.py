@@ -25,7 +25,7 @@ def feature_maps(
     """The picture (H, W, 3) uint8, and below it, for each of ``layers`` by its key, the channels that vary the most.
 
     A key with layers below it, such as "enc1", stands for the last of them to be done. Without any, the last map of each
-    size is shown. Where a layer has only amounts, as behind a ReLU, 0 is white and more is darker; else blue is below 0 and orange
+    size is shown. Where a layer has only amounts, as behind a ReLU, 0 is white and more is darker; else blue is below 0, orange
     above; either is strongest at the row's own largest value. ``preprocessing`` is what the network was trained with.
 
         show(feature_maps(net, image, "enc1", "enc3", "dec1"), "unet", "Edges first, then parts, then places.")
