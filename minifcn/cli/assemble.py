@@ -23,8 +23,10 @@ def make_trainer(
     if not resumed:
         check_preprocessing(plan)
     net = plan.network.build(train.num_classes, seed, may_load=not resumed, report=report)
+    loader = plan.data.loader(train, seed)
+    training.fit_batches(net, loader, report)
     return training.Trainer(
-        net, plan.optimizer.build(net), plan.data.loader(train, seed), plan.training, training.RunFolder(folder), validation,
+        net, plan.optimizer.build(net), loader, plan.training, training.RunFolder(folder), validation,
         asdict(plan), progress,
     )  # fmt: skip
 
@@ -46,9 +48,9 @@ def out_of_memory(trainer: training.Trainer) -> ValueError:
 
     with contextlib.closing(trainer.loader.epoch(0)) as batches:
         N, C, H, W = next(batches).images.shape
-    costs = ledger(trainer.net, (1, C, H, W))
+    costs = ledger(trainer.net, (2, C, H, W))  # of one picture, image pooling makes a single value a channel
     fixed = costs.parameter_bytes + costs.trainable_bytes + trainer.optimizer.state_nbytes()
-    per_picture = costs.training_peak - costs.parameter_bytes - costs.trainable_bytes
+    per_picture = (costs.training_peak - costs.parameter_bytes - costs.trainable_bytes) // 2
     kept = f"; {trainer.folder.last} holds iteration {trainer.saved}" if trainer.saved >= 0 else ""
     total = import_cupy().cuda.Device().mem_info[1]
     return ValueError(out_of_memory_sentence((N, H, W), fixed, per_picture, total) + kept)

@@ -18,4 +18,4 @@ def coordinates(
 
     with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
-    print(places(net, (1, 3, *parse_size(size))))
+    print(places(net, (2, 3, *parse_size(size))))  # of one picture, image pooling makes a single value a channel

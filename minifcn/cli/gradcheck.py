@@ -11,7 +11,7 @@ import typer
 
 
 def gradcheck(
-    target: Annotated[str | None, typer.Argument(help="A layer or function, or FILE.py:NAME of your own.")] = None,
+    target: Annotated[str | None, typer.Argument(help="A layer, function or network, or FILE.py:NAME of your own.")] = None,
     cases: Annotated[int, typer.Option(help="Adversarial cases for each function.")] = 8,
     seed: Annotated[int, typer.Option(help="Of the cases.")] = 0,
 ) -> None:
@@ -24,13 +24,28 @@ def gradcheck(
     Example: minifcn gradcheck conv2d
 
     Example: minifcn gradcheck mine.py:conv2d
+
+    Example: minifcn gradcheck unet
     """
-    if target is not None and ".py" in target:
+    from minifcn import models
+
+    if target in models.names():
+        passed = _check_network(target, seed)
+    elif target is not None and ".py" in target:
         passed = _check_file(target, cases, seed)
     else:
         passed = _check_ours(target, cases, seed)
     if not passed:
         raise typer.Exit(2)
+
+
+def _check_network(name: str, seed: int) -> bool:
+    """The report of a network of the catalogue."""
+    from minifcn.checks.network import check_network
+
+    report = check_network(name, seed)
+    print(report)
+    return report.passed
 
 
 def _check_ours(name: str | None, cases: int, seed: int) -> bool:
@@ -44,7 +59,9 @@ def _check_ours(name: str | None, cases: int, seed: int) -> bool:
         name = of_layers.get(name, name)
         if name not in catalogue.names():
             known = ", ".join([*catalogue.names(), *of_layers])
-            raise ValueError(f"unknown layer {name!r}; possible are {known}, and FILE.py:NAME for your own")
+            raise ValueError(
+                f"unknown layer {name!r}; possible are {known}, the networks of minifcn models, and FILE.py:NAME for your own"
+            )
     functions = None if name is None else [name]
     numeric = sweep(functions, cases, seed)
     print(numeric)

@@ -13,7 +13,7 @@ from minifcn.cli.options import Classes, Model, Options, Padding, Width, build, 
 def summary(
     model: Model,
     size: Annotated[str | None, typer.Option(help="Height x width of the picture; 375x500, or the style's own.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Pictures in a batch.")] = 1,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures in a batch; 1, or 2 where 1 cannot be trained on.")] = None,
     num_classes: Classes = 21,
     width: Width = None,
     padding: Padding = None,
@@ -27,17 +27,21 @@ def summary(
     """
     from minifcn.anatomy.ledger import ledger
     from minifcn.layers import initializers
+    from minifcn.training.batches import one_value_a_channel
 
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise ValueError(f"--batch-size {batch_size}: a batch has at least 1 picture")
     if style is not None:
         from minifcn.anatomy.torchsummary import styled
 
         print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, width=width or 1.0))
         return
-    shape = (batch_size, 3, *parse_size(size or "375x500"))
+    H, W = parse_size(size or "375x500")
     with contextlib.nullcontext() if measure else initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
+    if batch_size is None:
+        batch_size = 2 if one_value_a_channel(net, (H, W)) else 1
+    shape = (batch_size, 3, H, W)
     costs = ledger(net, shape)
     print(costs)
     if measure:

@@ -43,6 +43,9 @@ class Loader:
     `transform` gets (image, label, rng). `num_threads=0` does the work in the caller's thread. At most
     `num_threads + 2` batches are read ahead. An exception while reading reaches the caller with the picture's name in
     its sentence. To stop early, just leave the loop: the threads end when the iterator is closed or forgotten.
+
+    With `join_last` a last batch of one picture joins the batch before it, which then has `batch_size + 1`: some networks
+    cannot be trained on one picture.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Loader:
         preprocessing: Preprocessing | None = None,
         num_threads: int = 2,
         drop_last: bool = False,
+        join_last: bool = False,
     ) -> None:
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("num_threads", num_threads, 0)):
             if value < least:
@@ -71,11 +75,23 @@ class Loader:
         self.preprocessing = preprocessing or Preprocessing()
         self.num_threads = num_threads
         self.drop_last = drop_last
+        self.join_last = join_last
 
     def __len__(self) -> int:
         """Batches an epoch."""
         count = len(self.dataset) / self.batch_size
-        return math.floor(count) if self.drop_last else math.ceil(count)
+        fewer = self.drop_last or (self.join_last and self.lonely_last())
+        return math.floor(count) if fewer else math.ceil(count)
+
+    def lonely_last(self) -> bool:
+        """Whether one picture is left for the last batch, with others before it, where none joins or is dropped."""
+        count = len(self.dataset)
+        return not self.drop_last and count > self.batch_size > 1 and count % self.batch_size == 1
+
+    def smallest(self, among: int) -> tuple[int, int]:
+        """(H, W) of the smallest, in pixels, of the first so many pictures, as the first epoch has them."""
+        samples = (self._sample(0, index) for index in range(min(among, len(self.dataset))))
+        return min((label.shape for _, label in samples), key=math.prod)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.epoch(0)
@@ -92,6 +108,8 @@ class Loader:
             raise ValueError(f"epoch {epoch} from batch {start} is not possible; an epoch has batches 0 to {len(self) - 1}")
         order = self.order(epoch)
         parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
+        if parts and self.join_last and self.lonely_last():
+            parts[-1] = order[(len(self) - 1) * self.batch_size :]
         return self._ahead(epoch, parts) if self.num_threads else (self._batch(epoch, part) for part in parts)
 
     def _ahead(self, epoch: int, parts: Sequence[np.ndarray]) -> Generator[Batch, None, None]:

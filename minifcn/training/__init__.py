@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from minifcn.lazy import lazy
 
 if TYPE_CHECKING:
+    from minifcn.training.batches import fit_batches
     from minifcn.training.diagnosis import Diverged
     from minifcn.training.gradients import clip_grad_norm
     from minifcn.training.groups import freeze, parameter_groups
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MEASURES", "SGD", "Adam", "AdamW", "Checkpoint", "ConfusionMatrix", "DataPlan", "Diverged", "Evaluation", "NetworkPlan",
     "Optimizer", "OptimizerPlan", "Plan", "Progress", "Result", "RunFolder", "Schedule", "Settings", "Trainer",
-    "clip_grad_norm", "evaluate", "freeze", "jaccard_index", "load_model", "load_weights", "parameter_groups",
-    "parse_schedule", "predict", "read_checkpoint", "read_metadata", "write_checkpoint",
+    "clip_grad_norm", "evaluate", "fit_batches", "freeze", "jaccard_index", "load_model", "load_weights",
+    "parameter_groups", "parse_schedule", "predict", "read_checkpoint", "read_metadata", "write_checkpoint",
 ]  # fmt: skip
 
 _HOME = {
+    "batches": ("fit_batches",),
     "diagnosis": ("Diverged",),
     "gradients": ("clip_grad_norm",),
     "groups": ("freeze", "parameter_groups"),

@@ -53,6 +53,7 @@ class Result:
     evaluation: Evaluation | None
     interrupted: bool
     message: str
+    seconds: float = 0.0  # in steps
 
 
 class _InterruptedError(Exception):
@@ -332,4 +333,12 @@ class Trainer:
             message += f"{self.folder.path}; to go on: minifcn train --resume {self.folder.path}"
         else:
             message = f"done: {self.state.iteration} iterations in {self.state.seconds:.0f} s; the run is in {self.folder.path}"
-        return Result(self.state.iteration, self.state.best, self.state.best_iteration, self.evaluation, interrupted, message)
+        return Result(
+            self.state.iteration,
+            self.state.best,
+            self.state.best_iteration,
+            self.evaluation,
+            interrupted,
+            message,
+            self.state.seconds,
+        )

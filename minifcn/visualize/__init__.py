@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from minifcn.visualize.confusion import draw_confusion
     from minifcn.visualize.curves import draw_curves
     from minifcn.visualize.im2col import animate_im2col, draw_im2col, pixel_colours
+    from minifcn.visualize.maps import feature_maps
     from minifcn.visualize.matrices import draw_matrices, draw_table
     from minifcn.visualize.overlap import draw_counts, draw_stamps, overlap_counts, window_counts
     from minifcn.visualize.overlays import blend, legend, overlay, sample_sheet
@@ -34,14 +35,15 @@ __all__ = [
     "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "blend", "draw_agreement",
     "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels", "draw_matrices",
     "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
-    "draw_zero_insertion", "draw_zoom", "legend", "overlap_counts", "overlay", "pixel_colours", "sample_sheet", "show",
-    "window_counts",
+    "draw_zero_insertion", "draw_zoom", "feature_maps", "legend", "overlap_counts", "overlay", "pixel_colours",
+    "sample_sheet", "show", "window_counts",
 ]  # fmt: skip
 
 _HOME = {
     "board": ("Board",),
     "confusion": ("draw_confusion",),
     "curves": ("draw_curves",),
+    "maps": ("feature_maps",),
     "im2col": ("animate_im2col", "draw_im2col", "pixel_colours"),
     "matrices": ("draw_matrices", "draw_table"),
     "overlap": ("draw_counts", "draw_stamps", "overlap_counts", "window_counts"),

@@ -11,10 +11,11 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
+import minifcn
 from minifcn import models
 from minifcn.bench import torch_step
 from minifcn.bench.network import Architecture, OurStep
-from minifcn.bench.twins import TWINS
+from minifcn.bench.twins import TWINS, twin_of
 from minifcn.models import build
 
 OPTIONS = {"lr": 0.05, "momentum": 0.9, "weight_decay": 5e-2}
@@ -22,6 +23,8 @@ ARCHITECTURES = {
     "FCN-8s": Architecture("fcn8s", {"width": 1 / 32}),
     "U-Net": Architecture("unet", {"width": 1 / 16}),
     "U-Net with batch norm": Architecture("unet", {"width": 1 / 16, "batch_norm": True}),
+    "FCN-SqueezeNet": Architecture("fcn-squeezenet", {"width": 1 / 8}),
+    "encoder-decoder": Architecture("encoder-decoder", {"width": 1 / 16}),
 }
 
 
@@ -59,7 +62,10 @@ def test_the_same_parameters_are_there_and_frozen(both):
 @pytest.mark.parametrize("model", TWINS)
 def test_options_of_the_same_name_have_the_same_default(model):
     """An option that is left out, or given at its default, is not handed to the twin."""
-    ours, theirs = models.options(model), inspect.signature(TWINS[model]).parameters
+    twin = twin_of(model)
+    if twin is None:
+        pytest.skip("torchvision is not installed")
+    ours, theirs = models.options(model), inspect.signature(twin).parameters
     for name, parameter in theirs.items():
         assert name == "num_classes" or ours[name] == parameter.default, name
 
@@ -73,7 +79,7 @@ def test_who_has_a_twin():
 
 def test_its_own_deconvolutions_are_bilinear():
     ours = build("fcn8s", 3, width=1 / 64).state_dict()
-    for key, tensor in TWINS["fcn8s"](3, 1 / 64).state_dict().items():
+    for key, tensor in twin_of("fcn8s")(3, 1 / 64).state_dict().items():
         if key.startswith("upscore"):
             np.testing.assert_array_equal(tensor.numpy(), ours[key])
 
@@ -106,7 +112,26 @@ def test_three_steps_lead_to_the_same_weights_and_statistics(steps):
 
 def test_any_picture_size(both):
     net, twin = (side.eval() for side in copy.deepcopy(both))
-    for size in ((16, 16), (47, 31)):
+    for size in ((32, 32), (47, 35)):
         images = Architecture().batch(size, 1)[0].astype(np.float64)
         scores = torch_step.inference(twin, torch.from_numpy(images))()
         np.testing.assert_allclose(net(images), scores.numpy(), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("model", ["fcn-resnet50", "deeplabv3-resnet50"])
+def test_torchvisions_own_networks_take_our_weights_and_score_alike(model):
+    pytest.importorskip("torchvision")
+    architecture = Architecture(model)
+    net, twin = architecture.ours().eval(), architecture.twin()()
+    torch_step.load(twin, net.state_dict())
+    images, _ = architecture.batch((33, 47), 2)
+    with minifcn.no_grad():
+        scores = net(images)
+    theirs = torch_step.inference(twin.eval(), torch.from_numpy(images))().numpy()
+    np.testing.assert_allclose(scores, theirs, rtol=0, atol=1e-4 * np.abs(theirs).max())
+
+
+def test_without_torchvision_its_networks_have_no_twin(monkeypatch):
+    monkeypatch.setattr("minifcn.bench.twins.importlib.util.find_spec", lambda name: None)
+    assert Architecture("fcn-resnet50").twin() is None
+    assert Architecture("unet").twin() is not None

@@ -226,3 +226,23 @@ def test_real_pictures_of_unequal_size_load(voc_root):
     assert batch.images.shape[2:] == tuple(np.max(batch.sizes, axis=0))
     assert len(set(batch.sizes)) > 1
     assert ((batch.labels <= 20) | (batch.labels == 255)).all()
+
+
+def test_a_last_batch_of_one_picture_joins_the_one_before_it(dataset):
+    """Eleven in batches of five: five and six, from any start; in batches of four nothing is left alone."""
+    loader = Loader(dataset, 5, shuffle=True, seed=2, join_last=True)
+    assert len(loader) == 2
+    whole = list(loader.epoch(1))
+    assert [len(batch.ids) for batch in whole] == [5, 6]
+    assert sorted(id for batch in whole for id in batch.ids) == IDS
+    for start in (1, 2):
+        rest = list(loader.epoch(1, start))
+        assert all(same(a, b) for a, b in zip(whole[start:], rest, strict=True))
+    assert [len(batch.ids) for batch in Loader(dataset, 4, join_last=True).epoch(0)] == [4, 4, 3]
+    assert [len(batch.ids) for batch in Loader(dataset, 1, join_last=True).epoch(0)] == [1] * 11
+    assert [len(batch.ids) for batch in Loader(dataset, 5, drop_last=True, join_last=True).epoch(0)] == [5, 5]
+
+
+def test_the_smallest_picture_as_augmented(dataset):
+    assert Loader(dataset).smallest(11) == (8, 11)
+    assert Loader(dataset, transform=parse("crop:9x9")).smallest(3) == (9, 9)

@@ -70,8 +70,8 @@ def test_parameter_counts_of_the_papers(name):
 @pytest.mark.parametrize("name", ["vgg11", "vgg11-lrn", "vgg13", "vgg16", "vgg19", "alexnet"])
 def test_keys_and_shapes_are_torchvisions(name):
     pytest.importorskip("torch")
-    from support.torchvision_models import models as theirs
-    from support.torchvision_models import torch
+    from minifcn.bench.twins.torchvision_models import models as theirs
+    from minifcn.bench.twins.torchvision_models import torch
 
     with torch.device("meta"):
         expected = getattr(theirs, name.removesuffix("-lrn"))(num_classes=1000).state_dict()
@@ -84,8 +84,8 @@ def test_keys_and_shapes_are_torchvisions(name):
 def test_torchvisions_weights_load(rng):
     """Into AlexNet, of its full size, and the scores are torchvision's."""
     pytest.importorskip("torch")
-    from support.torchvision_models import models as theirs
-    from support.torchvision_models import torch
+    from minifcn.bench.twins.torchvision_models import models as theirs
+    from minifcn.bench.twins.torchvision_models import torch
 
     torch.manual_seed(0)
     twin = theirs.alexnet(num_classes=7).eval()

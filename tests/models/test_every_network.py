@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
 import minifcn
 from minifcn import layers as L
 from minifcn import models
-from minifcn.checks.numeric import Slopes
+from minifcn.checks.network import along_all, awake, settle, sized
+from minifcn.checks.network import narrow as build
 from minifcn.checks.subjects import LayerSubject
 from minifcn.models.fcn import FCN8s
-
-SMALL = {"width": 1 / 64, "padding": 1, "seed": 1}  # where the network takes them
-WIDER = {  # through many layers of one channel next to nothing comes back
-    "vgg19": 1 / 16, "fcn-squeezenet": 1 / 8, "squeezenet1_1": 1 / 4, "squeeze-unet": 1 / 16, "resnet34": 1 / 16,
-    "course-baseline": 1 / 8, "rrcnn-fcn": 1 / 8,
-}  # fmt: skip
 
 
 def variants() -> list:
@@ -31,43 +24,8 @@ def variants() -> list:
     return found
 
 
-def build(name: str, num_classes: int = 4, **given) -> L.Layer:
-    known = models.options(name)
-    small = {**SMALL, "width": WIDER.get(name, SMALL["width"])}
-    return models.build(name, num_classes, **{**{option: v for option, v in small.items() if option in known}, **given})
-
-
-def awake(name: str, **given) -> L.Layer:
-    """In float64, all of it learning, with no weight, and no bias behind which a ReLU would sit on its kink, at zero."""
-    rng = np.random.default_rng(7)
-    net = build(name, **given).to("float64").requires_grad_(True)
-    for _, parameter in net.named_parameters():
-        if parameter.data.ndim < 2 or not parameter.data.all():
-            parameter.data[...] += rng.standard_normal(parameter.shape) / 4
-    for key, buffer in net.named_buffers():
-        buffer[...] = rng.uniform(0.5, 1.5, buffer.shape) if key.endswith("var") else rng.standard_normal(buffer.shape) / 4
-    net.reseed(3)
-    net.needs_dx = True
-    return net
-
-
-def settle(net: L.Layer, x: np.ndarray) -> None:
-    """Makes the running statistics those of x: without, a deep network's scores grow in evaluation, and rounding with them."""
-    for _, layer in net.named_layers():
-        if isinstance(layer, L.BatchNorm2d):
-            layer.momentum = 1.0
-    with minifcn.no_grad():
-        net.train()(x)
-
-
 def picture(size: tuple[int, int], batch: int = 1, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((batch, 3, *size))
-
-
-def sized(name: str, size: tuple[int, int]) -> tuple[int, int]:
-    """``size``, or for a classifier, which may need 63 pixels of each side, that much more."""
-    H, W = size
-    return size if models.entry(name).segments else (H + 63, W + 63)
 
 
 def outputs(y) -> tuple:
@@ -147,29 +105,12 @@ def test_the_mirror_shows_two_lines_that_changed_places():
 # ------------------------------------------------------------------------------------------------------------- gradients
 
 
-def along_all(subject: LayerSubject, gradients: dict[str, np.ndarray], dys: tuple, rng: np.random.Generator) -> None:
-    """Moves picture and parameters together, each so far that its own part of the slope counts as much as any other's."""
-    arrays, starts = subject.values, np.cumsum([0, *(array.size for array in subject.values.values())])
-
-    def outputs(flat: np.ndarray) -> tuple:
-        pieces = (flat[start:stop] for start, stop in pairwise(starts))
-        return subject.outputs({name: piece.reshape(arrays[name].shape) for name, piece in zip(arrays, pieces, strict=True)})
-
-    def direction(name: str) -> np.ndarray:
-        v = rng.standard_normal(arrays[name].shape)
-        size = float(np.sqrt((arrays[name] ** 2).mean()))
-        return v * min(size, 1 / (abs(float((gradients[name] * v).sum())) or 1e-300))
-
-    slopes = Slopes(outputs, np.concatenate([array.ravel() for array in arrays.values()]), dys, 1e-6)
-    directions = {name: direction(name) for name in arrays}
-    parts = {name: float((gradients[name] * v).sum()) for name, v in directions.items()}
-    weight = sum(map(abs, parts.values()))
-    large = [name for name, part in parts.items() if abs(part) > 0.1]
-    assert len(large) > len(parts) / 2, f"only {large} of {len(parts)} gradients are not zero: that proves nothing"
-    slope = slopes.along(np.concatenate([v.ravel() for v in directions.values()]))
-    assert not slope.kink
-    assert slope.noise < 1e-6 * weight
-    assert slope.agrees(sum(parts.values()), 1e-6 * weight), f"{sum(parts.values())} is not {slope.value}: gradcheck says where"
+def check_along(subject: LayerSubject, gradients: dict[str, np.ndarray], dys: tuple, rng: np.random.Generator) -> None:
+    """One direction through picture and parameters together."""
+    one = along_all(subject, gradients, dys, rng)
+    assert one.large > one.count / 2, f"only {one.large} of {one.count} gradients are not zero: that proves nothing"
+    assert one.proves
+    assert one.agrees, f"{one.mine} is not {one.numeric.value}: gradcheck says where"
 
 
 @pytest.mark.parametrize(("name", "given"), variants())
@@ -191,7 +132,7 @@ def test_the_whole_networks_gradients_are_the_numeric_ones(name, given, rng):
         assert not complaints
         assert [name for name, gradient in gradients.items() if gradient is None] == []
         for _ in range(3):
-            along_all(subject, gradients, dys, rng)
+            check_along(subject, gradients, dys, rng)
 
 
 def test_one_wrong_gradient_among_many_is_seen(rng, monkeypatch):
@@ -206,7 +147,7 @@ def test_one_wrong_gradient_among_many_is_seen(rng, monkeypatch):
         dys = tuple(rng.standard_normal(y.shape) for y in subject.outputs({}))
         gradients, _ = subject.gradients(dys)
         with pytest.raises(AssertionError, match="gradcheck says where"):
-            along_all(subject, gradients, dys, rng)
+            check_along(subject, gradients, dys, rng)
 
 
 # ---------------------------------------------------------------------------------------------------------- any picture

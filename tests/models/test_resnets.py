@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from minifcn import anatomy, models
+from minifcn.bench.twins.torchvision_models import resnet, segmentation
 from minifcn.layers import initializers
 from support.against_torch import differences, load_twin
-from support.torchvision_models import resnet, segmentation
 
 SEGMENTATION = {
     "fcn-resnet50": (segmentation.fcn_resnet50, 32_957_013, 35_322_218),

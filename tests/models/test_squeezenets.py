@@ -7,9 +7,9 @@ import pytest
 
 import minifcn
 from minifcn import anatomy, models
+from minifcn.bench.twins.torchvision_models import squeezenet
 from minifcn.layers import initializers
 from support.against_torch import differences, load_twin
-from support.torchvision_models import squeezenet
 
 
 def narrow(name: str, num_classes: int = 5, **options):

@@ -39,6 +39,7 @@ def pair(name: str, options: dict, rng: np.random.Generator):
     assert not unexpected
     assert all(key.endswith("num_batches_tracked") for key in missing)
     ours.requires_grad_(True).needs_dx = True
+    theirs.requires_grad_(True)
     return ours, theirs
 
 

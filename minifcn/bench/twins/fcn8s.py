@@ -55,7 +55,7 @@ class FCN8s(nn.Module):
 def bilinear_layer(channels: int, kernel: int, stride: int) -> nn.ConvTranspose2d:
     """A frozen deconvolution that interpolates each channel by itself."""
     layer = nn.ConvTranspose2d(channels, channels, kernel, stride, bias=False)
-    ramp = 1 - (torch.arange(kernel) - (kernel - 1) / 2).abs() / (kernel // 2)  # an even kernel's
+    ramp = 1 - (torch.arange(kernel) - (kernel - 1) / 2).abs() / ((kernel + 1) // 2)
     with torch.no_grad():
         layer.weight.zero_()
         layer.weight[range(channels), range(channels)] = torch.outer(ramp, ramp)

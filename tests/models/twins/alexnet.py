@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from support.torchvision_models import models, narrowed
+from minifcn.bench.twins.torchvision_models import models, narrowed
 
 OPTIONS = [{"dropout": 0.0}, {"dropout": 0.0, "lrn": True}]
 SIZES = [(63, 71), (225, 70)]

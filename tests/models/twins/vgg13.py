@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from support.torchvision_models import models, narrowed
+from minifcn.bench.twins.torchvision_models import models, narrowed
 
 OPTIONS = [{"dropout": 0.0}]
 SIZES = [(32, 32), (33, 71)]

@@ -1,4 +1,4 @@
-"""torchvision's networks, which are plain PyTorch, as twins of ours.
+"""torchvision's own networks, which are plain PyTorch. Imported only where torchvision is installed.
 
 The package's compiled part comes for CUDA builds only; two of its operators are declared here, and never run, so that the
 import does not stumble over them.
@@ -18,7 +18,10 @@ _declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tenso
 from torchvision import models  # noqa: E402
 from torchvision.models import resnet, segmentation, squeezenet  # noqa: E402
 
-__all__ = ["models", "narrowed", "resnet", "segmentation", "squeezenet"]
+__all__ = [
+    "deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101", "models", "narrowed", "resnet",
+    "segmentation", "squeezenet",
+]  # fmt: skip
 
 
 def narrowed(
@@ -40,4 +43,36 @@ def narrowed(
             new = nn.Linear(layer.in_features // before * after, scaled)
         net.set_submodule(name, new)
         before, after = O, scaled
+    return net
+
+
+def fcn_resnet50(num_classes: int = 21) -> nn.Module:
+    """x (N, 3, H, W) -> scores (N, num_classes, H, W)."""
+    return _scoring(segmentation.fcn_resnet50, num_classes)
+
+
+def fcn_resnet101(num_classes: int = 21) -> nn.Module:
+    """x (N, 3, H, W) -> scores (N, num_classes, H, W)."""
+    return _scoring(segmentation.fcn_resnet101, num_classes)
+
+
+def deeplabv3_resnet50(num_classes: int = 21) -> nn.Module:
+    """x (N, 3, H, W) -> scores (N, num_classes, H, W)."""
+    return _scoring(segmentation.deeplabv3_resnet50, num_classes)
+
+
+def deeplabv3_resnet101(num_classes: int = 21) -> nn.Module:
+    """x (N, 3, H, W) -> scores (N, num_classes, H, W)."""
+    return _scoring(segmentation.deeplabv3_resnet101, num_classes)
+
+
+def _scoring(build: Callable[..., nn.Module], num_classes: int) -> nn.Module:
+    """torchvision's network with first weights of its own, which returns its scores and not a dictionary with them."""
+    net = build(weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=False)
+
+    class Scoring(type(net)):  # type: ignore[misc] # the same layers under the same keys
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x)["out"]
+
+    net.__class__ = Scoring
     return net
