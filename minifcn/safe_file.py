@@ -3,18 +3,21 @@
 A file is written under another name in the same folder, brought to the disk, and only then given its name: the
 operating system replaces the old file by the new one in one step, so a process killed at any moment leaves either the
 old file or the new one. What a killed process leaves behind is called `NAME.partial`, and the next write reuses it.
+
+Also here: a file that one process holds, and file names, one to one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib
 import itertools
 import os
 import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 
 @contextlib.contextmanager
@@ -49,6 +52,47 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file, whole or not at all."""
     with replacing(path) as file:
         file.write(text.encode("utf-8"))
+
+
+def hold(path: Path) -> BinaryIO | None:
+    """The file `path`, open and held for this process until it is closed or the process ends, however that comes.
+
+    None where another process holds it. A disk that knows no locks (some network drives) holds nobody off.
+    """
+    file = open(path, "a+b")  # noqa: SIM115 (it stays open)
+    try:
+        if not _lock(file):
+            file.close()
+            return None
+    except OSError:  # no locks here
+        pass
+    return file
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Locks an open file; False where somebody else has. Raises OSError where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return _lock_on_windows(file)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # EWOULDBLOCK; EACCES on some network drives
+        return False
+    return True
+
+
+def _lock_on_windows(file: BinaryIO) -> bool:
+    try:
+        msvcrt: Any = importlib.import_module("msvcrt")
+    except ImportError as error:
+        raise OSError("this system has no locks") from error
+    file.seek(0)
+    try:
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # the first byte, which need not be there
+    except PermissionError:
+        return False
+    return True
 
 
 def names_for(files: Sequence[Path]) -> list[str]:

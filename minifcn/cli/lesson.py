@@ -99,7 +99,7 @@ def open_lesson(
     page = as_html(one)
     typer.echo(page)
     if not webbrowser.open(page.as_uri()):
-        typer.echo("There is no browser here: open the page above yourself, or read the Markdown beside the script.")
+        typer.echo("There is no browser here: open the page above yourself.")
 
 
 @app.command("check")
@@ -135,10 +135,12 @@ def render_lessons(
 ) -> None:
     """Run lessons and write their pages and pictures. Example: minifcn lesson render --check"""
     from minifcn.cli.screen import console
-    from minifcn.course.catalogue import lesson, lessons_folder, written
+    from minifcn.course.catalogue import are_installed, lesson, lessons_folder, written
     from minifcn.course.page import render
     from minifcn.course.stale import differences
 
+    if out is None and are_installed():
+        raise ValueError("an installed minifcn has the lessons' scripts and no pages; choose a folder for them with --out")
     folder, stale = out or lessons_folder(), False
     for one in [lesson(number) for number in numbers] if numbers else written():
         page = render(one)

@@ -72,18 +72,23 @@ def written() -> list[Lesson]:
 
 
 def lessons_folder() -> Path:
-    """Where the lessons are: beside the package in a checkout, inside it in an installed wheel.
+    """Where the lessons are: beside the package in a checkout, inside it in an installed wheel (the scripts alone).
 
     Raises FileNotFoundError where they are in neither place.
     """
     package = Path(minifcn.__file__).resolve().parent
-    for folder in (package.parent / "lessons", package / "lessons"):
+    for folder in (package / "lessons", package.parent / "lessons"):
         if (folder / f"{LESSONS[1].name}.py").is_file():
             return folder
     raise FileNotFoundError(
         f"the lessons are not installed with this copy of minifcn ({package}); they are the folder lessons/ of its source: "
         "get the source and install it from there with `pip install -e .`"
     )
+
+
+def are_installed() -> bool:
+    """Whether the lessons are a part of an installed package, where nothing is to be written."""
+    return lessons_folder().parent == Path(minifcn.__file__).resolve().parent
 
 
 def _there() -> str:

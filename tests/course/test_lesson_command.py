@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import webbrowser
 from pathlib import Path
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import pytest
 from typer.testing import CliRunner
 
+import minifcn
 from minifcn.cli.lesson import app
 from minifcn.course.catalogue import LESSONS
 from support import planted_answers as answers
@@ -60,7 +64,6 @@ def test_render_writes_and_check_notices(lesson_in, tmp_path):
 
 def test_open_makes_a_page_for_the_browser(lesson_in, tmp_path, monkeypatch):
     one = lesson_in()
-    assert isinstance(call("open", 3).exception, FileNotFoundError)  # not rendered yet
     call("render", 3, "--out", tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     opened = []
@@ -71,6 +74,45 @@ def test_open_makes_a_page_for_the_browser(lesson_in, tmp_path, monkeypatch):
     html = Path(opened[0].removeprefix("file://")).read_text(encoding="utf-8")
     assert "<h1>03 A lesson</h1>" in html
     assert f'src="{(tmp_path / "img" / "03_table.png").as_uri()}"' in html
+
+
+def pictures_of(html: str) -> list[Path]:
+    """The files that a page shows."""
+    return [Path(url2pathname(urlparse(address).path)) for address in re.findall(r'<img src="([^"]+)"', html)]
+
+
+@pytest.mark.parametrize("missing", ["page", "picture"])
+def test_open_makes_the_page_and_the_pictures_that_are_not_there(lesson_in, tmp_path, monkeypatch, missing):
+    """As in an installed wheel, which has the scripts alone: nothing is written beside them."""
+    lesson_in()
+    if missing == "picture":
+        call("render", 3, "--out", tmp_path)
+        (tmp_path / "img" / "03_table.png").unlink()
+    before = sorted(tmp_path.rglob("*"))
+    elsewhere = tmp_path / "a folder for temporary files"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    assert call("open", 3).exit_code == 0
+    html = Path(url2pathname(urlparse(opened[0]).path)).read_text(encoding="utf-8")
+    shown = pictures_of(html)
+    assert [path.name for path in shown] == ["03_table.png", "03_moving.gif"]
+    assert all(path.is_file() and elsewhere in path.parents for path in shown)
+    assert "All lessons (<code>minifcn lesson list</code>)" in html
+    assert f'<a href="{(tmp_path / "03_loops_to_matrices.py").as_uri()}">this lesson as a script</a>' in html
+    assert [path for path in sorted(tmp_path.rglob("*")) if elsewhere not in (path, *path.parents)] == before
+
+
+def test_an_installed_package_is_not_written_into(tmp_path, monkeypatch):
+    package = tmp_path / "minifcn"
+    (package / "lessons").mkdir(parents=True)
+    (package / "lessons" / "02_convolution_by_hand.py").write_text("# %%\nassert True\n")
+    monkeypatch.setattr(minifcn, "__file__", str(package / "__init__.py"))
+    assert "choose a folder for them with --out" in str(call("render", 2).exception)
+    assert call("render", 2, "--out", tmp_path / "pages").exit_code == 0
+    assert [path.name for path in (package / "lessons").iterdir()] == ["02_convolution_by_hand.py"]
+    assert (tmp_path / "pages" / "02_convolution_by_hand.md").is_file()
 
 
 def test_open_without_a_browser_says_where_the_page_is(lesson_in, tmp_path, monkeypatch):

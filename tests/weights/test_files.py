@@ -81,7 +81,10 @@ def test_bfloat16_is_widened(tmp_path, rng, shape):
 @pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "C64"])
 def test_dtypes_that_numpy_lacks_are_refused(tmp_path, dtype):
     _write(tmp_path / "w.safetensors", dtype, [2], bytes(16 if dtype == "C64" else 2))
-    with pytest.raises(ValueError, match=rf"w\.safetensors: b has dtype {dtype}, .* convert it to F32 first"):
+    said = rf"w\.safetensors: b has dtype {dtype}, .* convert it to F32 first"
+    if dtype in ("F8_E8M0", "C64"):  # safetensors before 0.7 do not know them, and take the file for a damaged one
+        said += r"|w\.safetensors cannot be read \(Error while deserializing header"
+    with pytest.raises(ValueError, match=said):
         load_weights(tmp_path / "w.safetensors")
 
 

@@ -1,7 +1,7 @@
 """torchvision's own networks, which are plain PyTorch. Imported only where torchvision is installed.
 
-The package's compiled part comes for CUDA builds only; two of its operators are declared here, and never run, so that the
-import does not stumble over them.
+The package's compiled part comes for CUDA builds only; beside another PyTorch two of its operators are declared here, and never
+run, so that the import does not stumble over them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-_declared = torch.library.Library("torchvision", "DEF")
-_declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-_declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+if torch.version.cuda is None:
+    _declared = torch.library.Library("torchvision", "DEF")
+    _declared.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
-from torchvision import models  # noqa: E402
-from torchvision.models import resnet, segmentation, squeezenet  # noqa: E402
+from torchvision import models
+from torchvision.models import resnet, segmentation, squeezenet
 
 __all__ = [
     "deeplabv3_resnet50", "deeplabv3_resnet101", "fcn_resnet50", "fcn_resnet101", "models", "narrowed", "resnet",

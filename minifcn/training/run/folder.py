@@ -11,7 +11,6 @@ so that the log of a killed and resumed run is that of one that was never stoppe
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
@@ -24,11 +23,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from minifcn.safe_file import write_text
-
-fcntl: Any = None
-with contextlib.suppress(ImportError):  # Windows has none: there the folder is not held
-    import fcntl
+from minifcn.safe_file import hold, write_text
 
 COLUMNS = (
     "iteration", "epoch", "lr", "loss", "gradient_norm", "images_per_second", "seconds",
@@ -77,17 +72,10 @@ class RunFolder:
 
         Raises ValueError where another process holds it: two that write one log and one checkpoint would ruin both.
         """
-        if self._held is not None or fcntl is None:
-            return
-        held = (self.path / ".lock").open("a+")
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            held.close()
-            raise ValueError(
-                f"another process is training in {self.path}: wait for it, stop it, or take another folder"
-            ) from None
-        self._held = held
+        if self._held is None:
+            self._held = hold(self.path / ".lock")
+            if self._held is None:
+                raise ValueError(f"another process is training in {self.path}: wait for it, stop it, or take another folder")
 
     def unlock(self) -> None:
         """Lets go of the folder."""

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,3 +132,46 @@ def test_two_processes_cannot_train_in_one_folder(tmp_path):
         folder.lock()
         folder.lock()  # held already
         folder.unlock()
+
+
+@pytest.fixture
+def on_windows(monkeypatch):
+    """A system without fcntl, whose msvcrt keeps a list of who holds what."""
+    held: dict[int, int] = {}  # of a file (its inode): the descriptor that holds it
+
+    def locking(descriptor: int, mode: int, count: int) -> None:
+        assert (mode, count, os.lseek(descriptor, 0, os.SEEK_CUR)) == (2, 1, 0)
+        if held.setdefault(os.fstat(descriptor).st_ino, descriptor) != descriptor:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(LK_NBLCK=2, locking=locking))
+    return held
+
+
+def test_windows_has_its_own_way_to_hold_a_folder(tmp_path, on_windows):
+    first, second = RunFolder(tmp_path / "run").create(), RunFolder(tmp_path / "run")
+    first.lock()
+    with pytest.raises(ValueError, match="another process is training in"):
+        second.lock()
+    first.unlock()
+    on_windows.clear()
+    second.lock()
+    second.unlock()
+
+
+@pytest.mark.parametrize("why", ["no module", "no locks on this drive"])
+def test_where_nothing_can_be_held_one_trains_all_the_same(tmp_path, monkeypatch, why):
+    if why == "no module":
+        for name in ("fcntl", "msvcrt"):
+            monkeypatch.setitem(sys.modules, name, None)
+    else:
+        fcntl = pytest.importorskip("fcntl")
+
+        def refuse(*_):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", refuse)
+    folder = RunFolder(tmp_path / "run").create()
+    folder.lock()
+    folder.unlock()
