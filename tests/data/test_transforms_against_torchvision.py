@@ -6,6 +6,8 @@ transforms would draw is dictated, and torchvision's function is called with it.
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,8 +16,11 @@ from minifcn.data import transforms as ours
 from minifcn.data.palette import VOID
 
 pytest.importorskip("torch", reason="torch, which torchvision needs, is not installed")
-pytest.importorskip("support.torchvision_models", reason="torchvision is not installed")
-theirs = pytest.importorskip("torchvision.transforms.functional")
+if not importlib.util.find_spec("torchvision"):
+    pytest.skip("torchvision is not installed", allow_module_level=True)
+from minifcn.bench.twins import torchvision_models  # noqa: F401 (makes it importable beside any PyTorch)
+
+theirs = importlib.import_module("torchvision.transforms.functional")
 NEAREST, BILINEAR = theirs.InterpolationMode.NEAREST, theirs.InterpolationMode.BILINEAR
 
 FILL = (124, 116, 104)
