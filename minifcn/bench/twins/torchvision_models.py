@@ -39,7 +39,7 @@ def narrowed(
         scaled = num_classes if name == "classifier.6" else max(1, round(O * width))
         if isinstance(layer, nn.Conv2d):
             options = {"kernel_size": layer.kernel_size, "stride": layer.stride, "padding": layer.padding}
-            new = nn.Conv2d(after or in_channels, scaled, **options)
+            new: nn.Module = nn.Conv2d(after or in_channels, scaled, **options)
         else:
             new = nn.Linear(layer.in_features // before * after, scaled)
         net.set_submodule(name, new)

@@ -19,7 +19,7 @@ import shutil
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.json"
-        self._held: TextIO | None = None  # the open lock file
+        self._held: BinaryIO | None = None  # the open lock file
 
     def create(self) -> RunFolder:
         """Makes the folder for a new run.
