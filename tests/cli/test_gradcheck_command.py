@@ -111,3 +111,12 @@ def test_a_name_that_the_file_lacks(minifcn, mine):
     result = minifcn("gradcheck", f"{mine()}:cube")
     assert result.status == 2
     assert "defines no 'cube'" in result.err
+
+
+def test_a_function_of_ours_without_cases_is_sent_to_where_they_are(minifcn, monkeypatch):
+    from minifcn.checks import cases
+
+    monkeypatch.delitem(cases._MAKERS, "relu")
+    result = minifcn("gradcheck", "relu")
+    assert result.status == 2
+    assert "no cases yet to try relu on" in result.err

@@ -29,8 +29,10 @@ TWINS = {  # where each is built, in which module of this package
 
 def twin_of(model: str) -> Callable[..., Any] | None:
     """The builder of PyTorch's network; None where there is none, or where it is torchvision's, which is not installed."""
-    module, name = TWINS.get(model, ("", ""))
-    if not module or (module == "torchvision_models" and importlib.util.find_spec("torchvision") is None):
+    if model not in TWINS:
+        return None
+    module, name = TWINS[model]
+    if module == "torchvision_models" and importlib.util.find_spec("torchvision") is None:
         return None
     return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
