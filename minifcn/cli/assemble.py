@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from minifcn import training
@@ -16,8 +16,11 @@ def make_trainer(
     """Everything that ``plan`` says, ready to ``run()`` into ``folder``, or to ``resume()``: then no first weights are loaded.
     ``report`` is told what was loaded and counted."""
     use_device(plan.network.device, plan.network.precision)
+    plan = replace(plan, data=plan.data.located(again=resumed))
     seed = plan.training.seed
     train, validation = plan.data.datasets()
+    for note in dict.fromkeys([*train.notes, *validation.notes]):
+        report(note)
     if not resumed:
         check_preprocessing(plan)
     net = plan.network.build(train.num_classes, seed, may_load=not resumed, report=report)

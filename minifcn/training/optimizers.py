@@ -215,6 +215,12 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
+    def step(self) -> None:
+        for _, name, parameter in self._trained():
+            if parameter.data.dtype == np.float16:  # whose smallest number is 6e-8: eps and dw² would both be 0
+                raise ValueError(f"{name} is float16, in which Adam's averages of squares vanish; train in float32, or by SGD")
+        super().step()
+
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 

@@ -5,8 +5,9 @@ config.toml has a table for each, [data], [network], [optimizer] and [training];
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
@@ -35,14 +36,25 @@ class DataPlan:
         check(self)
         self._changes()
 
+    def located(self, again: bool = False) -> DataPlan:
+        """The plan with the place of its data set written out, so that it means the same in every folder.
+
+        `again`: it was there before, and is not to be drawn anew. Raises FileNotFoundError where it is not there now.
+        """
+        root = minifcn.data.home(self.data, self.root)
+        if again and not os.path.exists(os.path.join(root, "shapes.json" if self.data == "shapes" else "")):
+            raise FileNotFoundError(f"{root}: the data set {self.data} is not there; say where it lies now with --root")
+        return replace(self, root=root)
+
     def dataset(self, split: str) -> Any:
         """One split of the data set."""
         return minifcn.data.build(self.data, self.root, split, missing=self.missing)
 
     def datasets(self) -> tuple[Any, Any]:
-        """The training and the validation split, which may not share a picture."""
+        """The training and the validation split, which may not share a picture, and each of which has classes to tell apart."""
         train, validation = self.dataset(self.train_split), self.dataset(self.val_split)
         minifcn.data.check_disjoint(train, validation)
+        minifcn.data.check_taught(train, validation)
         return train, validation
 
     def loader(self, dataset: Any, seed: int) -> Any:

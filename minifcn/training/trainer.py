@@ -98,7 +98,7 @@ class Trainer:
             criterion = layers.WithAuxiliary(pixelwise)
         self.criterion = criterion.to(self.device)
         self.schedule = parse_schedule(settings.schedule, self.iterations)
-        self.identity = identity(net, loader, settings)
+        self.identity = identity(net, loader, settings, validation)
         self.state = RunState()
         self.saved = -1  # the iteration of the last checkpoint
         self.window: list[tuple[float, int]] = []  # seconds and pictures of the steps since the last row of the log

@@ -68,7 +68,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     Raises FileNotFoundError, or ValueError for a damaged file.
     """
     path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return {}
     with opened(path) as file:
         return _content(path, file.metadata() or {})

@@ -113,10 +113,10 @@ class RunFolder:
     def read_config(self) -> dict[str, Any]:
         """The sections of config.toml. Raises FileNotFoundError, or ValueError where the file is damaged."""
         try:
-            return tomllib.loads(self.config.read_text(encoding="utf-8"))
+            return tomllib.loads(self.config.read_text(encoding="utf-8", errors="surrogateescape"))
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.config}: there is no such file; is {self.path} a run folder?") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ValueError(f"{self.config} cannot be read ({error})") from error
 
     def append(self, row: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import minifcn
 from minifcn.backend import Array, to_host
+from minifcn.data.dataset import fingerprint
 from minifcn.training.run.checkpoint import Checkpoint, check_state, read_checkpoint, write_checkpoint
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.settings import Settings
@@ -33,8 +34,12 @@ class RunState:
     seconds: float = 0.0
 
 
-def identity(net: Any, loader: Any, settings: Settings) -> dict[str, Any]:
-    """What must be the same for a run to go on, in JSON's own types."""
+_PICTURES = {"train_pictures": "the pictures to train on", "val_pictures": "the pictures to validate on"}
+
+
+def identity(net: Any, loader: Any, settings: Settings, validation: Any = None) -> dict[str, Any]:
+    """What must be the same for a run to go on, in JSON's own types: not where its pictures lie, but which they are."""
+    train, val = (None if dataset is None else fingerprint(dataset) for dataset in (loader.dataset, validation))
     return json.loads(
         json.dumps(
             {
@@ -44,6 +49,8 @@ def identity(net: Any, loader: Any, settings: Settings) -> dict[str, Any]:
                 "seed": settings.seed,
                 "accumulate": settings.accumulate,
                 "batches_per_epoch": len(loader),
+                "train_pictures": train,
+                "val_pictures": val,
             }
         )
     )
@@ -76,8 +83,14 @@ def load_run(folder: RunFolder, net: Any, optimizer: Any, here: Mapping[str, Any
     checkpoint = read_checkpoint(last)
     check_state(last, net.state_dict(), checkpoint.model)
     found = checkpoint.metadata
-    differences = [f"{key} is {here[key]} and was {found.get(key)}" for key in here if found.get(key) != here[key]]
-    if differences:
+    other = [key for key in here if found.get(key) != here[key] and (key in found or key not in _PICTURES)]  # new in 0.2
+    if other:
+        differences = [
+            f"{_PICTURES[key]} are not those that it began with (added, removed, renamed, or of other classes)"
+            if key in _PICTURES
+            else f"{key} is {here[key]} and was {found.get(key)}"
+            for key in other
+        ]
         raise ValueError(f"{last} cannot be resumed with these settings: {'; '.join(differences[:5])}")
     optimizer.load_state_dict(checkpoint.optimizer)
     net.load_state_dict(checkpoint.model)
