@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 
 import typer
 
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     streams.make_sturdy()
+    warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
     mount()
     try:
         app([a for a in arguments if a != "--debug"], prog_name="minifcn")

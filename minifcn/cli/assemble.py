@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from minifcn import training
+from minifcn.anatomy.room import check_room
 from minifcn.backend import check_device
 
 
@@ -24,6 +25,8 @@ def make_trainer(
     if not resumed:
         check_preprocessing(plan)
     net = plan.network.build(train.num_classes, seed, may_load=not resumed, report=report)
+    for size in plan.data.sizes() or [train.read_label(0).shape]:
+        check_room(net, (plan.data.batch_size, 3, *size), training=True, least=0)
     return training.Trainer(
         net, plan.optimizer.build(net), plan.data.loader(train, seed), plan.training, training.RunFolder(folder), validation,
         asdict(plan), progress,

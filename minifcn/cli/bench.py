@@ -48,12 +48,12 @@ def bench(
     from minifcn.bench.network import Architecture
     from minifcn.bench.record import write
     from minifcn.cli.screen import console
+    from minifcn.models.backbones import check_width
     from minifcn.visualize import best_effort
 
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
-    if not width > 0:
-        raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
+    check_width(width)
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
     options = ({"width": width} if width != 1 else {}) | network_options(model, option)

@@ -25,6 +25,8 @@ def gradcheck(
 
     Example: minifcn gradcheck mine.py:conv2d
     """
+    if cases < 1 or seed < 0:
+        raise ValueError(f"--cases {cases} --seed {seed}: at least 1 case, and a seed of at least 0")
     if target is not None and ".py" in target:
         passed = _check_file(target, cases, seed)
     else:

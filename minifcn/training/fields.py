@@ -34,7 +34,10 @@ def check(record: Any) -> None:
         value, choices, bounds = getattr(record, field.name), field.metadata["choices"], field.metadata["bounds"]
         if value is None and field.default is None:
             continue
-        if choices and value not in choices:
+        usual = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+        if isinstance(usual, str | bool | tuple | dict) and not isinstance(value, type(usual)):
+            problems.append(f"{field.name} is {value!r}; it must be a {type(usual).__name__}, such as {usual!r}")
+        elif choices and value not in choices:
             problems.append(f"{field.name} is {value!r}; possible are {', '.join(choices)}")
         for number in value.values() if isinstance(value, dict) else [value]:
             is_finite = isinstance(number, Real) and math.isfinite(number)

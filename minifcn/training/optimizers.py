@@ -298,10 +298,10 @@ def _check_state(name: str, found: dict[str, Any], averages: tuple[str, ...], sh
     if found and set(found) != {"step", *averages}:
         raise ValueError(f"the optimizer's state of {name!r} holds {sorted(found)}, not {['step', *averages]}")
     for average in averages:
-        if found and found[average].shape != shape:
+        other = getattr(found.get(average), "shape", None)
+        if found and other != shape:
             raise ValueError(
-                f"the optimizer's {average} of {name!r} has shape {found[average].shape}, the parameter {shape}: "
-                f"is it another network's?"
+                f"the optimizer's {average} of {name!r} has shape {other}, the parameter {shape}: is it another network's?"
             )
 
 

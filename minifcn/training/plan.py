@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import minifcn  # whose parts are loaded when they are used: the command line reads these records for its help
+from minifcn.machine.facts import check_fits
 from minifcn.training.fields import check, setting
 from minifcn.training.settings import Settings
 
@@ -61,6 +62,11 @@ class DataPlan:
         """Batches of a data set, shuffled, augmented and prepared."""
         return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes())
 
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of pictures that the augmentation makes, where it says so."""
+        sizes = [getattr(change, "size", None) for change in getattr(self._changes()[0], "transforms", ())]
+        return [(size, size) if isinstance(size, int) else size for size in sizes if size is not None]
+
     def _changes(self) -> tuple[Any, Any]:
         """(augmentation or None, preprocessing)."""
         preprocessing = minifcn.data.Preprocessing(self.preprocessing)
@@ -82,7 +88,9 @@ class NetworkPlan:
         check(self)
         minifcn.models.check_segments(self.model)
         with minifcn.layers.initializers.blank():
-            minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name, an option, a number
+            net = minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name or a number
+        weights = sum(parameter.data.nbytes for parameter in net.parameters())
+        check_fits(2 * weights, f"{self.model} with its gradients", "use a narrower network (--width)")
 
     def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Any:
         """The network on its device, with the weights of `init_from` (if it `may_load`), and frozen as is planned."""
@@ -163,6 +171,8 @@ class Plan:
     @classmethod
     def from_config(cls, config: Mapping[str, Mapping[str, Any]]) -> Plan:
         """The plan of a config.toml. Raises ValueError where it holds none."""
+        if wrong := [name for name in (*RECORDS, "run") if not isinstance(config.get(name, {}), Mapping)]:
+            raise ValueError(f"config.toml is damaged: {', '.join(wrong)} is no table")
         values = {name: value for table in RECORDS for name, value in config.get(table, {}).items()}
         if "run" in config:  # by minifcn 0.1: one table for all, the network's options and an unused `epochs` among the rest
             values = dict(config["run"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import minifcn
@@ -92,8 +93,21 @@ def load_run(folder: RunFolder, net: Any, optimizer: Any, here: Mapping[str, Any
             for key in other
         ]
         raise ValueError(f"{last} cannot be resumed with these settings: {'; '.join(differences[:5])}")
+    state = _state_of(last, found)
     optimizer.load_state_dict(checkpoint.optimizer)
     net.load_state_dict(checkpoint.model)
-    state = RunState(**{name: found[name] for name in asdict(RunState())})
     folder.cut_log(state.iteration)
     return state
+
+
+def _state_of(path: Path, found: Mapping[str, Any]) -> RunState:
+    """The state in a checkpoint's metadata. Raises ValueError where it is none."""
+    kinds: dict[str, Any] = {"losses": list, "best": float | int | None, "best_iteration": int | None, "seconds": float | int}
+    wrong = [
+        name
+        for name in asdict(RunState())
+        if name not in found or not isinstance(found[name], kinds.get(name, int)) or (name == "iteration" and found[name] < 0)
+    ]
+    if wrong or not all(isinstance(loss, float | int) for loss in found["losses"]):
+        raise ValueError(f"{path}: {', '.join(wrong) or 'losses'} cannot be read; the file is damaged")
+    return RunState(**{name: found[name] for name in asdict(RunState())})
