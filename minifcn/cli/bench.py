@@ -84,7 +84,7 @@ def bench(
 def parse_batch_sizes(text: str | None) -> tuple[int, ...]:
     """ "1,2" -> (1, 2); None -> (), which stands for each subject's own."""
     parts = [] if text is None else text.split(",")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(f"--batch-size {text!r}: write a number of pictures, or several with commas, such as 1,2")
     return tuple(map(int, parts))
 

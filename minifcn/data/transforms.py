@@ -88,7 +88,7 @@ class RandomScale:
     high: float
 
     def __post_init__(self) -> None:
-        _require(0 < self.low <= self.high, f"scale {self.low} to {self.high}", "0 < low <= high")
+        _require(0 < self.low <= self.high <= 1000, f"scale {self.low} to {self.high}", "0 < low <= high <= 1000")
 
     def __call__(self, image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> Pair:
         factor = rng.uniform(self.low, self.high)

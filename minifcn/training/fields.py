@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, get_type_hints
 
 _BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "most": ("at most", operator.le)}
 
@@ -29,14 +29,15 @@ def setting(
 
 def check(record: Any) -> None:
     """Raises ValueError with a clause for every field of a record whose value is not possible."""
-    problems = []
+    problems, kinds = [], get_type_hints(type(record))
     for field in dataclasses.fields(record):
         value, choices, bounds = getattr(record, field.name), field.metadata["choices"], field.metadata["bounds"]
         if value is None and field.default is None:
             continue
         usual = field.default if field.default is not dataclasses.MISSING else field.default_factory()
-        if isinstance(usual, str | bool | tuple | dict) and not isinstance(value, type(usual)):
-            problems.append(f"{field.name} is {value!r}; it must be a {type(usual).__name__}, such as {usual!r}")
+        kind = str if kinds[field.name] == (str | None) else type(usual)
+        if kind in (str, bool, tuple, dict) and not isinstance(value, kind):
+            problems.append(f"{field.name} is {value!r}; it must be a {kind.__name__}")
         elif choices and value not in choices:
             problems.append(f"{field.name} is {value!r}; possible are {', '.join(choices)}")
         for number in value.values() if isinstance(value, dict) else [value]:
