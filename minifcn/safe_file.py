@@ -49,9 +49,9 @@ def replacing(path: Path, also: Path | None = None) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all."""
+    """Writes a text file, whole or not at all, names of files in no encoding included (as Python has them)."""
     with replacing(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def hold(path: Path) -> BinaryIO | None:

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from minifcn.bench.contest import Result
 from minifcn.bench.tables import by_group
 from minifcn.visualize import style
+from minifcn.visualize.mpl import Axes, Figure
 
 
 def draw_ratios(results: Sequence[Result], path: Path, note: str) -> None:

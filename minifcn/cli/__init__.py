@@ -9,10 +9,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 
 import typer
 
 import minifcn
+from minifcn.cli import streams
 
 app = typer.Typer(
     name="minifcn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -35,13 +37,19 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
+    streams.make_sturdy()
+    warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
     mount()
     try:
         app([a for a in arguments if a != "--debug"], prog_name="minifcn")
     except (ValueError, TypeError, OSError, RuntimeError, MemoryError) as error:
         if debug:
             raise
-        _leave(_sentence(error), 2)
+        _leave(_sentence(error, arguments), 2)
+    except SystemExit as leaving:
+        if (trouble := streams.trouble()) and not leaving.code:
+            _leave(f"the command is done, but its output could not be written: {trouble.strerror}", 2)
+        raise
     except KeyboardInterrupt:
         if debug:
             raise
@@ -59,17 +67,20 @@ def mount() -> None:
 
 
 def _leave(sentence: str, status: int) -> None:
+    streams.trouble()  # all of stdout comes before the sentence
     print(f"minifcn: {sentence}", file=sys.stderr)
-    sys.stdout.flush()
     os._exit(status) if status == 130 else sys.exit(status)
 
 
-def _sentence(error: BaseException) -> str:
+def _sentence(error: BaseException, arguments: list[str]) -> str:
+    from minifcn.cli.screen import printable
+
     if isinstance(error, MemoryError):
-        return "out of memory: use a smaller batch, a crop (--augment crop:256x256), or a narrower network (--width)"
+        sizes = "use a smaller batch, a crop (--augment crop:256x256), or a narrower network (--width)"
+        return f"out of memory: {sizes if 'train' in arguments[:1] else 'use smaller pictures, or a narrower network'}"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split()) or type(error).__name__
+        return printable(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return printable(" ".join(str(error).split()) or type(error).__name__)
 
 
 @app.command("version", hidden=True)

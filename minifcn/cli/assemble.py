@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from minifcn import training
+from minifcn.anatomy.room import check_room
 from minifcn.backend import check_device
 
 
@@ -18,11 +19,16 @@ def make_trainer(
     """Everything that ``plan`` says, ready to ``run()`` into ``folder``, or to ``resume()``: then no first weights are loaded.
     ``report`` is told what was loaded and counted."""
     use_device(plan.network.device, plan.network.precision)
+    plan = replace(plan, data=plan.data.located(again=resumed))
     seed = plan.training.seed
     train, validation = plan.data.datasets()
+    for note in dict.fromkeys([*train.notes, *validation.notes]):
+        report(note)
     if not resumed:
         check_preprocessing(plan)
     net = plan.network.build(train.num_classes, seed, may_load=not resumed, report=report)
+    for size in plan.data.sizes() or [train.read_label(0).shape]:
+        check_room(net, (plan.data.batch_size, 3, *size), training=True, least=0)
     loader = plan.data.loader(train, seed)
     training.fit_batches(net, loader, report)
     return training.Trainer(

@@ -48,11 +48,12 @@ def bench(
     from minifcn.bench.network import Architecture
     from minifcn.bench.record import write
     from minifcn.cli.screen import console
+    from minifcn.models.backbones import check_width
+    from minifcn.visualize import best_effort
 
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
-    if not width > 0:
-        raise ValueError(f"--width {width} must be positive: it is the factor on the paper's channel counts")
+    check_width(width)
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
     options = ({"width": width} if width != 1 else {}) | network_options(model, option)
@@ -62,27 +63,28 @@ def bench(
     with setting.held():
         specs = machine(setting)
         note = described(specs, setting)
-        console.print(note, markup=False)
+        console.print(note)
         if warning := disturbed(specs):
-            console.print(warning, markup=False)
+            console.print(warning)
         if reason := _why_alone(session, names):
-            console.print(f"{reason}, so ours is timed alone", markup=False)
+            console.print(f"{reason}, so ours is timed alone")
         for name in names:
             path, unfinished = out / f"{name}.json", out / f"{name}-unfinished.json"
             session.on_result = _keeper(functools.partial(write, unfinished, name, specs, session.settings()))
             findings = MEASUREMENTS[name](session)
-            _show(findings)
             write(path, name, specs, session.settings(), **findings.lists)
             unfinished.unlink(missing_ok=True)
+            _show(findings)
             if findings.draw:
-                findings.draw(path.with_suffix(".png"), note)
-    console.print(f"figures and plots are in {out}", markup=False)
+                with best_effort(str(path.with_suffix(".png"))):
+                    findings.draw(path.with_suffix(".png"), note)
+    console.print(f"figures and plots are in {out}")
 
 
 def parse_batch_sizes(text: str | None) -> tuple[int, ...]:
     """ "1,2" -> (1, 2); None -> (), which stands for each subject's own."""
     parts = [] if text is None else text.split(",")
-    if not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if not all(part.strip().isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(f"--batch-size {text!r}: write a number of pictures, or several with commas, such as 1,2")
     return tuple(map(int, parts))
 
@@ -118,16 +120,16 @@ def _say(result: Result) -> None:
 
     title = f"{result.group}: {result.name}"
     if console.is_terminal:
-        console.print(title[: console.width - 1].ljust(console.width - 1), end="\r", markup=False)
+        console.print(title[: console.width - 1].ljust(console.width - 1), end="\r")
         return
     ours, theirs, over = result.timing.our_seconds, result.timing.pytorch_seconds, result.timing.ratio
-    console.print(f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}", markup=False)
+    console.print(f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}")
 
 
 def _show(findings: Findings) -> None:
     from minifcn.cli.screen import console, table
 
     for sentence in findings.sentences:
-        console.print(sentence, markup=False)
+        console.print(sentence)
     for shown in findings.tables:
         table(*shown)

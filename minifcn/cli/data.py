@@ -25,11 +25,14 @@ def check(
     Example: minifcn data check voc --root VOCdevkit
     """
     from minifcn import data
-    from minifcn.cli.screen import console, progress_bar, table
-    from minifcn.data.dataset import name_some
+    from minifcn.cli.screen import console, printable, progress_bar, table
+    from minifcn.data.files import name_some
 
+    names = [split for split in map(str.strip, splits.split(",")) if split]
+    if not names:
+        raise ValueError(f"--splits {splits!r}: write the names of splits with commas, such as train,val")
     reports = []
-    for split in splits.split(","):
+    for split in names:
         dataset = data.build(name, root, split, missing="skip")  # the report names what is missing
         with progress_bar(f"reading {split}", len(dataset)) as progress:
             reports.append(data.check(dataset, progress=progress))
@@ -39,19 +42,20 @@ def check(
         labels = " ".join(map(str, sorted(report.labels)))
         size = f"{min(heights)}-{max(heights)} x {min(widths)}-{max(widths)}"
         rows.append((report.name, report.pictures, len(report.missing), len(report.problems), size, labels))
-    table("", ("split", "pictures", "missing", "damaged", "height x width", "labels"), rows)
+    table("", ("split", "pictures", "missing", "problems", "height x width", "labels"), rows)
     for report in reports:
         if report.missing:
-            console.print(
-                f"[red]{report.name}: {len(report.missing)} listed pictures are missing: {name_some(report.missing)}[/]"
-            )
+            missing = f"{len(report.missing)} listed pictures are missing: {name_some(report.missing)}"
+            console.print(printable(f"{report.name}: {missing}"), style="red")
         for problem in report.problems:
-            console.print(f"[red]{problem}[/]", highlight=False)
+            console.print(printable(problem), style="red")
         for ids in report.twice:
-            console.print(f"[yellow]{report.name}: the same picture under several names: {', '.join(ids)}[/]")
+            console.print(printable(f"{report.name}: the same picture under several names: {', '.join(ids)}"), style="yellow")
+        for note in report.notes:
+            console.print(printable(f"{report.name}: {note}"), style="yellow")
     shared = data.overlaps(reports)
     for first, second, ids in shared:
-        console.print(f"[red]{first} and {second} share {len(ids)} pictures: {', '.join(ids[:10])}[/]")
+        console.print(printable(f"{first} and {second} share {len(ids)} pictures: {name_some(ids)}"), style="red")
     if shared or not all(report.ok for report in reports):
         raise typer.Exit(2)
     print("all pictures and masks can be used")
@@ -64,7 +68,7 @@ def stats(name: _Name, root: _Root = None, split: str = "train", missing: _Missi
     Example: minifcn data stats idd --root idd20k_lite
     """
     from minifcn import data
-    from minifcn.cli.screen import percent, progress_bar, table
+    from minifcn.cli.screen import percent, progress_bar, say, table
 
     dataset = data.build(name, root, split, missing=missing)
     with progress_bar(f"reading {split}", len(dataset)) as progress:
@@ -81,6 +85,8 @@ def stats(name: _Name, root: _Root = None, split: str = "train", missing: _Missi
         ],
     )
     print(f"void: {counted.void:,} pixels")
+    for note in getattr(dataset, "notes", ()):
+        say(note)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-_MARKS = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "problem": "[red]problem[/]"}
+_COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 
 
 def doctor() -> None:
@@ -12,18 +12,18 @@ def doctor() -> None:
 
     Status 2 when something is installed that cannot work. Example: minifcn doctor
     """
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    from minifcn.cli.screen import console
+    from minifcn.cli.screen import show
     from minifcn.machine import doctor as checks
 
     findings = checks.examine()
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for finding in findings:
-        table.add_row(_MARKS[finding.status], finding.name, escape(finding.value))
+        table.add_row(Text(finding.status, _COLOURS[finding.status]), finding.name, finding.value)
         if finding.advice:
-            table.add_row("", "", f"[bold]{escape(finding.advice)}[/]")
-    console.print(table)
+            table.add_row("", "", Text(finding.advice, "bold"))
+    show(table)
     if any(finding.status == "problem" for finding in findings):
         raise typer.Exit(2)

@@ -29,10 +29,10 @@ def evaluate(
     """
     from minifcn import training
     from minifcn.cli.assemble import use_device
-    from minifcn.cli.screen import print_evaluation, progress_bar
-    from minifcn.data import Preprocessing
+    from minifcn.cli.screen import print_evaluation, progress_bar, say
+    from minifcn.data import Preprocessing, check_taught
     from minifcn.safe_file import write_text
-    from minifcn.visualize import draw_confusion
+    from minifcn.visualize import best_effort, draw_confusion
 
     net, about = training.load_model(weights, use_device(device, precision))
     dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
@@ -41,14 +41,18 @@ def evaluate(
             f"{weights} scores {net.config['num_classes']} classes and the data set has {dataset.num_classes} "
             f"({', '.join(dataset.classes)}): give the data set that it was trained for with --data and --root"
         )
+    check_taught(dataset)
+    for note in dataset.notes:
+        say(note)
     with progress_bar("evaluating", len(dataset)) as progress:
         evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=progress)
-    print_evaluation(evaluation, dataset.classes)
     folder = out or (weights if weights.is_dir() else weights.parent)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "evaluation.json", json.dumps(evaluation.as_dict(dataset.classes), indent=1))
-    draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
-    print(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
+    with best_effort("the confusion matrix"):
+        draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
+    print_evaluation(evaluation, dataset.classes)
+    say(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
 
 
 def _dataset(weights: Path, options: dict[str, Any]) -> SegmentationDataset:
@@ -56,12 +60,12 @@ def _dataset(weights: Path, options: dict[str, Any]) -> SegmentationDataset:
     from minifcn.training import DataPlan, Plan, RunFolder
 
     run = weights if weights.is_dir() else weights.parent
-    overrides = {name: value for name, value in options.items() if value is not None}
+    overrides: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
     plan = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
     if plan is None and "data" not in overrides:
         raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
     if plan is None or overrides.get("data", plan.data) != plan.data:
         plan = DataPlan()  # another set: the run's root and split mean nothing there
-    plan = replace(plan, **overrides)
+    plan = replace(plan, **overrides).located(again=True)
     return plan.dataset(plan.val_split)

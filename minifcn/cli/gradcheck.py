@@ -29,6 +29,8 @@ def gradcheck(
     """
     from minifcn import models
 
+    if cases < 1 or seed < 0:
+        raise ValueError(f"--cases {cases} --seed {seed}: at least 1 case, and a seed of at least 0")
     if target in models.names():
         passed = _check_network(target, seed)
     elif target is not None and ".py" in target:

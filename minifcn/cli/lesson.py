@@ -17,7 +17,7 @@ def list_lessons() -> None:
     """Show all lessons, those that are written and those to come. Example: minifcn lesson list"""
     from rich.table import Table
 
-    from minifcn.cli.screen import console
+    from minifcn.cli.screen import console, show
     from minifcn.course.catalogue import LESSONS, lessons_folder
 
     shown = Table(header_style="bold", box=None, padding=(0, 2, 0, 0))
@@ -26,7 +26,7 @@ def list_lessons() -> None:
     for one in LESSONS:
         title = one.title if one.is_written else f"{one.title} (coming)"
         shown.add_row(f"{one.number:02}", title, str(one.minutes), one.about, style=None if one.is_written else "dim")
-    console.print(shown)
+    show(shown)
     console.print(f"They are in {lessons_folder()}. Start with: minifcn lesson open 1")
 
 
@@ -56,10 +56,10 @@ def run_lesson(
 
     def echo(piece: str | Shown) -> None:
         if isinstance(piece, str):
-            console.print(piece, end="", markup=False)
+            console.print(piece, end="")
         else:
             path = write(piece.picture, folder, f"{one.number:02}_{piece.name}")
-            console.print(f"picture {path}: {piece.caption}", markup=False, style="cyan")
+            console.print(f"picture {path}: {piece.caption}", style="cyan")
 
     parts = [heading for cell in read(script) for heading in headings(cell)]
     for result in runner.run(script, echo):
@@ -112,17 +112,19 @@ def check_answers(
 
     Status 0 when all answers are right, 1 when one is not.
     """
+    from rich.text import Text
+
     from minifcn.cli.screen import console
     from minifcn.course.catalogue import lesson
     from minifcn.course.judge import check
 
     report = check(lesson(number), file, timeout)
     if report.printed.strip():
-        console.print(f"{file.name} printed:\n{report.printed[:4000].rstrip()}\n", markup=False, style="dim")
+        console.print(f"{file.name} printed:\n{report.printed[:4000].rstrip()}\n", style="dim")
     for verdict in report.verdicts:
         mark, style = ("right", "green") if verdict.passed else ("not yet", "yellow")
-        console.print(f"[{style}]{mark:8}[/][bold]{verdict.exercise.name}[/]")
-        console.print(f"        {verdict.said}", markup=False)
+        console.print(Text.assemble((f"{mark:8}", style), (verdict.exercise.name, "bold")))
+        console.print(f"        {verdict.said}")
     if not report.passed:
         raise typer.Exit(1)
 
@@ -145,11 +147,11 @@ def render_lessons(
     for one in [lesson(number) for number in numbers] if numbers else written():
         page = render(one)
         if not check:
-            console.print(f"{page.save(folder, one)[0]}: {len(page.pictures)} pictures", markup=False)
+            console.print(f"{page.save(folder, one)[0]}: {len(page.pictures)} pictures")
             continue
         found = differences(one, page, folder)
         stale = stale or bool(found)
-        console.print(f"{one.name}: " + ("matches" if not found else "\n  ".join(["no longer matches", *found])), markup=False)
+        console.print(f"{one.name}: " + ("matches" if not found else "\n  ".join(["no longer matches", *found])))
     if stale:
         console.print("Look at the differences; if they are meant, run: minifcn lesson render")
         raise typer.Exit(1)

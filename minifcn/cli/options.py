@@ -77,7 +77,7 @@ def _typed(text: str, default: Any) -> Any:
 def parse_size(text: str) -> tuple[int, int]:
     """ "375x500" -> (375, 500)."""
     parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(f"--size {text!r}: write height x width, such as 375x500")
     return int(parts[0]), int(parts[1])
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+if TYPE_CHECKING:
+    import numpy as np
+
+    from minifcn.data import Preprocessing
 
 
 def predict(
@@ -19,38 +22,51 @@ def predict(
 ) -> None:
     """Segment pictures of any size: a palette PNG mask and an overlay with a legend for each.
 
+    A picture that cannot be read is named, the others are done, and the status is 2.
+
     Example: minifcn predict runs/voc holiday/*.jpg --out predicted
     """
     import numpy as np
 
     from minifcn import data, training
     from minifcn.cli.assemble import use_device
-    from minifcn.visualize import overlay
+    from minifcn.cli.screen import say
+    from minifcn.safe_file import names_for, replacing
+    from minifcn.visualize import best_effort, overlay
 
-    files = _files(pictures)
+    files, left_out = data.named_pictures(pictures)
     net, about = training.load_model(weights, use_device(device, precision))
     preprocessing = data.Preprocessing.from_config(about["preprocessing"])
     palette, classes = np.array(about["palette"], np.uint8), about["classes"]
     for folder in (out / "masks", out / "overlays"):
         folder.mkdir(parents=True, exist_ok=True)
-    for name, file in files.items():
-        image = data.read_image(file)
-        labels = training.predict(net, image, preprocessing)
-        data.save_mask(out / "masks" / f"{name}.png", labels, palette)
-        overlay(image, labels, palette, classes).save(out / "overlays" / f"{name}.png")
-        found = ", ".join(f"{classes[c]} {100 * np.mean(labels == c):.0f}%" for c in np.unique(labels))
-        print(f"{file}: {found}")
-    print(f"written: {len(files)} masks and overlays in {out}")
+    failed = []
+    for file, name in zip(files, names_for(files), strict=True):
+        try:
+            image = data.read_image(file)
+            labels = _labels(net, image, preprocessing)
+        except (ValueError, OSError, MemoryError) as error:
+            failed.append(str(file))
+            say(str(error) if str(file) in str(error) else f"{file}: {error}")
+            continue
+        with replacing(out / "masks" / f"{name}.png") as mask:
+            data.save_mask(mask, labels, palette)
+        with best_effort(f"the overlay of {file}"), replacing(out / "overlays" / f"{name}.png") as drawn:
+            overlay(image, labels, palette, classes).save(drawn, format="PNG")
+        say(f"{file}: " + ", ".join(f"{classes[label]} {100 * np.mean(labels == label):.0f}%" for label in np.unique(labels)))
+    if left_out:
+        say(data.left_out_sentence(left_out))
+    say(f"written: {len(files) - len(failed)} masks and overlays in {out}")
+    if failed:
+        raise ValueError(f"{len(failed)} of {len(files)} pictures have no mask, for the reasons above: {', '.join(failed)}")
 
 
-def _files(pictures: list[Path]) -> dict[str, Path]:
-    """{name to write under: picture}, folders opened; two pictures of one name keep both their folders' names."""
-    files = [file for path in pictures for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    named = [file for file in files if file.suffix.lower() in PICTURES]
-    absent = [str(path) for path in pictures if not path.exists()]
-    if absent:
-        raise FileNotFoundError(f"no such picture: {', '.join(absent[:10])}")
-    if not named:
-        raise ValueError(f"no pictures in {', '.join(map(str, pictures))}: possible are {', '.join(PICTURES)}")
-    stems = [file.stem for file in named]
-    return {file.stem if stems.count(file.stem) == 1 else f"{file.parent.name}_{file.stem}": file for file in named}
+def _labels(net: Any, image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """The labels of a picture; what does not fit into memory says what can be done."""
+    from minifcn import training
+
+    try:
+        return training.predict(net, image, preprocessing)
+    except MemoryError as error:
+        size = f"{image.shape[0]}x{image.shape[1]}"
+        raise MemoryError(f"not enough memory for a picture of {size}: make a smaller copy, or cut it in parts") from error

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
@@ -15,17 +16,35 @@ from rich.table import Table
 from minifcn.training import Progress
 from minifcn.training.validation import MEASURE_NAMES, Evaluation
 
-console = Console(highlight=False, soft_wrap=True)
+console = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)  # text from outside is no markup
+
+
+def printable(text: object) -> str:
+    """Text from outside (names of files and classes) with escapes for characters that would steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def say(text: object) -> None:
+    """Prints text as it is."""
+    print(printable(text))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Prints a table: the first column is text, the others are numbers, to the right."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    """Prints a table: the first column is text, the others are numbers, to the right. One too wide for the terminal is cut by
+    none of its columns: the terminal breaks its lines."""
+    shown = Table(title=printable(title), title_justify="left", title_style="bold", header_style="bold")
     for index, column in enumerate(columns):
-        shown.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+        shown.add_column(printable(column), justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
-        shown.add_row(*map(str, row))
-    console.print(shown)
+        shown.add_row(*map(printable, row))
+    show(shown)
+
+
+def show(shown: Table) -> None:
+    """Prints a table at the terminal's width, or, where a column would vanish, as wide as its longest words need."""
+    needed = console.measure(shown, options=console.options.update(max_width=1000)).minimum
+    shown.width = needed if needed > console.width else None
+    console.print(shown, crop=False)
 
 
 def percent(value: float | None) -> str:
@@ -56,7 +75,7 @@ def print_evaluation(evaluation: Evaluation, classes: Sequence[str]) -> None:
 def progress_bar(title: str, total: int) -> Iterator[Callable[..., None]]:
     """A progress bar; the value is a function to call after each picture, whatever it is told."""
     with Bars(console=console, transient=True, disable=not console.is_terminal) as bars:
-        task = bars.add_task(title, total=total)
+        task = bars.add_task(escape(title), total=total)
         yield lambda *_: bars.advance(task)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Annotated
 
 import typer
@@ -37,7 +36,7 @@ def summary(
         print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, width=width or 1.0))
         return
     H, W = parse_size(size or "375x500")
-    with contextlib.nullcontext() if measure else initializers.blank():
+    with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
     if batch_size is None:
         batch_size = 2 if one_value_a_channel(net, (H, W)) else 1
@@ -46,7 +45,10 @@ def summary(
     print(costs)
     if measure:
         from minifcn.anatomy.memory import training_step_peak
+        from minifcn.anatomy.room import check_room
 
+        check_room(net, shape, training=True)
+        net = build(model, num_classes, option, width=width, padding=padding)
         peak = training_step_peak(net, shape, num_classes)
         print(
             f"measured: {peak / 2**20:,.0f} MB at the peak of a training step, predicted {costs.training_peak / 2**20:,.0f} MB"

@@ -10,6 +10,7 @@ Every part is loaded when it is first used, so that `import minifcn.data` costs 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch", "Compose", "FolderSegmentation", "IDDSegmentation", "Loader", "Preprocessing", "SegmentationDataset",
     "ShapesSegmentation", "VOCSegmentation", "build", "check", "check_disjoint", "check_taught", "colorize", "decode_mask",
-    "find_pictures", "fingerprint", "left_out_sentence", "named_pictures", "names", "overlaps", "parse", "read_image",
+    "find_pictures", "fingerprint", "home", "left_out_sentence", "named_pictures", "names", "overlaps", "parse", "read_image",
     "save_mask", "stats",
 ]  # fmt: skip
 
@@ -68,6 +69,12 @@ _SETS: dict[str, tuple[str, dict[str, str]]] = {
 def names() -> tuple[str, ...]:
     """The data sets that `build` knows."""
     return tuple(_SETS)
+
+
+def home(name: str, root: str | Path | None = None) -> str:
+    """Where the data set of that name lies: `root`, or where `build` looks without one, as an absolute path."""
+    default = "data/shapes" if name == "shapes" else "data"
+    return os.path.abspath(os.path.expanduser(default if root is None else root))
 
 
 def build(name: str, root: str | Path | None = None, split: str = "train", **options: Any) -> SegmentationDataset:

@@ -120,7 +120,7 @@ def read_classes(path: Path) -> tuple[list[str], np.ndarray]:
         words = line.split()
         if not line.isprintable():
             raise ValueError(f"{path}: class {line!r} has characters that no name has; save the file as UTF-8")
-        has_colour = len(words) > 3 and all(word.isdigit() and int(word) < 256 for word in words[-3:])
+        has_colour = len(words) > 3 and all(word.isdecimal() and int(word) < 256 for word in words[-3:])
         name = " ".join(words[:-3] if has_colour else words)
         colour = [int(word) for word in words[-3:]] if has_colour else VOC_PALETTE[len(colours) % VOID]
         if name in colours:

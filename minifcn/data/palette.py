@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -142,7 +143,7 @@ def colorize(labels: np.ndarray, palette: np.ndarray = VOC_PALETTE) -> np.ndarra
     return palette[labels]
 
 
-def save_mask(path: str | Path, labels: np.ndarray, palette: np.ndarray = VOC_PALETTE) -> None:
+def save_mask(path: str | Path | BinaryIO, labels: np.ndarray, palette: np.ndarray = VOC_PALETTE) -> None:
     """Writes labels (H, W), 0 .. 255, as a palette PNG: the file holds the labels, a viewer shows the colours."""
     labels = np.asarray(labels)
     if labels.ndim != 2:

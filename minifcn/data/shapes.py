@@ -66,12 +66,15 @@ class ShapesSegmentation(VOCSegmentation):
 
     def __init__(self, root: str | Path = "data/shapes", split: str = "train", *, missing: str = "error", **options: Any):
         root = Path(root).expanduser()
+        notes = []
         if not (root / "shapes.json").exists():
             write(root, ShapesOptions(**options))
+            notes.append(f"the pictures were drawn into {root}")
         drawn = json.loads((root / "shapes.json").read_text(encoding="utf-8"))
         if options and ShapesOptions(**options) != ShapesOptions(**drawn):
             raise ValueError(f"{root} holds shapes drawn with other options ({drawn}); choose another folder or remove it")
         super().__init__(root, split, missing=missing, classes=SHAPES_CLASSES)
+        self.notes += notes
 
 
 def write(root: str | Path, options: ShapesOptions | None = None) -> None:

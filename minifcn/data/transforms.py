@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from minifcn.data.palette import VOID
+from minifcn.machine.facts import check_fits
 
 Pair = tuple[np.ndarray, np.ndarray]
 Transform = Callable[[np.ndarray, np.ndarray, np.random.Generator], Pair]
@@ -30,6 +31,7 @@ def resize(image: np.ndarray, label: np.ndarray, size: tuple[int, int]) -> Pair:
     if label.shape == size:
         return image, label
     height, width = size
+    _check_size(size)
     return (
         np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)),
         np.asarray(Image.fromarray(label).resize((width, height), Image.Resampling.NEAREST)),
@@ -68,6 +70,7 @@ class Resize:
 
     def __post_init__(self) -> None:
         _require(min(np.atleast_1d(self.size)) >= 1, f"size {self.size}", "at least 1 pixel")
+        _check_size((self.size, self.size) if isinstance(self.size, int) else self.size)
 
     def __call__(self, image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> Pair:
         if not isinstance(self.size, int):
@@ -85,7 +88,7 @@ class RandomScale:
     high: float
 
     def __post_init__(self) -> None:
-        _require(0 < self.low <= self.high, f"scale {self.low} to {self.high}", "0 < low <= high")
+        _require(0 < self.low <= self.high <= 1000, f"scale {self.low} to {self.high}", "0 < low <= high <= 1000")
 
     def __call__(self, image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> Pair:
         factor = rng.uniform(self.low, self.high)
@@ -102,6 +105,7 @@ class RandomCrop:
 
     def __post_init__(self) -> None:
         _require(min(self.size) >= 1, f"crop {self.size}", "at least 1 pixel")
+        _check_size(self.size)
 
     def __call__(self, image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> Pair:
         room = [have - want for have, want in zip(label.shape, self.size, strict=True)]
@@ -118,6 +122,7 @@ class CenterCrop:
 
     def __post_init__(self) -> None:
         _require(min(self.size) >= 1, f"crop {self.size}", "at least 1 pixel")
+        _check_size(self.size)
 
     def __call__(self, image: np.ndarray, label: np.ndarray, rng: np.random.Generator) -> Pair:
         top, left = ((have - want) // 2 for have, want in zip(label.shape, self.size, strict=True))
@@ -236,6 +241,15 @@ def parse(text: str, fill: Colour = IMAGENET_MEAN) -> Compose:
 
 class _ImpossibleValue(ValueError):
     """A well-written number that makes no sense for its transform."""
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    """Raises ValueError where no picture of that size fits into memory, with its labels and as a network's float32."""
+    if size[0] * size[1] > 2**24:
+        try:
+            check_fits(16 * size[0] * size[1], f"a picture of {size[0]}x{size[1]}", "choose a smaller size")
+        except ValueError as error:
+            raise _ImpossibleValue(str(error)) from None
 
 
 def _require(condition: Any, what: str, possible: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import time
@@ -11,7 +12,7 @@ from typing import Any
 
 from minifcn.kernels.threads import cores
 
-__all__ = ["blas", "busy_cores", "cores", "memory", "processor"]
+__all__ = ["blas", "busy_cores", "check_fits", "cores", "memory", "processor"]
 
 
 def memory() -> tuple[int | None, int | None]:
@@ -28,6 +29,18 @@ def memory() -> tuple[int | None, int | None]:
     except (OSError, ValueError):
         pass
     return total, free
+
+
+def check_fits(needed: int, what: str, advice: str) -> None:
+    """Raises ValueError where `what` takes more bytes of main memory than this process can ever have."""
+    limits = [memory()[0]]
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limits
+        import resource
+
+        limits.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+    limit = min((limit for limit in limits if limit is not None and limit > 0), default=needed)
+    if needed > limit:
+        raise ValueError(f"{what} takes {needed / 2**30:,.1f} GB of memory, of which there are {limit / 2**30:,.1f}: {advice}")
 
 
 def busy_cores(pause: Callable[[float], None] = time.sleep) -> float | None:

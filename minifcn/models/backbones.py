@@ -21,8 +21,10 @@ def scaled(channels: int, width: float) -> int:
 
 def check_width(width: float) -> None:
     """Raises ValueError for a width that makes no network."""
-    if not 0 < width < float("inf"):
-        raise ValueError(f"width={width} must be positive: it is the factor on the paper's channel counts, 0.25 for a quarter")
+    if not 0 < width <= 1000:
+        raise ValueError(
+            f"width={width} must be positive and at most 1000: it is the factor on the paper's channels, 0.25 for a quarter"
+        )
 
 
 def check_size(name: str, x: Array, least: int) -> None:

@@ -216,8 +216,8 @@ class FCNAlexNet(Layer):
 def check_options(width: float, padding: int) -> None:
     """Raises ValueError for a width or a padding that makes no network."""
     backbones.check_width(width)
-    if padding < 1:
-        raise ValueError(f"padding={padding} must be at least 1: 100 is the paper's, 1 suits small pictures")
+    if not 1 <= padding <= 10_000:
+        raise ValueError(f"padding={padding} must be at least 1 and at most 10000: 100 is the paper's, 1 suits small pictures")
 
 
 def _vgg16(net: Layer, in_channels: int, width: float, dropout: float, padding: int, seed: int | None) -> dict[str, Map]:

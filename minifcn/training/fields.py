@@ -10,7 +10,7 @@ import math
 import operator
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, get_type_hints
 
 _BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "most": ("at most", operator.le)}
 
@@ -29,12 +29,16 @@ def setting(
 
 def check(record: Any) -> None:
     """Raises ValueError with a clause for every field of a record whose value is not possible."""
-    problems = []
+    problems, kinds = [], get_type_hints(type(record))
     for field in dataclasses.fields(record):
         value, choices, bounds = getattr(record, field.name), field.metadata["choices"], field.metadata["bounds"]
         if value is None and field.default is None:
             continue
-        if choices and value not in choices:
+        usual = field.default_factory() if field.default_factory is not dataclasses.MISSING else field.default
+        kind = str if kinds[field.name] == (str | None) else type(usual)
+        if kind in (str, bool, tuple, dict) and not isinstance(value, kind):
+            problems.append(f"{field.name} is {value!r}; it must be a {kind.__name__}")
+        elif choices and value not in choices:
             problems.append(f"{field.name} is {value!r}; possible are {', '.join(choices)}")
         for number in value.values() if isinstance(value, dict) else [value]:
             is_finite = isinstance(number, Real) and math.isfinite(number)

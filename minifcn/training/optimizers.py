@@ -218,6 +218,12 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(parameters, lr=lr, betas=tuple(betas), eps=eps, weight_decay=weight_decay)
 
+    def step(self) -> None:
+        for _, name, parameter in self._trained():
+            if parameter.data.dtype == np.float16:  # whose smallest number is 6e-8: eps and dw² would both be 0
+                raise ValueError(f"{name} is float16, in which Adam's averages of squares vanish; train in float32, or by SGD")
+        super().step()
+
     def _averages(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq")
 
@@ -295,10 +301,10 @@ def _check_state(name: str, entries: dict[str, Any], averages: tuple[str, ...], 
     if entries and set(entries) != {"step", *averages}:
         raise ValueError(f"the optimizer's state of {name!r} holds {sorted(entries)}, not {['step', *averages]}")
     for average in averages:
-        if entries and entries[average].shape != shape:
+        other = getattr(entries.get(average), "shape", None)
+        if entries and other != shape:
             raise ValueError(
-                f"the optimizer's {average} of {name!r} has shape {entries[average].shape}, the parameter {shape}: "
-                f"is it another network's?"
+                f"the optimizer's {average} of {name!r} has shape {other}, the parameter {shape}: is it another network's?"
             )
 
 

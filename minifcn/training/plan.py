@@ -5,12 +5,14 @@ config.toml has a table for each, [data], [network], [optimizer] and [training];
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import minifcn  # whose parts are loaded when they are used: the command line reads these records for its help
+from minifcn.machine.facts import check_fits
 from minifcn.training.fields import check, setting
 from minifcn.training.settings import Settings
 
@@ -40,19 +42,35 @@ class DataPlan:
         check(self)
         self._changes()
 
+    def located(self, again: bool = False) -> DataPlan:
+        """The plan with the place of its data set written out, so that it means the same in every folder.
+
+        `again`: it was there before, and is not to be drawn anew. Raises FileNotFoundError where it is not there now.
+        """
+        root = minifcn.data.home(self.data, self.root)
+        if again and not os.path.exists(os.path.join(root, "shapes.json" if self.data == "shapes" else "")):
+            raise FileNotFoundError(f"{root}: the data set {self.data} is not there; say where it lies now with --root")
+        return replace(self, root=root)
+
     def dataset(self, split: str) -> SegmentationDataset:
         """One split of the data set."""
         return minifcn.data.build(self.data, self.root, split, missing=self.missing)
 
     def datasets(self) -> tuple[SegmentationDataset, SegmentationDataset]:
-        """The training and the validation split, which may not share a picture."""
+        """The training and the validation split, which may not share a picture, and each of which has classes to tell apart."""
         train, validation = self.dataset(self.train_split), self.dataset(self.val_split)
         minifcn.data.check_disjoint(train, validation)
+        minifcn.data.check_taught(train, validation)
         return train, validation
 
     def loader(self, dataset: SegmentationDataset, seed: int) -> Loader:
         """Batches of a data set, shuffled, augmented and prepared."""
         return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes())
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """(height, width) of pictures that the augmentation makes, where it says so."""
+        sizes = [getattr(change, "size", None) for change in getattr(self._changes()[0], "transforms", ())]
+        return [(size, size) if isinstance(size, int) else size for size in sizes if size is not None]
 
     def _changes(self) -> tuple[Compose | None, Preprocessing]:
         """(augmentation or None, preprocessing)."""
@@ -75,7 +93,9 @@ class NetworkPlan:
         check(self)
         minifcn.models.check_segments(self.model)
         with minifcn.layers.initializers.blank():
-            minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name, an option, a number
+            net = minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name or a number
+        weights = sum(parameter.data.nbytes for parameter in net.parameters())
+        check_fits(2 * weights, f"{self.model} with its gradients", "use a narrower network (--width)")
 
     def build(self, num_classes: int, seed: int, may_load: bool = True, report: Callable[[object], None] = print) -> Layer:
         """The network on its device, with the weights of `init_from` (if it `may_load`), and frozen as is planned."""
@@ -156,6 +176,8 @@ class Plan:
     @classmethod
     def from_config(cls, config: Mapping[str, Mapping[str, Any]]) -> Plan:
         """The plan of a config.toml. Raises ValueError where it holds none."""
+        if wrong := [name for name in (*RECORDS, "run") if not isinstance(config.get(name, {}), Mapping)]:
+            raise ValueError(f"config.toml is damaged: {', '.join(wrong)} is no table")
         values = {name: value for table in RECORDS for name, value in config.get(table, {}).items()}
         if "run" in config:  # by minifcn 0.1: one table for all, the network's options and an unused `epochs` among the rest
             values = dict(config["run"])

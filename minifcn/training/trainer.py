@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import layers
+from minifcn.anatomy.room import check_room
 from minifcn.backend import Array, device_of, to_device, to_host
 from minifcn.data.dataset import SegmentationDataset
 from minifcn.data.loader import Batch, Loader
@@ -103,7 +105,7 @@ class Trainer:
             criterion = layers.WithAuxiliary(pixelwise)
         self.criterion = criterion.to(self.device)
         self.schedule = parse_schedule(settings.schedule, self.iterations)
-        self.identity = identity(net, loader, settings)
+        self.identity = identity(net, loader, settings, validation)
         self.state = RunState()
         self.saved = -1  # the iteration of the last checkpoint
         self.window: list[tuple[float, int]] = []  # seconds and pictures of the steps since the last row of the log
@@ -193,6 +195,7 @@ class Trainer:
         """A step, the loading of its batches, and its row in the log where one is due."""
         start, logged = time.perf_counter(), self._log_due()
         batches = next(steps)
+        check_room(self.net, max((batch.images.shape for batch in batches), key=math.prod), training=True)
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for, and explained
             loss, norm = self.step(batches)
         self.state.losses.append(loss)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn import layers
+from minifcn.anatomy.room import check_room
 from minifcn.backend import Array, device_of, to_device, to_host
 from minifcn.layers import Layer
 from minifcn.training.metrics import MEASURES, ConfusionMatrix
@@ -141,6 +142,7 @@ def _plain(measures: dict[str, float]) -> dict[str, float | None]:
 
 def _scores(net: Layer, images: np.ndarray) -> Array:
     """images (N, 3, H, W) on the host -> scores (N, C, H, W), without auxiliary ones, on the network's device."""
+    check_room(net, images.shape, training=False)
     weights = next(net.parameters()).data
     outputs = net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))
     return outputs[0] if isinstance(outputs, tuple) else outputs

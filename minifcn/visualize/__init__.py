@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from minifcn.visualize.board import Board
     from minifcn.visualize.confusion import draw_confusion
     from minifcn.visualize.curves import draw_curves
+    from minifcn.visualize.effort import best_effort
     from minifcn.visualize.im2col import animate_im2col, draw_im2col, pixel_colours
     from minifcn.visualize.maps import feature_maps
     from minifcn.visualize.matrices import draw_matrices, draw_table
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
     from minifcn.visualize.zero_insertion import animate_zero_insertion, draw_zero_insertion
 
 __all__ = [
-    "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "blend", "draw_agreement",
-    "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels", "draw_matrices",
+    "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "best_effort", "blend",
+    "draw_agreement", "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels",
+    "draw_matrices",
     "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
     "draw_zero_insertion", "draw_zoom", "feature_maps", "legend", "overlap_counts", "overlay", "pixel_colours",
     "sample_sheet", "show", "window_counts",
@@ -44,6 +46,7 @@ _HOME = {
     "confusion": ("draw_confusion",),
     "curves": ("draw_curves",),
     "maps": ("feature_maps",),
+    "effort": ("best_effort",),
     "im2col": ("animate_im2col", "draw_im2col", "pixel_colours"),
     "matrices": ("draw_matrices", "draw_table"),
     "overlap": ("draw_counts", "draw_stamps", "overlap_counts", "window_counts"),

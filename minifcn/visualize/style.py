@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from minifcn.safe_file import replacing
 from minifcn.visualize import letters
 from minifcn.visualize.mpl import (
     ColorType,
@@ -120,7 +121,9 @@ def to_image(drawn: Figure, dpi: int = DPI) -> Image.Image:
 def save(drawn: Figure, path: str | Path) -> Path:
     """Writes the figure as a PNG without date, version or other metadata: the same figure gives the same bytes."""
     path = Path(path)
-    to_image(drawn).save(path, format="PNG", optimize=True)
+    image = to_image(drawn)
+    with replacing(path) as file:
+        image.save(file, format="PNG", optimize=True)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.layers import Parameter
+from minifcn.layers import Conv2d, Parameter
 from minifcn.training import SGD, Adam, AdamW, clip_grad_norm
 
 torch = pytest.importorskip("torch")
@@ -307,3 +307,13 @@ def test_results_do_not_depend_on_the_number_of_threads(rng):
         np.testing.assert_array_equal(run(1), run(3))
     finally:
         kernels.set_num_threads(before)
+
+
+@pytest.mark.parametrize("rule", [Adam, AdamW])
+def test_adam_refuses_numbers_in_which_its_averages_vanish(rule):
+    layer = Conv2d(2, 2, 1).to("float16")
+    layer.weight.grad = np.full_like(layer.weight.data, 1e-3)
+    before = layer.weight.data.copy()
+    with pytest.raises(ValueError, match="weight is float16, in which Adam's averages of squares vanish"):
+        rule(layer.named_parameters()).step()
+    np.testing.assert_array_equal(layer.weight.data, before)

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minifcn.backend import Array
+from minifcn.data.preprocessing import Preprocessing
 from minifcn.layers import Layer
 from minifcn.weights.files import checkpoint_of, non_finite, opened, part_of, read_safetensors, some_of, write_safetensors
 from minifcn.weights.files import load_weights as load_weights
@@ -56,6 +59,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if not content:
         raise ValueError(f"{path} holds weights but is no checkpoint of minifcn; pass it where weights are read")
     scalars = content.pop("optimizer_scalars", {})
+    if not isinstance(scalars, dict):
+        raise ValueError(f"{path}: the optimizer's state cannot be read; the file is damaged")
     broken = non_finite(tensors)
     if broken:
         raise ValueError(f"{path}: {some_of(broken)} hold NaN or infinity; take an earlier checkpoint, such as best")
@@ -69,7 +74,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     Raises FileNotFoundError, or ValueError for a damaged file.
     """
     path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         return {}
     with opened(path) as file:
         return _content(path, file.metadata() or {})
@@ -82,16 +87,36 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[Layer, dict[str, 
     "preprocessing", "iteration" and more. Raises ValueError where the network is none of `models.names()`.
     """
     from minifcn import models
+    from minifcn.layers import initializers
 
-    path = Path(path)
-    checkpoint = read_checkpoint(checkpoint_of(path) if path.is_dir() else path)
-    name = checkpoint.metadata["model"]["name"]
-    if name not in models.names():
+    path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
+    checkpoint = read_checkpoint(path)
+    model: Any = checkpoint.metadata.get("model")
+    name = model.get("name") if isinstance(model, dict) else None
+    if isinstance(name, str) and name not in models.names():
         raise ValueError(f"{path} holds a {name}, which its owner must build, and then give the weights of load_weights")
-    net = models.build(**checkpoint.metadata["model"])
-    check_state(path, net.state_dict(), checkpoint.model)
+    try:
+        _check_content(checkpoint.metadata)
+        with initializers.blank():  # nothing is allocated before the shapes fit
+            expected = models.build(**model).state_dict()
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ValueError(f"{path} says nothing sensible of its network ({error}); the file is damaged") from error
+    check_state(path, expected, checkpoint.model)
+    net = models.build(**model)
     net.load_state_dict(checkpoint.model)
     return net.to(device).eval(), checkpoint.metadata
+
+
+def _check_content(about: Mapping[str, Any]) -> None:
+    """Raises ValueError, or what looking raises, unless classes, palette and preprocessing are what a network's are."""
+    classes = about["classes"]
+    if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+        raise ValueError(f"classes are {classes!r}")
+    if len(classes) != about["model"]["num_classes"]:
+        raise ValueError(f"{len(classes)} classes have names, of {about['model']['num_classes']}")
+    if np.array(about["palette"], np.uint8).shape != (256, 3):
+        raise ValueError("the palette is no list of 256 colours")
+    Preprocessing.from_config({**about["preprocessing"]})
 
 
 def check_state(path: Path, expected: Mapping[str, Array], state: Mapping[str, Array]) -> None:

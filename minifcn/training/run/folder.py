@@ -101,10 +101,10 @@ class RunFolder:
     def read_config(self) -> dict[str, Any]:
         """The sections of config.toml. Raises FileNotFoundError, or ValueError where the file is damaged."""
         try:
-            return tomllib.loads(self.config.read_text(encoding="utf-8"))
+            return tomllib.loads(self.config.read_text(encoding="utf-8", errors="surrogateescape"))
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.config}: there is no such file; is {self.path} a run folder?") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise ValueError(f"{self.config} cannot be read ({error})") from error
 
     def append(self, row: Mapping[str, Any]) -> None:
@@ -118,13 +118,17 @@ class RunFolder:
             raise OSError(f"the log in {self.path} cannot be written: {error.strerror or error}") from error
 
     def read_log(self) -> list[dict[str, Any]]:
-        """The rows of log.jsonl; a last line that was cut off is left out. No log: no rows."""
-        rows = []
-        for line in self.log_jsonl.read_text(encoding="utf-8").splitlines() if self.log_jsonl.exists() else ():
+        """The rows of log.jsonl; a last line that was cut off is left out; ValueError where another is none."""
+        rows: list[dict[str, Any]] = []
+        exists = self.log_jsonl.exists()
+        lines = self.log_jsonl.read_text(encoding="utf-8", errors="replace").splitlines() if exists else []
+        for number, line in enumerate(lines, start=1):
             try:
-                rows.append(json.loads(line))
-            except json.JSONDecodeError:
-                break  # a process was killed while it wrote this line
+                row = json.loads(line)
+                rows.append({**row, "event": row["event"], "iteration": int(row["iteration"])})
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                if number < len(lines):  # else a process was killed while it wrote this one
+                    raise ValueError(f"{self.log_jsonl}: line {number} is no row; remove what is damaged") from error
         return rows
 
     def cut_log(self, iteration: int) -> None:
@@ -144,7 +148,7 @@ class RunFolder:
         """Writes metrics.json from the log: the validation with the best mean IU, and the last one."""
         validations = [row for row in self.read_log() if row["event"] == "validation"]
         if validations:
-            best = max(validations, key=lambda row: -1.0 if row["mean_iu"] is None else row["mean_iu"])
+            best = max(validations, key=lambda row: -1.0 if row.get("mean_iu") is None else row["mean_iu"])
             write_text(self.metrics, json.dumps({"best": best, "last": validations[-1]}, indent=2) + "\n")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from minifcn.data.dataset import SegmentationDataset
+from minifcn.safe_file import replacing
 from minifcn.training.run.folder import RunFolder
+from minifcn.visualize.effort import best_effort
 
 
 def sample_indices(length: int, count: int) -> list[int]:
@@ -19,33 +20,22 @@ def sample_indices(length: int, count: int) -> list[int]:
 def draw_samples(
     folder: RunFolder, dataset: SegmentationDataset, predictions: Mapping[int, np.ndarray], iteration: int
 ) -> None:
-    """Draws samples/ITERATION.png: picture, truth and prediction for each {index: labels} of `predictions`.
-
-    Raises OSError where the folder can no longer be written.
-    """
-    from minifcn.visualize.overlays import sample_sheet
-
+    """Draws samples/ITERATION.png: picture, truth and prediction for each {index: labels} of `predictions`, or says why not."""
     if not predictions:
         return
-    samples = [(*dataset[index], labels) for index, labels in predictions.items()]
-    sheet = sample_sheet(samples, dataset.palette, dataset.classes, [dataset.ids[index] for index in predictions])
-    with _naming(folder):
-        sheet.save(folder.samples / f"{iteration:07d}.png")
+    with best_effort(f"samples of validations in {folder.samples}"):
+        from minifcn.visualize.overlays import sample_sheet
+
+        samples = [(*dataset[index], labels) for index, labels in predictions.items()]
+        sheet = sample_sheet(samples, dataset.palette, dataset.classes, [dataset.ids[index] for index in predictions])
+        with replacing(folder.samples / f"{iteration:07d}.png") as file:
+            sheet.save(file, format="PNG")
 
 
 def draw_log(folder: RunFolder) -> None:
-    """Draws curves.png and writes metrics.json from the log. Raises OSError as above."""
-    from minifcn.visualize.curves import draw_curves  # here, since matplotlib takes its time to import
-
+    """Writes metrics.json from the log, or raises OSError; draws curves.png, or says why not."""
     folder.write_metrics()
-    with _naming(folder):
+    with best_effort(str(folder.curves)):
+        from minifcn.visualize.curves import draw_curves  # here, since matplotlib takes its time to import
+
         draw_curves({folder.path.resolve().name: folder.read_log()}, folder.curves)
-
-
-@contextlib.contextmanager
-def _naming(folder: RunFolder) -> Iterator[None]:
-    """An OSError as one sentence."""
-    try:
-        yield
-    except OSError as error:
-        raise OSError(f"the pictures of {folder.path} cannot be written: {error.strerror or error}") from error

@@ -53,7 +53,8 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         if received:
             raise KeyboardInterrupt
         received.append(number)
-        os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")  # print is not reentrant
+        with contextlib.suppress(OSError):  # nobody may read it any more
+            os.write(2, b"\nstopping after this step; once more stops at once, without saving\n")  # print is not reentrant
 
     previous: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import minifcn
 from minifcn.backend import Array, to_host
+from minifcn.data.dataset import SegmentationDataset, fingerprint
 from minifcn.data.loader import Loader
 from minifcn.layers import Layer
 from minifcn.training.optimizers import Optimizer
@@ -36,8 +38,12 @@ class RunState:
     seconds: float = 0.0
 
 
-def identity(net: Layer, loader: Loader, settings: Settings) -> dict[str, Any]:
-    """What must be the same for a run to go on, in JSON's own types."""
+_PICTURES = {"train_pictures": "the pictures to train on", "val_pictures": "the pictures to validate on"}
+
+
+def identity(net: Layer, loader: Loader, settings: Settings, validation: SegmentationDataset | None = None) -> dict[str, Any]:
+    """What must be the same for a run to go on, in JSON's own types: not where its pictures lie, but which they are."""
+    train, val = (None if dataset is None else fingerprint(dataset) for dataset in (loader.dataset, validation))
     return json.loads(
         json.dumps(
             {
@@ -47,6 +53,8 @@ def identity(net: Layer, loader: Loader, settings: Settings) -> dict[str, Any]:
                 "seed": settings.seed,
                 "accumulate": settings.accumulate,
                 "batches_per_epoch": len(loader),
+                "train_pictures": train,
+                "val_pictures": val,
             }
         )
     )
@@ -79,12 +87,31 @@ def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapp
     checkpoint = read_checkpoint(last)
     check_state(last, net.state_dict(), checkpoint.model)
     metadata = checkpoint.metadata
-    changed = [key for key in expected if metadata.get(key) != expected[key]]
-    differences = [f"{key} is {expected[key]} and was {metadata.get(key)}" for key in changed]
-    if differences:
+    older = {key for key in _PICTURES if key not in metadata}  # minifcn 0.1 did not note which pictures they were
+    other = [key for key in expected if metadata.get(key) != expected[key] and key not in older]
+    if other:
+        differences = [
+            f"{_PICTURES[key]} are not those that it began with (added, removed, renamed, or of other classes)"
+            if key in _PICTURES
+            else f"{key} is {expected[key]} and was {metadata.get(key)}"
+            for key in other
+        ]
         raise ValueError(f"{last} cannot be resumed with these settings: {'; '.join(differences[:5])}")
+    state = _state_of(last, metadata)
     optimizer.load_state_dict(checkpoint.optimizer)
     net.load_state_dict(checkpoint.model)
-    state = RunState(**{name: metadata[name] for name in asdict(RunState())})
     folder.cut_log(state.iteration)
     return state
+
+
+def _state_of(path: Path, found: Mapping[str, Any]) -> RunState:
+    """The state in a checkpoint's metadata. Raises ValueError where it is none."""
+    kinds: dict[str, Any] = {"losses": list, "best": float | int | None, "best_iteration": int | None, "seconds": float | int}
+    wrong = [
+        name
+        for name in asdict(RunState())
+        if name not in found or not isinstance(found[name], kinds.get(name, int)) or (name == "iteration" and found[name] < 0)
+    ]
+    if wrong or not all(isinstance(loss, float | int) for loss in found["losses"]):
+        raise ValueError(f"{path}: {', '.join(wrong) or 'losses'} cannot be read; the file is damaged")
+    return RunState(**{name: found[name] for name in asdict(RunState())})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 import pytest
 from PIL import Image
@@ -23,16 +24,23 @@ def test_a_run_draws_its_curves_and_samples(tmp_path):
     assert trainer.folder.metrics.exists()
 
 
-def test_pictures_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
-    trainer = tiny.tiny_trainer(tmp_path / "run", 4)
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), ValueError("Unknown\nsymbol"), KeyError("x")])
+def test_pictures_that_cannot_be_drawn_cost_a_sentence_and_no_step(tmp_path, monkeypatch, caplog, error):
+    trainer = tiny.tiny_trainer(tmp_path / "run", 8, samples=2)
     trainer.folder.create()
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fail(*_):
+        raise error
 
-    monkeypatch.setattr(curves, "draw_curves", full)
-    with pytest.raises(OSError, match=r"the pictures of .*run cannot be written: No space left"):
-        trainer.run()
+    monkeypatch.setattr(curves, "draw_curves", fail)
+    monkeypatch.setattr("minifcn.visualize.overlays.sample_sheet", fail)
+    assert trainer.run().iteration == 8
+    assert [record.getMessage().split(" could not")[0] for record in caplog.records] == [
+        f"samples of validations in {trainer.folder.samples}", str(trainer.folder.curves),
+    ]  # fmt: skip
+    assert not any("\n" in record.getMessage() for record in caplog.records)
+    assert trainer.folder.metrics.exists()
+    assert os.listdir(trainer.folder.samples) == []
 
 
 @pytest.mark.parametrize(("length", "count", "indices"), [(10, 4, [0, 3, 6, 9]), (2, 4, [0, 1]), (5, 1, [0]), (5, 0, [])])
