@@ -12,7 +12,7 @@ class _Patient(io.FileIO):
 
     trouble: OSError | None = None
 
-    def write(self, data: Any) -> int | None:
+    def write(self, data: Any) -> int:
         try:
             return super().write(data)
         except BrokenPipeError:

@@ -34,7 +34,9 @@ def check(record: Any) -> None:
         value, choices, bounds = getattr(record, field.name), field.metadata["choices"], field.metadata["bounds"]
         if value is None and field.default is None:
             continue
-        usual = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+        usual: Any = field.default
+        if field.default_factory is not dataclasses.MISSING:
+            usual = field.default_factory()
         kind = str if kinds[field.name] == (str | None) else type(usual)
         if kind in (str, bool, tuple, dict) and not isinstance(value, kind):
             problems.append(f"{field.name} is {value!r}; it must be a {kind.__name__}")

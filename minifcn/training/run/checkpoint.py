@@ -90,7 +90,7 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[Any, dict[str, An
 
     path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
     checkpoint = read_checkpoint(path)
-    model = checkpoint.metadata.get("model")
+    model: Any = checkpoint.metadata.get("model")
     name = model.get("name") if isinstance(model, dict) else None
     if isinstance(name, str) and name not in models.names():
         raise ValueError(f"{path} holds a {name}, which its owner must build, and then give the weights of load_weights")

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ class RunFolder:
             write_text(self.metrics, json.dumps({"best": best, "last": validations[-1]}, indent=2) + "\n")
 
 
-def _csv_text(rows: list[Mapping[str, Any]], header: bool) -> str:
+def _csv_text(rows: Sequence[Mapping[str, Any]], header: bool) -> str:
     """Rows as lines of CSV, six digits a number; what a row does not have is left empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
