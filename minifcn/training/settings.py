@@ -27,7 +27,7 @@ class Settings:
 
     iterations: int | None = _optimisation(None, "Optimizer steps, instead of epochs.", least=1, on_resume=True)
     epochs: float | None = _optimisation(None, "Passes over the data (10).", above=0, on_resume=True)
-    accumulate: int = _optimisation(1, "Batches in a step.", least=1)
+    accumulate: int = _optimisation(1, "Batches in a step.", least=1, most=10_000)
     schedule: str = _optimisation("fixed", "fixed, step:size=1000,gamma=0.1, poly, cosine:warmup=100")
     loss_norm: str = _optimisation("mean", "mean (a labelled pixel), batch, sum.", choices=LOSS_NORMS)
     class_weights: Sequence[float] | str | None = _optimisation(None, "none, frequency, median, or 1,2,0.5,...")
