@@ -30,8 +30,8 @@ _OF: dict[str, dict[str, Any]] = {
     "r2unet": {"width": 0.0625, "epochs": 1.5, "lr": 3e-3},
     "squeeze-unet": {"width": 0.5, "epochs": 5.0},
     "fcn-resnet101": {"epochs": 3.0},
-    "deeplabv3-resnet50": {"epochs": 2.5},
-    "deeplabv3-resnet101": {"epochs": 2.5},
+    "deeplabv3-resnet50": {"epochs": 5.0},
+    "deeplabv3-resnet101": {"epochs": 5.0},
 }
 
 
