@@ -40,7 +40,7 @@ def first_non_finite_layer(net: Any, images: Array) -> str | None:
         with watching(_Finiteness()):
             net(images)
     except _FoundError as found:
-        return names[id(found.layer)]
+        return names.get(id(found.layer), type(found.layer).__name__)
     finally:
         net.forget()
     return None
