@@ -18,4 +18,4 @@ def coordinates(
 
     with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
-    print(places(net, (1, 3, *parse_size(size))))
+    print(places(net, (1, net.config.get("in_channels", 3), *parse_size(size))))
