@@ -64,15 +64,15 @@ class Coordinates:
 
 
 def coordinates(net: Layer, input_shape: tuple[int, int, int, int]) -> Coordinates:
-    """The coordinates of every layer of ``net`` for pictures of ``input_shape`` (N, C, H, W)."""
+    """The coordinates of every layer of ``net`` for pictures of ``input_shape`` (N, C, H, W), in evaluation: heads that only
+    training knows have none."""
     places, apart = [], []
-    for step in trace(net, input_shape):
+    for step in trace(net, input_shape, evaluating=True):
         if step.apart:
             apart.append(f"{step.name} puts together {_pixels(step.apart[0])} and {_pixels(step.apart[1])}.")
         rows, columns = step.y.places or (None, None)
-        places.append(
-            Place(step.name, type(step.layer).__name__, step.y.shape, rows, columns, _crop(step.x.places, step.y.places))
-        )
+        crop = _crop(step.inputs[0].places if step.inputs else None, step.y.places)
+        places.append(Place(step.name, type(step.layer).__name__, step.y.shape, rows, columns, crop))
     return Coordinates(places, apart)
 
 

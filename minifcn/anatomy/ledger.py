@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from minifcn.anatomy.standin import Storage
-from minifcn.anatomy.trace import Step, inference_peak, trace
+from minifcn.anatomy.trace import Step, inference_peak, picture, trace
 from minifcn.layers import Layer
 
 _MB = 2**20  # what torchsummary, and so this table, calls a megabyte
@@ -104,7 +104,7 @@ def ledger(net: Layer, input_shape: Sequence[int]) -> Ledger:
     parameters = list(net.parameters())
     trainable = [parameter for parameter in parameters if parameter.requires_grad]
     return Ledger(
-        tuple(input_shape), steps[0].x.nbytes, steps,
+        tuple(input_shape), picture(net, input_shape).nbytes, steps,
         sum(p.size for p in parameters), sum(p.size for p in trainable),
         sum(p.data.nbytes for p in parameters), sum(p.data.nbytes for p in trainable), inference_peak(net, input_shape),
     )  # fmt: skip

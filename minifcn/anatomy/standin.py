@@ -19,6 +19,20 @@ import numpy as np
 from minifcn.layers.coordinates import Map
 
 Places = tuple[Map, Map]  # of rows, of columns
+_ASKS = {
+    "nonzero",
+    "flatnonzero",
+    "argwhere",
+    "unique",
+    "compress",
+    "extract",
+    "allclose",
+    "array_equal",
+    "array_equiv",
+    "tobytes",
+    "tofile",
+}  # functions whose result, or its size, depends on the numbers
+_SAYS = {"itemsize", "real", "imag"}  # attributes of NumPy's arrays that are none of the functions, nor of the memory's layout
 
 
 class Meter:
@@ -110,6 +124,21 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
 
     __int__ = __float__ = __index__ = item = tolist = __bool__
 
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(
+            "NumPy's own asarray, array and ascontiguousarray want the numbers of an array, which cannot be followed without "
+            "them: in a forward take get_xp(x).asarray and the like (minifcn.backend)"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        """NumPy's other methods, of which only the shape of what comes out is asked."""
+        method = getattr(np.ndarray, name, None)
+        if name in _SAYS:
+            return _as_numpy_does(self, getattr, (self, name), {})
+        if name.startswith("_") or not callable(method):
+            raise AttributeError(f"a forward that asks for an array's {name!r} cannot be followed without its numbers")
+        return lambda *arguments, **options: _as_numpy_does(self, method, (self, *arguments), options)
+
     # ------------------------------------------------------------------------------------------- new arrays, and views
 
     def new(self, shape: Sequence[int], dtype: Any = None) -> Standin:
@@ -122,8 +151,10 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
     def astype(self, dtype: Any, copy: bool = True) -> Standin:
         return self if not copy and np.dtype(dtype) == self.dtype else self.new(self.shape, dtype)
 
-    def fill(self, value: Any) -> None:
+    def fill(self, *_: Any, **__: Any) -> None:
         pass
+
+    sort = partition = put = fill  # in place
 
     def __setitem__(self, key: Any, value: Any) -> None:
         pass
@@ -132,6 +163,8 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
         key = key if isinstance(key, tuple) else (key,)
         if any(isinstance(k, (np.ndarray, list)) and np.ndim(k) for k in key):
             return self.new(self._numbers()[key].shape)  # an index array copies
+        if any(isinstance(k, Standin) and k.dtype == np.bool_ for k in key):
+            bool(self)  # how many there are depends on the numbers
         if any(isinstance(k, Standin) for k in key):
             return self.new(self._numbers()[tuple(k._numbers() if isinstance(k, Standin) else k for k in key)].shape)
         return self._view(self._numbers()[key].shape, self._places_from(key))
@@ -298,6 +331,8 @@ def _padded(array: Standin, pad_width: Any) -> Standin:
 
 def _as_numpy_does(array: Standin, function: Any, arguments: Any, options: Any) -> Any:
     """What NumPy makes of real arrays of these shapes, for any function that is not met above: right, if not fast."""
+    if function.__name__ in _ASKS or (function is np.where and len(arguments) == 1):
+        bool(array)
 
     def real(value: Any) -> Any:
         if isinstance(value, Standin):
@@ -307,7 +342,7 @@ def _as_numpy_does(array: Standin, function: Any, arguments: Any, options: Any) 
         return value
 
     def standin(value: Any) -> Any:
-        if isinstance(value, np.ndarray):
+        if isinstance(value, (np.ndarray, np.generic)):
             return array.new(value.shape, value.dtype)
         return type(value)(standin(entry) for entry in value) if isinstance(value, (tuple, list)) else value
 

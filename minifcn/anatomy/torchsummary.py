@@ -48,7 +48,7 @@ def styled(style: str, model: str, size: tuple[int, int] | None = None, **option
         raise ValueError(f"{style} is a table of {documented}, not of {model}")
     with initializers.blank():
         net = models.build(model, **options)
-    return torchsummary(net, (1, 3, *(size or own_size)))
+    return torchsummary(net, (1, net.config.get("in_channels", 3), *(size or own_size)))
 
 
 def rows(net: Layer, input_shape: Sequence[int]) -> Iterator[Row]:

@@ -10,6 +10,7 @@ so) stays unknown, and is printed as "?".
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from minifcn.backend import device_of
 from minifcn.kernels import Geometry, shapes
 from minifcn.layers import Layer, Watcher, no_grad, watching
 from minifcn.layers.coordinates import Map
+from minifcn.layers.module import one_pass
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Step:
 
     @property
     def x(self) -> Standin:
-        """The first input."""
+        """The first input; a layer that holds what it gives takes none."""
         return self.inputs[0]
 
     @property
@@ -51,16 +53,23 @@ class Step:
         return sum(parameter.size for parameter in self.layer.parameters())
 
 
-def trace(net: Layer, input_shape: Sequence[int]) -> list[Step]:
-    """The steps of ``net(x)`` for an x of ``input_shape`` (N, C, H, W), in the net's dtype and its present mode.
+def trace(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> list[Step]:
+    """The steps of ``net(x)`` for an x of ``input_shape`` (N, C, H, W), in the net's dtype and, unless it is to be
+    ``evaluating``, in its present mode.
 
     The network itself is not touched: a shadow of it runs, in which stand-ins take the arrays' places. Raises ValueError where
-    the picture does not fit the network, with the layer's own sentence, and TypeError where its forward asks for numbers.
+    the picture does not fit the network, with the layer's own sentence, and TypeError where its forward asks for numbers. A
+    layer that is not the network's own attribute (its class's, a closure's) goes by the name of its class.
     """
     shadow = _shadow(net)
+    if evaluating:
+        shadow.eval()
     tracer = _Tracer(net, shadow)
-    with watching(tracer), shapes.collecting() as tracer.geometries:
-        shadow(_picture(net, input_shape))
+    with watching(tracer), shapes.collecting() as tracer.geometries, one_pass() as tracer.under_way:
+        shadow(picture(net, input_shape))
+        tracer.under_way.undo()  # a forward that somebody set on a layer is still the network's own layer's
+    if not tracer.steps:
+        raise ValueError(f"{type(net).__name__} calls none of its layers, as self.conv(x), so there is nothing to follow")
     return tracer.steps
 
 
@@ -69,11 +78,12 @@ def inference_peak(net: Layer, input_shape: Sequence[int]) -> int:
     counted, x counted. What each kernel takes for itself comes on top."""
     shadow = _shadow(net).eval()
     with no_grad(), metered() as meter:
-        shadow(_picture(net, input_shape))
+        shadow(picture(net, input_shape))
     return meter.peak
 
 
-def _picture(net: Layer, shape: Sequence[int]) -> Standin:
+def picture(net: Layer, shape: Sequence[int]) -> Standin:
+    """A stand-in for a batch of pictures (N, C, H, W), as the network takes them."""
     weights = next((parameter.data for parameter in net.parameters()), np.empty(0, np.float32))
     return Standin(tuple(shape), weights.dtype, (Map(), Map()), device=device_of(weights))
 
@@ -99,6 +109,7 @@ class _Tracer(Watcher):
     """Notes a step for each layer of the shadow, under the name of the network's own layer."""
 
     geometries: list[Geometry]
+    under_way: Any  # the pass, which knows who has kept something
 
     def __init__(self, net: Layer, shadow: Layer) -> None:
         pairs = zip(net.named_layers(), shadow.named_layers(), strict=True)
@@ -110,19 +121,26 @@ class _Tracer(Watcher):
 
     def begin(self, layer: Layer) -> None:
         self.geometries.clear()
-        self.already_kept = len(layer.kept())
+        self.already_kept = len(self.under_way.layers)
 
     def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
-        name, own = self.own[id(layer)]
-        arrays = tuple(value for value in inputs if isinstance(value, Standin))
-        results = tuple(value for value in _flat(outputs) if isinstance(value, Standin))
+        name, own = self.own.get(id(layer), (type(layer).__name__, layer))
+        arrays = tuple(value for value in _flat(inputs) if isinstance(value, Standin))
+        results = tuple(value for value in map(_standin, _flat(outputs)) if value is not None)
+        if not results:
+            return  # a number, which costs nothing
         apart = self._place(layer, arrays, results)
-        kept = {id(a.storage): a.storage for a in _flat(layer.kept()[self.already_kept :]) if isinstance(a, Standin)}
+        kept = {id(a.storage): a.storage for a in _flat(self._kept()) if isinstance(a, Standin)}
         storages = tuple(storage for key, storage in kept.items() if storage and key not in self.parameters)
         columns = [g.C * g.KH * g.KW * g.OH * g.OW for g in self.geometries]
         itemsize = results[0].dtype.itemsize
         macs = sum(geometry.macs for geometry in self.geometries)
         self.steps.append(Step(name, own, arrays, results, macs, sum(columns) * itemsize, storages, apart))
+
+    def _kept(self) -> list[Any]:
+        """What was kept since the layer began, by itself or by whoever works for it."""
+        times = Counter(self.under_way.layers[self.already_kept :])
+        return [cache for layer, count in times.items() for cache in layer.kept()[-count:]]
 
     def _place(self, layer: Layer, inputs: tuple[Standin, ...], outputs: tuple[Standin, ...]) -> tuple[Places, Places] | None:
         """Says where the outputs' pixels look; returns the places of inputs that do not fit together."""
@@ -137,6 +155,13 @@ class _Tracer(Watcher):
             if places is not None and rows is not None and columns is not None:
                 y.places = places[0].then(rows), places[1].then(columns)
         return apart or next((x.apart for x in inputs if x.apart), None)
+
+
+def _standin(value: Any) -> Standin | None:
+    """A layer's output as a stand-in: that of a real array, which no input came into, has its shape."""
+    if isinstance(value, np.ndarray):
+        return Standin(value.shape, value.dtype)
+    return value if isinstance(value, Standin) else None
 
 
 def _flat(value: Any) -> Iterator[Any]:

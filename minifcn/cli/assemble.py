@@ -6,10 +6,12 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from minifcn import training
 from minifcn.anatomy.room import check_room
 from minifcn.backend import check_device
+from minifcn.layers import Layer
 
 
 def make_trainer(
@@ -44,6 +46,16 @@ def use_device(device: str, precision: str = "tf32") -> str:
 
         cuda.set_precision(precision)
     return device
+
+
+def trained_network(weights: Path, device: str, precision: str) -> tuple[Layer, dict[str, Any]]:
+    """The network of a run or checkpoint on its device, and what the run says of it: classes, palette, preprocessing."""
+    net, about = training.load_model(weights, use_device(device, precision))
+    if "classes" not in about:
+        raise ValueError(
+            f"{weights} says neither its classes nor how its pictures were prepared: it comes from no training run"
+        )
+    return net, about
 
 
 def out_of_memory(trainer: training.Trainer) -> ValueError:

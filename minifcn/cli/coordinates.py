@@ -18,4 +18,5 @@ def coordinates(
 
     with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
-    print(places(net, (2, 3, *parse_size(size))))  # of one picture, image pooling makes a single value a channel
+    shape = (2, net.config.get("in_channels", 3), *parse_size(size))  # of one picture, image pooling makes one value a channel
+    print(places(net, shape))

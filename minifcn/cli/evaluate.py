@@ -28,13 +28,13 @@ def evaluate(
     Example: minifcn evaluate runs/voc --data voc --root VOCdevkit --split val
     """
     from minifcn import training
-    from minifcn.cli.assemble import use_device
+    from minifcn.cli.assemble import trained_network
     from minifcn.cli.screen import print_evaluation, progress_bar, say
     from minifcn.data import Preprocessing, check_taught
     from minifcn.safe_file import write_text
     from minifcn.visualize import best_effort, draw_confusion
 
-    net, about = training.load_model(weights, use_device(device, precision))
+    net, about = trained_network(weights, device, precision)
     dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
     if dataset.num_classes != net.config["num_classes"]:
         raise ValueError(

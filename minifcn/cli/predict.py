@@ -28,14 +28,14 @@ def predict(
     """
     import numpy as np
 
-    from minifcn import data, training
-    from minifcn.cli.assemble import use_device
+    from minifcn import data
+    from minifcn.cli.assemble import trained_network
     from minifcn.cli.screen import say
     from minifcn.safe_file import names_for, replacing
     from minifcn.visualize import best_effort, overlay
 
     files, left_out = data.named_pictures(pictures)
-    net, about = training.load_model(weights, use_device(device, precision))
+    net, about = trained_network(weights, device, precision)
     preprocessing = data.Preprocessing.from_config(about["preprocessing"])
     palette, classes = np.array(about["palette"], np.uint8), about["classes"]
     for folder in (out / "masks", out / "overlays"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli.options import Classes, Model, Options, Padding, Width, build, parse_size
+from minifcn.cli.options import Classes, Model, Options, Padding, Width, build, network_options, parse_size
 
 
 def summary(
@@ -33,14 +33,15 @@ def summary(
     if style is not None:
         from minifcn.anatomy.torchsummary import styled
 
-        print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, width=width or 1.0))
+        options = network_options(model, option, width=width, padding=padding)
+        print(styled(style, model, parse_size(size) if size else None, num_classes=num_classes, **options))
         return
     H, W = parse_size(size or "375x500")
     with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
     if batch_size is None:
         batch_size = 2 if one_value_a_channel(net, (H, W)) else 1
-    shape = (batch_size, 3, H, W)
+    shape = (batch_size, net.config.get("in_channels", 3), H, W)
     costs = ledger(net, shape)
     print(costs)
     if measure:

@@ -43,10 +43,12 @@ def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
 def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:
     """Whether somebody will read the gradient of what enters the first of the layers, which stand in a row.
 
-    Where nobody does, nobody reads what goes on to a pad or a ReLU in front of the first layer with parameters either.
+    Where nobody does, nobody reads what goes on to a pad or a ReLU in front of the first layer with parameters either. A layer
+    that stands in the row again needs it there.
     """
-    for layer in layers:
-        layer.needs_dx = value
+    row = list(layers)
+    for layer in row:
+        layer.needs_dx = value or row.count(layer) > 1
         if any(True for _ in layer.parameters()):
             return
 

@@ -16,7 +16,8 @@ import functools
 import inspect
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set, ValuesView
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -40,8 +41,27 @@ class _Pass:
         self.number = next(self.numbers)
         self.layers: list[Layer] = []
 
+    def undo(self) -> None:
+        """Drops what the layers have kept in it."""
+        for layer in self.layers:
+            layer._stack = [kept for kept in layer._stack if kept[0] != self.number]
+
 
 _pass: contextvars.ContextVar[_Pass | None] = contextvars.ContextVar("minifcn_pass", default=None)  # the one under way
+
+
+@contextlib.contextmanager
+def one_pass() -> Iterator[_Pass]:
+    """What is called inside is one call from outside. Where it fails, what it has kept so far goes."""
+    this = _Pass()
+    token = _pass.set(this)
+    try:
+        yield this
+    except BaseException:
+        this.undo()
+        raise
+    finally:
+        _pass.reset(token)
 
 
 @contextlib.contextmanager
@@ -114,12 +134,7 @@ class Layer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, (Layer, Parameter)):
-            if "_stack" not in vars(self):
-                raise AttributeError(f"{type(self).__name__}.{name}: call super().__init__() first, then assign layers")
-            if hasattr(Layer, name) or name in _STATE:
-                raise ValueError(f"{type(self).__name__}: {name!r} is a name that every Layer has; call it something else")
-            if not name or "." in name:
-                raise ValueError(f"{type(self).__name__}: {name!r} cannot name a layer: keys are names joined by dots")
+            self._check_part(name, value)
         elif isinstance(old := vars(self).get(name), (Layer, Parameter)) and value is not None:
             what = "Layer" if isinstance(old, Layer) else "Parameter"
             raise TypeError(
@@ -129,6 +144,21 @@ class Layer:
         else:
             self._refuse_hidden_layers(name, value)
         super().__setattr__(name, value)
+
+    def _check_part(self, name: str, value: Layer | Parameter) -> None:
+        """Raises AttributeError or ValueError where this layer cannot have ``value`` under this name."""
+        mine = type(self).__name__
+        if "_stack" not in vars(self):
+            raise AttributeError(f"{mine}.{name}: call super().__init__() first, then assign layers")
+        if hasattr(Layer, name) or name in _STATE:
+            raise ValueError(f"{mine}: {name!r} is a name that every Layer has; call it something else")
+        if not name or "." in name:
+            raise ValueError(f"{mine}: {name!r} cannot name a layer: keys are names joined by dots")
+        if isinstance(value, Layer) and value._contains(self):
+            raise ValueError(f"{mine}.{name} would make {mine} a part of itself: give it what it needs to know instead")
+
+    def _contains(self, part: Layer) -> bool:
+        return self is part or any(child._contains(part) for _, child in self.children())
 
     def _refuse_hidden_layers(self, name: str, value: Any) -> None:
         """Raises TypeError for a list of layers: at its assignment, and in each walk, for it may have been filled later."""
@@ -154,19 +184,11 @@ class Layer:
         return self.forward(*xs, **options)
 
     def _from_outside(self, xs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        """The outermost call: no forward of another layer is under way. Where it fails, what it has kept so far goes."""
+        """The outermost call: no forward of another layer is under way."""
         if not self.training and not is_grad_off():
             self._drop_old_passes()
-        this = _Pass()
-        token = _pass.set(this)
-        try:
+        with one_pass():
             return self(*xs, **options)
-        except BaseException:
-            for layer in this.layers:
-                layer._stack = [kept for kept in layer._stack if kept[0] != this.number]
-            raise
-        finally:
-            _pass.reset(token)
 
     def _drop_old_passes(self) -> None:
         """Makes room for one more pass in evaluation, which usually no backward follows: without this, a loop over pictures
@@ -214,7 +236,9 @@ class Layer:
     def _skip(self, *dys: None) -> None:
         """backward without a gradient: right in front of all that learns, where nobody wants the picture's; else a mistake."""
         if self.needs_dx or any(parameter.requires_grad for parameter in self.parameters()):
-            raise TypeError(f"{type(self).__name__}.backward was given None: does the layer behind it return its dx?")
+            raise TypeError(
+                f"{type(self).__name__}.backward was given None: does the layer behind it return its dx, is its needs_dx on?"
+            )
         if self._stack:
             self._pop()
 
@@ -306,6 +330,7 @@ class Layer:
         if any(keys for _, keys in problems):
             details = "; ".join(f"{what}: {_some(keys)}" for what, keys in problems if keys)
             raise ValueError(f"the state does not fit this {type(self).__name__}: {details}")
+        check_writable(mine)
         for key in both:
             mine[key][...] = to_device(state[key], device_of(mine[key]))
 
@@ -422,6 +447,16 @@ class Layer:
         return f"{type(self).__name__}({inner})"
 
 
+def check_writable(state: Mapping[str, Array]) -> None:
+    """Raises ValueError where an array of a state dict cannot be written to, as those of a network made to be looked at."""
+    fixed = [key for key, array in state.items() if isinstance(array, np.ndarray) and not array.flags.writeable]
+    if fixed:
+        raise ValueError(
+            f"{_some(fixed)} cannot be written to: a network that was built inside of initializers.blank() has no weights of "
+            "its own and is only there to be looked at; build it outside"
+        )
+
+
 def _some(keys: list[str], limit: int = 5) -> str:
     more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
     return ", ".join(keys[:limit]) + more
@@ -441,9 +476,17 @@ def _told(backward: Callable[..., Any]) -> Callable[..., Any]:
     return door
 
 
-def _holds_layers(value: Any) -> bool:
-    """Whether a list, tuple, set or dict holds layers or parameters, at any depth."""
-    if isinstance(value, (list, tuple, set, frozenset, dict)):
-        entries = value.values() if isinstance(value, dict) else value
-        return any(isinstance(entry, (Layer, Parameter)) or _holds_layers(entry) for entry in entries)
-    return False
+def _holds_layers(value: Any, around: tuple[int, ...] = ()) -> bool:
+    """Whether a list, tuple, set, dict or the like holds layers or parameters, at any depth."""
+    if isinstance(value, np.ndarray):
+        entries: Iterable[Any] = value.flat if value.dtype.kind == "O" else ()
+    elif isinstance(value, Mapping):
+        entries = (*value.keys(), *value.values())
+    elif isinstance(value, (list, tuple, deque, Set, ValuesView)):
+        entries = value
+    else:
+        return False
+    if id(value) in around:
+        return False  # it holds itself
+    around = (*around, id(value))
+    return any(isinstance(entry, (Layer, Parameter)) or _holds_layers(entry, around) for entry in entries)

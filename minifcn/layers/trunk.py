@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from itertools import pairwise
 from typing import overload
 
 from minifcn.backend import Array
 from minifcn.layers.activation import ReLU
-from minifcn.layers.containers import backward_through, forward_through, put_needs_dx
+from minifcn.layers.containers import Sequential, backward_through, forward_through, put_needs_dx
+from minifcn.layers.dropout import Dropout
+from minifcn.layers.linear import Flatten
+from minifcn.layers.merge import Identity, PadTo
 from minifcn.layers.module import Layer, no_grad
+
+_HAND_ON = (Identity, Dropout, PadTo, Flatten)  # what comes out may be what went in
 
 
 class Trunk:
@@ -53,9 +59,9 @@ class TrunkOf:
             raise ValueError(f"{type(net).__name__}: the taps {', '.join(taps)} do not stand in the order of the layers")
         self.layers = {name: row[name] for name in names[: self.stops[-1]]}
         for tap, stop in zip(taps, self.stops, strict=True):
-            follower = row[names[stop]] if stop < self.stops[-1] else None
-            if isinstance(follower, ReLU) and follower.inplace:
-                raise ValueError(f"{type(net).__name__}: {names[stop]} writes over what is read behind {tap}")
+            writer = _writing_over((name, row[name]) for name in names[stop : self.stops[-1]])
+            if writer is not None:
+                raise ValueError(f"{type(net).__name__}: {writer} writes over what is read behind {tap}")
 
     @property
     def needs_dx(self) -> bool:
@@ -96,6 +102,25 @@ class TrunkOf:
             return 0
         learns = (any(p.requires_grad for p in layer.parameters()) for layer in self.layers.values())
         return next((place for place, learning in enumerate(learns) if learning), len(self.layers))
+
+
+def _writing_over(row: Iterable[tuple[str, Layer]]) -> str | None:
+    """The name of the in-place ReLU, if any, to which comes as it is what enters the row."""
+    for name, layer in _opened(row):
+        if isinstance(layer, ReLU) and layer.inplace:
+            return name
+        if not isinstance(layer, _HAND_ON):
+            break
+    return None
+
+
+def _opened(row: Iterable[tuple[str, Layer]]) -> Iterator[tuple[str, Layer]]:
+    """The layers of a row, each Sequential's one by one in its place."""
+    for name, layer in row:
+        if isinstance(layer, Sequential):
+            yield from _opened((f"{name}.{inner}", child) for inner, child in layer.children())
+        else:
+            yield name, layer
 
 
 def _added(dx: Array | None, dtap: Array | None) -> Array | None:

@@ -30,7 +30,7 @@ class Watcher:
         """The layer's forward or backward is about to run."""
 
     def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
-        """``outputs`` came out of ``layer(*inputs)``: an array, or a tuple of several."""
+        """``outputs`` came out of ``layer(*inputs)``, keyword arguments last: an array, or a tuple of several."""
 
     def backward(self, layer: Layer, dys: tuple[Any, ...], dxs: Any) -> None:
         """``dxs`` came out of ``layer.backward(*dys)``: an array, a tuple of several, or None where nobody asked for one.
@@ -70,5 +70,5 @@ def run_watched(layer: Layer, which: str, function: Any, inputs: tuple[Any, ...]
     finally:
         _watchers.reset(token)
     for watcher in watchers:
-        getattr(watcher, which)(layer, inputs, outputs)
+        getattr(watcher, which)(layer, (*inputs, *options.values()), outputs)
     return outputs

@@ -9,7 +9,10 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
 
 from minifcn.layers import Layer
 
@@ -44,6 +47,8 @@ _NOT_IN_SQUEEZENET = ("score", "up", "conv14", *(f"fire{n}.bn" for n in range(2,
 _SIMONYAN = "Simonyan and Zisserman 2015"
 _CLASSES = ("classifier.6",)
 _SCORE = ("score",)
+
+_KINDS = {bool: "True or False", int: "an integer", float: "a number"}
 
 CATALOGUE: dict[str, Entry] = {
     "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
@@ -107,6 +112,16 @@ def options(name: str) -> dict[str, Any]:
     return {parameter.name: parameter.default for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
 
 
+def _unlike(option: str, value: Any, default: Any) -> str:
+    """What is wrong with a value that is of another kind than the default, as the text "false" for False; else nothing."""
+    for kind, numbers in ((bool, (bool, np.bool_)), (int, Integral), (float, Real)):
+        if type(default) is kind:
+            is_alike = isinstance(value, numbers) and isinstance(value, (bool, np.bool_)) == (kind is bool)
+            possible = is_alike or (option == "seed" and (value is None or isinstance(value, (tuple, list))))
+            return "" if possible else f"{option}={value!r} must be {_KINDS[kind]}, such as {default}"
+    return ""
+
+
 def build(name: str, num_classes: int = 21, **given: Any) -> Layer:
     """The network ``name`` for ``num_classes`` classes. Its ``config`` holds all that is needed to build it again.
 
@@ -116,6 +131,10 @@ def build(name: str, num_classes: int = 21, **given: Any) -> Layer:
     unknown = [option for option in given if option not in known]
     if unknown:
         raise ValueError(f"{name} takes no {', '.join(unknown)}; it takes {', '.join(known)}")
+    if wrong := [why for option, value in given.items() if (why := _unlike(option, value, known[option]))]:
+        raise ValueError(f"{name}: {'; '.join(wrong)}")
+    if why := _unlike("num_classes", num_classes, 21):
+        raise ValueError(f"{name}: {why}")
     if num_classes < 2:
         raise ValueError(f"num_classes={num_classes} must be at least 2: background counts as a class")
     net = entry(name).load()(num_classes, **given)

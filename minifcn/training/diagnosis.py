@@ -40,7 +40,7 @@ def first_non_finite_layer(net: Layer, images: Array) -> str | None:
         with watching(_Finiteness()):
             net(images)
     except _FoundError as finding:
-        return names[id(finding.layer)]
+        return names.get(id(finding.layer), type(finding.layer).__name__)
     finally:
         net.forget()
     return None

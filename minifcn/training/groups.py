@@ -25,14 +25,16 @@ def freeze(net: Layer, patterns: str | Iterable[str]) -> list[str]:
     """
     patterns = [patterns] if isinstance(patterns, str) else list(patterns)
     parameters = dict(net.named_parameters())
-    matching = _matching(patterns, parameters)
-    frozen = {key: parameter for key, parameter in parameters.items() if key in matching}
+    everywhere = dict(net.named_parameters(remove_duplicate=False))
+    matching = _matching(patterns, everywhere, [key for key, layer in net.named_layers() if layer.buffers])
+    shared = {id(everywhere[key]) for key in matching if key in everywhere}  # frozen in one place is frozen in all
+    frozen = {key: parameter for key, parameter in parameters.items() if id(parameter) in shared}
     if not any(parameter.requires_grad for key, parameter in parameters.items() if key not in frozen):
         raise ValueError(f"with {', '.join(patterns)} frozen nothing is left to train; leave at least one layer out")
     for parameter in frozen.values():
         parameter.requires_grad = False
     chosen = {id(parameter) for parameter in frozen.values()}
-    for key, layer in net.named_layers():
+    for key, layer in net.named_layers(remove_duplicate=False):
         own = {id(value) for value in vars(layer).values() if isinstance(value, Parameter)}
         if _matches(key, patterns) or (own and own <= chosen):
             layer.frozen, layer.training = True, False
@@ -55,28 +57,33 @@ def parameter_groups(
     matches nothing.
     """
     parameters = {key: parameter for key, parameter in net.named_parameters() if parameter.requires_grad}
-    factors = {pattern: (_matching([pattern], parameters), factor) for pattern, factor in (lr_factors or {}).items()}
+    everywhere = {key: p for key, p in net.named_parameters(remove_duplicate=False) if p.requires_grad}
+    factors = {
+        pattern: ({id(everywhere[key]) for key in _matching([pattern], everywhere)}, factor)
+        for pattern, factor in (lr_factors or {}).items()
+    }
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for key, parameter in parameters.items():
         is_bias = key.rpartition(".")[2] == "bias"
         rate = lr * (bias_lr_factor if is_bias else 1.0)
-        rate *= float(np.prod([factor for matching, factor in factors.values() if key in matching]))
+        rate *= float(np.prod([factor for matching, factor in factors.values() if id(parameter) in matching]))
         decay = weight_decay * (bias_decay_factor if is_bias else 1.0)
         group = groups.setdefault((rate, decay), {"params": [], "lr": rate, "weight_decay": decay})
         group["params"].append((key, parameter))
     return list(groups.values())
 
 
-def _matching(patterns: Iterable[str], keys: Iterable[str]) -> set[str]:
-    """The keys that match a pattern themselves or through a layer above them."""
+def _matching(patterns: Iterable[str], keys: Iterable[str], layers: Iterable[str] = ()) -> set[str]:
+    """The keys that match a pattern themselves or through a layer above them; a pattern may also match one of ``layers``,
+    which have no parameters but statistics."""
     matching: set[str] = set()
     for pattern in patterns:
         matched = {key for key in keys if _matches(key, [pattern])}
-        if not matched:
-            layers = list(dict.fromkeys(key.rpartition(".")[0] or key for key in keys))
+        if not matched and not any(_matches(layer, [pattern]) for layer in layers):
+            names = list(dict.fromkeys(key.rpartition(".")[0] or key for key in keys))
             raise ValueError(
-                f"pattern {pattern!r} matches no parameter; there are layers {', '.join(layers[:10])}"
-                + (f" and {len(layers) - 10} more" if len(layers) > 10 else "")
+                f"pattern {pattern!r} matches no parameter; there are layers {', '.join(names[:10])}"
+                + (f" and {len(names) - 10} more" if len(names) > 10 else "")
             )
         matching |= matched
     return matching

@@ -23,6 +23,7 @@ import numpy as np
 from minifcn.backend import Array, get_xp
 from minifcn.kernels import accelerated
 from minifcn.layers import Parameter
+from minifcn.layers.module import check_writable
 from minifcn.training.gradients import over_flat_blocks
 
 Trainable = Parameter | Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
@@ -68,6 +69,7 @@ class Optimizer:
             if id(parameter) in seen or name in self.state:
                 raise ValueError(f"parameter {name!r} is given twice; put each parameter into one group only")
             seen.add(id(parameter))
+            check_writable({name: parameter.data})
             self.state[name] = {}
         complete = {**self.defaults, **group}
         complete.update(params=[parameter for _, parameter in pairs], names=[name for name, _ in pairs])

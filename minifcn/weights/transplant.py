@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from minifcn.backend import Array, device_of, to_device
 from minifcn.layers import Layer
+from minifcn.layers.module import check_writable
 from minifcn.weights.files import some_of
 
 
@@ -36,7 +37,7 @@ class Transplant:
         return "\n".join(lines)
 
 
-def transplant(net: Layer, state: Mapping[str, Array], may_stay: Sequence[str] = ()) -> Transplant:
+def transplant(net: Layer, state: Mapping[str, Array], may_stay: str | Sequence[str] = ()) -> Transplant:
     """Copies into ``net`` every array of ``state`` that fits, and reports.
 
     An array of ``net`` that stays unfilled must have a key that starts with one of ``may_stay``, the layers that may start
@@ -44,6 +45,8 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: Sequence[str] =
     elements agree. PyTorch's ``num_batches_tracked``, which nothing here counts, is passed over.
     """
     mine = net.state_dict()
+    check_writable(mine)
+    may_stay = (may_stay,) if isinstance(may_stay, str) else tuple(may_stay)
     report = Transplant()
     for key, target in mine.items():
         source = state.get(key)
@@ -55,7 +58,7 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: Sequence[str] =
             report.unfilled.append(key)
     taken = {*report.copied, *report.reshaped}
     report.skipped = [key for key in state if key not in taken and key.rpartition(".")[2] != "num_batches_tracked"]
-    stranded = [key for key in report.unfilled if not key.startswith(tuple(may_stay))]
+    stranded = [key for key in report.unfilled if not key.startswith(may_stay)]
     if stranded:
         shapes = {key: state[key].shape if key in state else "absent" for key in stranded}
         raise ValueError(

@@ -173,6 +173,137 @@ def test_a_forward_that_asks_for_numbers_says_so():
         trace(Choosy(), (1, 3, 4, 4))
 
 
+@pytest.mark.parametrize("asked", [
+    lambda x: np.max(x) > 3, lambda x: np.all(x > 0), lambda x: np.allclose(x, 0), lambda x: x[x > 0], lambda x: np.nonzero(x),
+    lambda x: np.where(x > 0), lambda x: x.nonzero(), lambda x: x.tobytes(), lambda x: np.asarray(x), lambda x: np.array(x),
+    lambda x: np.ascontiguousarray(x[:, :1]),
+])  # fmt: skip
+def test_what_depends_on_numbers_is_refused_and_not_made_up(asked):
+    with pytest.raises(TypeError, match="cannot be followed without"):
+        bool(asked(STANDIN))
+
+
+class Own(L.Layer):
+    """A convolution, and what a subclass does besides."""
+
+    shape = (1, 3, 4, 5)
+    steps: tuple[str, ...] = ("conv", "again")
+    shift = L.Scale(2.0)  # of the class: no attribute of its objects
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.again, self.late = L.Conv2d(3, 3, 3, padding=1), L.Conv2d(3, 3, 3, padding=1), None
+
+    def forward(self, x):
+        return self.again(self.conv(x))
+
+
+class OfTheClass(Own):
+    steps = ("conv", "Scale", "again")
+
+    def forward(self, x):
+        return self.again(self.shift(self.conv(x)))
+
+
+class MadeLate(Own):
+    steps = ("conv", "Conv2d")
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.late is None:
+            self.late = L.Conv2d(x.shape[1], 3, 3, padding=1)
+        return self.late(x)
+
+
+class Stacked(L.Layer):
+    def forward(self, arrays):
+        self._push(arrays)
+        return np.concatenate(arrays, axis=1)
+
+
+class OfAList(Own):
+    steps = ("conv", "stacked", "again")
+
+    def __init__(self):
+        super().__init__()
+        self.stacked, self.again = Stacked(), L.Conv2d(6, 3, 3, padding=1)
+
+    def forward(self, x):
+        return self.again(self.stacked([self.conv(x), x]))
+
+
+class ByKeyword(Own):
+    def forward(self, x):
+        return self.again(x=self.conv(x=x))
+
+
+class Position(L.Layer):
+    """Holds what it gives."""
+
+    def __init__(self):
+        super().__init__()
+        self.value, self.learnt = np.zeros((1, 3, 4, 5), "f"), L.Parameter(np.zeros((1, 3, 4, 5), "f"))
+
+    def forward(self, learnt=False):
+        return self.learnt.data if learnt else self.value
+
+
+class WithoutInput(Own):
+    steps = ("position", "conv", "position", "again")
+
+    def __init__(self):
+        super().__init__()
+        self.position = Position()
+
+    def forward(self, x):
+        y = self.position() + x
+        y = self.conv(y)
+        return self.again(y + self.position(learnt=True))
+
+
+@pytest.mark.parametrize("kind", [Own, OfTheClass, MadeLate, OfAList, ByKeyword, WithoutInput])
+def test_networks_that_do_it_their_own_way_are_followed(kind, rng):
+    net = kind()
+    ledger = anatomy.ledger(net, Own.shape)
+    assert tuple(step.name for step in ledger.steps) == kind.steps
+    assert len(anatomy.coordinates(net, Own.shape).places) == len(kind.steps)
+    assert not net.late
+    assert not any(layer.kept() for layer in (net, *net.__dict__.values()) if isinstance(layer, L.Layer))
+    net(rng.standard_normal(Own.shape, np.float32))
+    arrays = {id(array): array for _, layer in net.named_layers() for array in _arrays(layer.kept())}
+    parameters = {id(parameter.data) for parameter in net.parameters()}
+    assert ledger.kept_bytes == sum(array.nbytes for key, array in arrays.items() if key not in parameters)
+    assert all(step.y.shape[2:] == Own.shape[2:] for step in ledger.steps)
+
+
+def test_a_spied_networks_facts_are_its_own_and_nothing_stays_in_it():
+    net = L.Sequential(L.Conv2d(3, 4, 3), L.ReLU())
+    expected, original, seen = anatomy.ledger(net, Own.shape), net[0].forward, []
+    net[0].forward = lambda x: (seen.append(x.shape), original(x))[1]
+    spied = anatomy.ledger(net, Own.shape)
+    assert seen
+    assert (spied.macs, spied.kept_bytes, spied.training_peak) == (expected.macs, expected.kept_bytes, expected.training_peak)
+    assert not net[0].kept()
+
+
+def test_a_network_that_calls_none_of_its_layers_is_said():
+    class Idle(Own):
+        def forward(self, x):
+            return 2 * x
+
+    for look in (anatomy.ledger, anatomy.coordinates):
+        with pytest.raises(ValueError, match="Idle calls none of its layers"):
+            look(Idle(), Own.shape)
+
+
+def test_coordinates_are_those_of_evaluation():
+    """A head that only training knows is not the output, and one pixel is enough for a batch norm."""
+    net = models.build("fcn-resnet50", 3, width=1 / 64, aux=True)
+    assert not any(place.name.startswith("aux") for place in anatomy.coordinates(net, (1, 3, 64, 64)).places)
+    assert net.training
+    anatomy.coordinates(models.build("deeplabv3-resnet50", 3, width=1 / 64), (1, 3, 33, 33))
+
+
 STANDIN = Standin((2, 3, 4, 5), np.dtype("f"))
 REAL = np.zeros((2, 3, 4, 5), "f")
 OPERATIONS = {
@@ -185,6 +316,9 @@ OPERATIONS = {
     "einsum": lambda x: np.einsum("nchw,kc->nkhw", x, np.ones((6, 3), "f")), "new axis": lambda x: x[:, None, ..., 0],
     "fancy": lambda x: x[:, [0, 2]], "mask": lambda x: x[:, np.array([True, False, True])], "roll": lambda x: np.roll(x, 1, 3),
     "variance": lambda x: np.var(x, axis=0), "pad": lambda x: np.pad(x, ((0, 0), (0, 0), (1, 2), (3, 4))),
+    "repeat": lambda x: x.repeat(2, axis=3), "clipped": lambda x: x.clip(0, 1), "running sum": lambda x: x.cumsum(1),
+    "real": lambda x: np.fft.fft2(x).real, "take": lambda x: x.take([0, 2], axis=1), "itemsize": lambda x: x * x.itemsize,
+    "np.max": lambda x: np.max(x), "rounded": lambda x: x.round(1),
     "reshape": lambda x: x.reshape(2, -1), "like": lambda x: np.zeros_like(x, dtype="f8"), "flip": lambda x: x[..., ::-1],
 }  # fmt: skip
 

@@ -39,6 +39,22 @@ def test_summary_in_the_style_of_a_document(minifcn):
     assert "unknown style 'keras'; possible are seed-000" in minifcn("summary", "encoder-decoder", "--style", "keras").err
 
 
+def test_a_style_takes_the_networks_options_and_no_others(minifcn):
+    plain = minifcn("summary", "encoder-decoder", "--style", "seed-000").out
+    assert minifcn("summary", "encoder-decoder", "--style", "seed-000", "--option", "in_channels=1").out != plain
+    assert "width=0.0 must be positive" in minifcn("summary", "encoder-decoder", "--style", "seed-000", "--width", 0).err
+    assert "takes no padding" in minifcn("summary", "encoder-decoder", "--style", "seed-000", "--padding", 3).err
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_have_as_many_channels_as_the_network_takes(minifcn, channels):
+    options = ("unet", "--width", 1 / 16, "--size", "32x32", "--option", f"in_channels={channels}")
+    assert f"Input: 1x{channels}x32x32" in minifcn("summary", *options).out
+    assert "stride 1, offset 0" in minifcn("coordinates", *options).out
+    style = ("encoder-decoder", "--style", "seed-000", "--option", f"in_channels={channels}")
+    assert minifcn("summary", *style).status == 0
+
+
 def test_coordinates_print_the_papers_crops(minifcn):
     result = minifcn("coordinates", "fcn8s")
     assert result.status == 0, result.err

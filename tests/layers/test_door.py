@@ -7,6 +7,7 @@ import inspect
 import pickle
 import threading
 import warnings
+from collections import deque
 
 import numpy as np
 import pytest
@@ -48,6 +49,10 @@ HIDDEN = {
     "a list in a list": lambda one: [[], [one]],
     "a tuple in a dict": lambda one: {"a": ("b", one)},
     "a dict in a list of tuples": lambda one: [("a", {"b": [one]})],
+    "keys": lambda one: {one: "a"},
+    "a deque": lambda one: deque([one]),
+    "values of a dict": lambda one: {"a": one}.values(),
+    "an array of objects": lambda one: np.array([[one, None]]),
 }
 
 
@@ -72,7 +77,9 @@ def test_a_list_that_was_filled_later_is_refused_by_every_walk(walk):
 
 
 def test_other_collections_are_welcome():
-    for it in ([1, 2], (1, (2, 3)), {"a": [X]}, [], {L.ReLU}, "layers", [L.ReLU]):
+    around = [1]
+    around.append(around)
+    for it in ([1, 2], (1, (2, 3)), {"a": [X]}, [], {L.ReLU}, "layers", [L.ReLU], around):
         assert Owner(it).it is it
 
 
@@ -119,6 +126,14 @@ def test_names_that_would_spoil_the_keys_are_refused():
             L.Sequential(**{name: L.ReLU()})
     with pytest.raises(ValueError, match="two layers '0'"):
         L.Sequential(L.ReLU(), **{"0": L.ReLU()})
+
+
+def test_a_layer_is_no_part_of_itself():
+    """Whoever walks would never come to an end."""
+    net = L.Sequential(L.Sequential(inner=conv()))
+    for below in (net, net[0], net[0].inner):
+        with pytest.raises(ValueError, match=r"would make \w+ a part of itself"):
+            below.parent = net
 
 
 def test_a_parameter_or_a_layer_is_not_replaced_by_something_else():
@@ -371,6 +386,21 @@ def test_a_batch_norm_in_front_computes_no_gradient_of_the_picture():
     assert net.backward(net(X)) is not None
     for parameter, grad in zip(net.parameters(), mine, strict=True):
         np.testing.assert_allclose(parameter.grad, grad, rtol=1e-4, atol=1e-4)
+
+
+def test_a_first_layer_that_is_used_again_hands_the_later_uses_gradient_on():
+    first = conv()
+    net = L.Sequential(first, L.ReLU(), first).to("float64")
+    net.needs_dx = False
+    x = X.astype("float64")
+    net(x)
+    net.backward(np.ones_like(x))
+    mine = first.weight.grad
+    apart = L.Sequential(*(copy.deepcopy(layer) for layer in net))
+    apart.zero_grad()
+    apart(x)
+    apart.backward(np.ones_like(x))
+    np.testing.assert_allclose(mine, apart[0].weight.grad + apart[2].weight.grad)
 
 
 @pytest.mark.parametrize("name", ["fcn8s", "unet"])

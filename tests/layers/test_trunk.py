@@ -90,6 +90,25 @@ def test_what_the_next_layer_writes_over_cannot_be_read():
         net("conv2", "relu2")(X)
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        lambda: L.Sequential(L.ReLU(inplace=True), conv(3)),
+        lambda: L.Sequential(L.Sequential(), L.Identity(), L.ReLU(inplace=True)),
+        lambda: L.Sequential(), L.Identity, L.Dropout, lambda: L.PadTo(1),
+    ],
+)  # fmt: skip
+def test_nor_what_an_in_place_relu_further_on_writes_over(hidden):
+    """What hands its input on, or holds layers in a row, stands between the tap and the ReLU."""
+    network = net("conv1", "relu2")
+    network.relu1 = hidden()
+    network.conv2 = L.ReLU(inplace=True)
+    with pytest.raises(ValueError, match=r"Tapped: (relu1\.\w|conv2) writes over what is read behind conv1"):
+        network(X)
+    network.relu1 = L.Sequential(L.ReLU(), L.ReLU(inplace=True))  # which writes over an array of its own
+    network(X)
+
+
 def test_taps_that_do_not_exist_or_stand_in_another_order_are_refused():
     with pytest.raises(ValueError, match="Tapped has no layer 'pool3' to be read behind; it has conv1, relu1"):
         net("pool3")(X)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -238,3 +240,23 @@ def test_parameter_counts_of_the_papers(name, given, count):
     with L.initializers.blank():
         net = models.build(name, 21, **given)
     assert sum(parameter.size for parameter in net.parameters()) == count
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kind"),
+    [
+        ("batch_norm", "false", "True or False"), ("batch_norm", 0, "True or False"), ("width", "0.5", "a number"),
+        ("width", True, "a number"), ("in_channels", 3.0, "an integer"), ("in_channels", True, "an integer"),
+        ("num_classes", "21", "an integer"), ("num_classes", 21.0, "an integer"), ("seed", "0", "an integer"),
+    ],
+)  # fmt: skip
+def test_an_option_of_another_kind_is_refused(option, value, kind):
+    """A text such as "false" would be taken for true."""
+    with pytest.raises(ValueError, match=re.escape(f"unet: {option}={value!r} must be {kind}, such as ")):
+        models.build("unet", **{option: value})
+
+
+def test_options_may_be_numpys_numbers():
+    given = {"width": np.float32(1 / 16), "in_channels": np.int64(3), "batch_norm": np.True_, "seed": None}
+    assert models.build("unet", np.int32(3), **given)
+    assert models.build("unet", 3, width=1, seed=(1, 2), batch_norm=False)

@@ -87,3 +87,34 @@ def test_a_layer_is_frozen_where_it_or_all_that_it_owns_matches(patterns, frozen
     net.train()
     assert {key for key, layer in net.named_layers() if layer.frozen} == frozen
     assert {key for key, layer in net.named_layers() if not layer.training} == frozen
+
+
+def tied() -> layers.Sequential:
+    """``decoder``'s weight is ``encoder``'s, whose key it goes by."""
+    encoder, decoder = (layers.Conv2d(2, 2, 3, padding=1, bias=bias) for bias in (True, False))
+    decoder.weight = encoder.weight
+    return layers.Sequential(encoder=encoder, decoder=decoder, score=layers.Conv2d(2, 2, 1))
+
+
+def test_a_shared_weight_is_found_under_each_of_its_names():
+    net = tied()
+    assert freeze(net, "decoder") == ["encoder.weight"]
+    assert [key for key, parameter in net.named_parameters() if not parameter.requires_grad] == ["encoder.weight"]
+    assert [key for key, layer in net.named_layers() if layer.frozen] == ["decoder"]  # the encoder's bias learns on
+    assert rates(tied(), lr=1.0, lr_factors={"decoder": 10.0})["encoder.weight"][0] == 10
+    assert rates(tied(), lr=1.0, lr_factors={"decoder": 10.0})["encoder.bias"][0] == 1
+
+
+def test_a_layer_under_two_names_is_frozen_by_either():
+    norm = layers.BatchNorm2d(2)
+    net = layers.Sequential(first=norm, conv=layers.Conv2d(2, 2, 1), again=norm)
+    freeze(net, "again")
+    assert norm.frozen
+
+
+def test_a_layer_with_statistics_and_nothing_to_learn_can_be_frozen():
+    net = layers.Sequential(conv=layers.Conv2d(2, 2, 1), norm=layers.BatchNorm2d(2, affine=False), drop=layers.Dropout())
+    assert freeze(net, "norm") == []
+    assert not net.train().norm.training
+    with pytest.raises(ValueError, match=r"'norm\.weight' matches no parameter"):
+        freeze(net, "norm.weight")

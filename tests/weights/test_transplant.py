@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from minifcn import models
+from minifcn.layers import initializers
+from minifcn.training import SGD, Adam
 
 
 def narrow(name: str, **options):
@@ -52,6 +54,29 @@ def test_nothing_may_stay_unless_it_is_said():
     net = narrow("fcn16s")
     with pytest.raises(ValueError, match="4 arrays of the network find no weights"):
         models.transplant(net, narrow("fcn32s").state_dict())
+
+
+def test_one_name_may_stay_without_a_list():
+    """A text is no list of its letters, which would let nearly every layer stay."""
+    net, source = models.build("unet", 3, width=1 / 16), {"score.weight": np.ones(1, np.float32)}
+    with pytest.raises(ValueError, match="44 arrays of the network find no weights"):
+        models.transplant(net, source, "score")
+    assert models.transplant(net, models.build("unet", 5, width=1 / 16).state_dict(), "score").unfilled == [
+        "score.weight", "score.bias",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("use", [
+    lambda net, state: models.transplant(net, state), lambda net, state: net.load_state_dict(state),
+    lambda net, state: SGD(net.named_parameters()), lambda net, state: Adam(net.parameters()),
+])  # fmt: skip
+def test_a_network_that_was_made_to_be_looked_at_says_so_when_it_shall_be_used(use):
+    state = narrow("fcn32s").state_dict()
+    with initializers.blank():
+        net = narrow("fcn32s")
+    with pytest.raises(ValueError, match=r"cannot be written to: .*initializers\.blank\(\).*build it outside"):
+        use(net, state)
+    use(narrow("fcn32s"), state)
 
 
 def test_a_unet_is_reported_layer_by_layer():

@@ -109,6 +109,8 @@ def load_model(path: str | Path, device: str = "cpu") -> tuple[Layer, dict[str, 
 
 def _check_content(about: Mapping[str, Any]) -> None:
     """Raises ValueError, or what looking raises, unless classes, palette and preprocessing are what a network's are."""
+    if not {"classes", "palette", "preprocessing"} & about.keys():
+        return  # written by somebody's own program: a network and its weights
     classes = about["classes"]
     if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise ValueError(f"classes are {classes!r}")
