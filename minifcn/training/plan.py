@@ -87,11 +87,15 @@ class NetworkPlan:
     init_from: str | None = _network(None, "Weights to start from: a run, .safetensors, .npz.")
     freeze: tuple[str, ...] = _network((), "Layers that do not learn, e.g. 'conv*'.")
     device: str = _run("cpu", "cpu or cuda.", on_resume=True)
-    precision: str = _run("tf32", "On a GPU: tf32 (tensor cores) or float32.", on_resume=True)
+    precision: str = _run("tf32", "On a GPU: tf32 (tensor cores) or float32.", on_resume=True, choices=("tf32", "float32"))
 
     def __post_init__(self) -> None:
         check(self)
         minifcn.models.check_segments(self.model)
+        if self.options.get("in_channels", 3) != 3:
+            raise ValueError(
+                f"in_channels is {self.options['in_channels']}; pictures of a data set have 3 channels, red, green, blue"
+            )
         with minifcn.layers.initializers.blank():
             net = minifcn.models.build(self.model, 2, **self.options)  # which says what is wrong with a name or a number
         weights = sum(parameter.data.nbytes for parameter in net.parameters())
