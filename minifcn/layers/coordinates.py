@@ -79,9 +79,9 @@ def chain(*maps: Map | None) -> Map:
 
 def behind(layers: Mapping[str, Any], start: Map | None = None) -> dict[str, Map]:
     """The map behind each of the layers, which stand in a row, seen from where the first one begins."""
-    maps, here = {}, start or Map()
+    maps, place = {}, start or Map()
     for name, layer in layers.items():
-        here = maps[name] = chain(here, layer.coordinates(axis=0))
+        place = maps[name] = chain(place, layer.coordinates(axis=0))
     return maps
 
 

@@ -426,7 +426,7 @@ class Layer:
 
         Read from the constructor's signature and the attributes of the same names; those at their default are left out.
         """
-        said = []
+        arguments = []
         for name, parameter in inspect.signature(type(self)).parameters.items():
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or name not in vars(self) or name == "rng":
                 continue
@@ -436,10 +436,10 @@ class Layer:
             if hasattr(value, "dtype"):
                 value = to_host(value).tolist()
             if parameter.default is parameter.empty:
-                said.append(repr(value))
+                arguments.append(repr(value))
             elif not np.array_equal(value, parameter.default):
-                said.append(f"{name}={value!r}")
-        return ", ".join(said)
+                arguments.append(f"{name}={value!r}")
+        return ", ".join(arguments)
 
     def __repr__(self) -> str:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]

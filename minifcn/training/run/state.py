@@ -104,14 +104,16 @@ def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapp
     return state
 
 
-def _state_of(path: Path, found: Mapping[str, Any]) -> RunState:
+def _state_of(path: Path, metadata: Mapping[str, Any]) -> RunState:
     """The state in a checkpoint's metadata. Raises ValueError where it is none."""
     kinds: dict[str, Any] = {"losses": list, "best": float | int | None, "best_iteration": int | None, "seconds": float | int}
     wrong = [
         name
         for name in asdict(RunState())
-        if name not in found or not isinstance(found[name], kinds.get(name, int)) or (name == "iteration" and found[name] < 0)
+        if name not in metadata
+        or not isinstance(metadata[name], kinds.get(name, int))
+        or (name == "iteration" and metadata[name] < 0)
     ]
-    if wrong or not all(isinstance(loss, float | int) for loss in found["losses"]):
+    if wrong or not all(isinstance(loss, float | int) for loss in metadata["losses"]):
         raise ValueError(f"{path}: {', '.join(wrong) or 'losses'} cannot be read; the file is damaged")
-    return RunState(**{name: found[name] for name in asdict(RunState())})
+    return RunState(**{name: metadata[name] for name in asdict(RunState())})
