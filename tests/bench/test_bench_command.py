@@ -201,8 +201,8 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
     [
         ({"subject": "speed"}, "unknown subject 'speed'; possible are layers, step, inference, profile, memory, ladder"),
         ({"pairs": 0}, "--pairs 0 must be at least 1"),
-        ({"width": 0.0}, "--width 0.0 must be positive"),
-        ({"width": float("nan")}, "--width nan must be positive"),
+        ({"width": 0.0}, "width=0.0 must be positive"),
+        ({"width": float("nan")}, "width=nan must be positive"),
         ({"threads": 0}, "threads=0 must be at least 1"),
         ({"size": "big"}, "write height x width"),
         ({"size": "8x8"}, "pictures of 8x8 are too small"),
