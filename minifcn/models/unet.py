@@ -30,7 +30,7 @@ from minifcn.layers import (
 )
 from minifcn.layers.containers import needs_dx_of
 from minifcn.layers.coordinates import Map
-from minifcn.models.backbones import check_width, scaled
+from minifcn.models.backbones import check_size, check_width, scaled
 
 
 def unet(
@@ -74,7 +74,7 @@ class UNet(Layer):
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
-        _check_size(x)
+        check_size("U-Net", x, 16)
         x1 = self.enc1(self.pad(x))  # (N,   64, H,    W), H and W filled up to multiples of 16
         x2 = self.enc2(self.pool1(x1))  # (N,  128, H/2,  W/2)
         x3 = self.enc3(self.pool2(x2))  # (N,  256, H/4,  W/4)
@@ -128,7 +128,7 @@ class ValidUNet(UNet):
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
-        _check_size(x)
+        check_size("U-Net", x, 16)
         x1 = self.enc1(self.pad(x))  # (N,   64, 568, 568) of a picture of 388x388 and its margin, 572x572
         x2 = self.enc2(self.pool1(x1))  # (N,  128, 280, 280)
         x3 = self.enc3(self.pool2(x2))  # (N,  256, 136, 136)
@@ -175,8 +175,3 @@ def _through(place: Map, *layers: Layer) -> Map:
         row = dict(layer.children()) or {"": layer}
         *_, place = coordinates.behind(row, place).values()
     return place
-
-
-def _check_size(x: Array) -> None:
-    if min(x.shape[2:]) < 16:
-        raise ValueError(f"U-Net halves its picture four times: {x.shape[2]}x{x.shape[3]} is too small, the least is 16x16")
