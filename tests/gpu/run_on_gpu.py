@@ -42,6 +42,7 @@ PACKAGES = (
     "numpy", "cupy-cuda13x", "cupy-cuda12x", "torch", "nvidia-cuda-nvrtc", "nvidia-cublas", "nvidia-cudnn-cu13", "pytest",
 )  # fmt: skip
 KEPT = 12_000  # characters of each command's output, from its end
+EVERY_TILE = ("many slabs", "two groups")  # of the small cases those that a sanitizer sees in every tile
 SAVE_EVERY = 5.0  # seconds between two looks at what a running command has left behind
 
 
@@ -82,7 +83,7 @@ def parse(arguments: Sequence[str]) -> Options:
     if "--" in own:
         own, extra = own[: own.index("--")], own[own.index("--") + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; left out: all, in this order")
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)}; left out: all but suite, in this order")
     parser.add_argument("--out", type=Path, default=HERE.parent / "gpu_results", help="the folder for the JSON")
     parser.add_argument("--minutes", type=float, help="after these no part begins, and one that runs is ended")
     parser.add_argument("--data", default="shapes", help="what `train` trains on: shapes (drawn here), voc, idd, ...")
@@ -124,7 +125,7 @@ def run_parts(record: Record, options: Options) -> bool:
     """One part after the other, as long as there is time; whether all that ran went well."""
     end = float("inf") if options.minutes is None else time.monotonic() + 60 * options.minutes
     went_well = True
-    for name in options.parts or PARTS:
+    for name in options.parts or [part for part in PARTS if part != "suite"]:
         if time.monotonic() >= end:
             why = f"the {options.minutes:g} minutes were over"
             print(f"{name} is left out: {why}", flush=True)
@@ -229,7 +230,23 @@ def _now() -> str:
 def gpu_tests(job: Job, options: Options) -> None:
     """tests/gpu/device/test_on_gpu.py, each test named before it runs: a kernel may hang."""
     pytest = [sys.executable, "-m", "pytest", HERE / "device" / "test_on_gpu.py"]
-    job.run("pytest", [*pytest, "-vv", "-rfEs", "--tb=short", "--durations=10", "-o", "faulthandler_timeout=120"], 8)
+    ends = ["--timeout", "90"] if importlib.util.find_spec("pytest_timeout") else ["-o", "faulthandler_timeout=90"]
+    job.run("pytest", [*pytest, "-vv", "-rfEs", "--tb=short", "--durations=10", *ends, *_processes(6)], 8)
+
+
+def ceilings(job: Job, options: Options) -> None:
+    """What the device can do at most."""
+    path = job.scratch / "ceilings.json"
+    command = [sys.executable, HERE / "device" / "ceilings.py", "--out", path]
+    job.run("ceilings", command, 1, lambda: {"ceilings": json.loads(path.read_text(encoding="utf-8"))})
+
+
+def kernel_times(job: Job, options: Options) -> None:
+    """A training step of FCN-8s kernel by kernel, both sides."""
+    for precision, batch_size in (("tf32", 1), ("float32", 1), ("tf32", 4)):
+        name, path = f"kernels, {precision}, batch {batch_size}", job.scratch / f"{precision}-{batch_size}.json"
+        command = [sys.executable, HERE / "device" / "kernel_times.py", precision, batch_size, "--out", path]
+        job.run(name, command, 1.5, lambda name=name, path=path: {name: json.loads(path.read_text(encoding="utf-8"))})
 
 
 def step(job: Job, options: Options) -> None:
@@ -249,7 +266,7 @@ def layers(job: Job, options: Options) -> None:
 
 def bench(job: Job, subject: str, minutes: float, batch_sizes: str = "1,4") -> None:
     """`minifcn bench` of one subject on FCN-8s's usual picture, in both precisions, with all JSON that it writes."""
-    sizes = ["--size", "375x500", "--batch-size", "1" if subject == "layers" else batch_sizes]
+    sizes = ["--size", "375x500", "--batch-size", "1" if subject == "layers" else batch_sizes, "--channels-last"]
     for precision in ("tf32", "float32"):
         name, folder = f"{subject}, {precision}", job.scratch / precision
         command = minifcn("bench", subject, "--device", "cuda", "--precision", precision, *sizes, "--out", folder)
@@ -295,14 +312,18 @@ def move(job: Job, options: Options, shapes: Path) -> None:
 
 
 def sanitizers(job: Job, options: Options) -> None:
-    """The small cases under each of compute-sanitizer's tools."""
+    """The small cases under each of compute-sanitizer's tools.
+
+    initcheck has to see CuPy's own kernels, too: what they write, ours read.
+    """
     program = shutil.which("compute-sanitizer")
     if program is None:
         job.run_record["trouble"] = ["compute-sanitizer is not installed"]
         return
     words = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=60).stdout
     for tool in SANITIZERS:
-        command = [program, "--tool", tool, "--error-exitcode", "3", *_without_cupys(words)]
+        command = [program, "--tool", tool, "--error-exitcode", "3"]
+        command += [] if tool == "initcheck" else _without_cupys(words)
         job.run(tool, [*command, sys.executable, HERE / "run_on_gpu.py", "--cases"], 4)
 
 
@@ -310,13 +331,17 @@ def suite(job: Job, options: Options) -> None:
     """The rest of the tests, with this machine's versions of everything; where a package is missing, what can run does."""
     command = [sys.executable, "-m", "pytest", "tests", "--ignore", HERE / "device" / "test_on_gpu.py", "-rfE", "--tb=short",
                "--continue-on-collection-errors", "-o", "faulthandler_timeout=300"]  # fmt: skip
-    processes = ["-n", "8"] if importlib.util.find_spec("xdist") else []
-    job.run("pytest", [*command, *processes], 9)
+    job.run("pytest", [*command, *_processes(8)], 9)
+
+
+def _processes(count: int) -> list[str]:
+    """pytest's option to run in so many processes, where it can."""
+    return ["-n", str(count)] if importlib.util.find_spec("xdist") else []
 
 
 PARTS: dict[str, Callable[[Job, Options], None]] = {
-    "tests": gpu_tests, "step": step, "inference": inference, "layers": layers, "train": train, "tiles": tile_times,
-    "sanitizers": sanitizers, "suite": suite,
+    "ceilings": ceilings, "tests": gpu_tests, "kernels": kernel_times, "step": step, "inference": inference, "layers": layers,
+    "train": train, "tiles": tile_times, "sanitizers": sanitizers, "suite": suite,
 }  # fmt: skip
 
 
@@ -373,12 +398,15 @@ def small_cases() -> int:
     """Every small case on the GPU, once, each named before it runs."""
     import cupy
 
+    from minifcn.kernels.cuda.tiles import TILES
     from support import kernel_cases
 
+    cupy.cuda.set_allocator(None)  # each array an allocation of its own, of its own size: a sanitizer sees what leaves it
     for name in kernel_cases.CONVOLUTIONS:
-        for products in kernel_cases.PRODUCTS:
-            print(f"{name}, {products} products", flush=True)
-            kernel_cases.check(kernel_cases.convolution(name, cupy, products), slack=4)
+        for products, tiles in TILES.items():
+            for tile in tiles if name in EVERY_TILE else tiles[:1]:
+                print(f"{name}, {products} products, {tile.BM}x{tile.BN}", flush=True)
+                kernel_cases.check(kernel_cases.convolution(name, cupy, products, tile), slack=4)
     for name, case in kernel_cases.OTHERS.items():
         print(name, flush=True)
         kernel_cases.check(case(cupy), slack=4)

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gpu import run_on_gpu
-from gpu.device import gpu_record, tile_times, watched_process
+from gpu.device import gpu_record, kernel_times, tile_times, watched_process
 from gpu.device.gpu_record import Record
 from gpu.run_on_gpu import Job
 from minifcn.bench import Result, Timing, layers, tables, timing
@@ -72,11 +72,14 @@ def test_the_benchmark_is_called_with_options_that_it_has(job):
 
 
 @pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
-def test_the_small_cases_run(cupy, capsys):
-    """What compute-sanitizer is given, here on the stand-in."""
+def test_the_small_cases_run(cupy, capsys, monkeypatch):
+    """What compute-sanitizer is given, here on the stand-in; each array there is an allocation of its own."""
+    allocators = []
+    monkeypatch.setattr(cupy.cuda, "set_allocator", allocators.append, raising=False)
     assert run_on_gpu.main(["--cases"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("3x2 window, ragged, 1 products\n")  # named before it runs
+    assert allocators == [None]
+    assert out.startswith("3x2 window, ragged, 1 products, ")  # named before it runs
     assert "every case is right" in out
 
 
@@ -105,10 +108,25 @@ def test_pytest_is_called_with_options_that_it_has(job, monkeypatch, part):
 
 
 @without_gpu
-def test_tile_times_is_called_with_options_that_it_has(job):
-    run_on_gpu.PARTS["tiles"](job, run_on_gpu.parse([]))
+@pytest.mark.parametrize("part", ["tiles", "ceilings", "kernels"])
+def test_each_script_is_called_with_options_that_it_has(job, part):
+    run_on_gpu.PARTS[part](job, run_on_gpu.parse([]))
     for note in job.run_record["commands"]:
         assert "device 'cuda' needs" in " ".join(note["output"]), note["output"]
+
+
+def test_a_profilers_events_are_summed_by_kernel():
+    event = {"cat": "kernel", "name": "conv", "ts": 10.0, "dur": 2000.0}
+    events = [
+        event, {**event, "ts": 2010.0, "dur": 1000.0}, {"cat": "cpu_op", "name": "conv", "ts": 0.0, "dur": 9e9},
+        {"cat": "gpu_memset", "name": "Memset", "ts": 5010.0, "dur": 500.0}, {"name": "no category"},
+    ]  # fmt: skip
+    found = kernel_times.summary(events, steps=2)
+    assert found["rows"] == [("conv", 1.0, 1.5), ("Memset", 0.5, 0.25)]
+    assert (found["ms"], found["busy_ms"], found["kernels"]) == (2.75, 1.75, 1.5)
+    assert "1.750 ms of it in 2 kernels" in kernel_times.said("ours", found)
+    with pytest.raises(RuntimeError, match="no kernel"):
+        kernel_times.summary(events[2:3], steps=2)
 
 
 def test_tile_times_finds_the_plan_that_is_fastest(cupy, monkeypatch):
@@ -143,7 +161,9 @@ def test_compute_sanitizer_gets_every_tool(job, tmp_path, monkeypatch):
     assert [note["name"] for note in commands] == ["memcheck", "racecheck", "synccheck", "initcheck"]
     assert [note["status"] for note in commands] == [0, 1, 0, 0]
     for note in commands:
-        assert f"--tool {note['name']} --error-exitcode 3 --kernel-regex-exclude" in note["output"][0]
+        assert f"--tool {note['name']} --error-exitcode 3 " in note["output"][0]
+        leaves_cupys_out = "--kernel-regex-exclude" in note["output"][0]
+        assert leaves_cupys_out == (note["name"] != "initcheck")
         assert note["output"][0].endswith("run_on_gpu.py --cases")
 
 

@@ -16,11 +16,15 @@ import pytest
 
 from gpu.strict import test_functional_on_strict_cupy as functional_cases
 from gpu.strict import test_training_step_on_strict_cupy as training_case
+from minifcn import models
 from minifcn.backend import to_host
+from minifcn.data.loader import Batch
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.cuda import conv
 from minifcn.kernels.cuda.tiles import TILES
+from minifcn.layers import CrossEntropyLoss
 from minifcn.machine.doctor import judge_gpu, probe_gpu
+from minifcn.training import upload
 from support import kernel_cases
 
 EXACT = 2e-5  # between the errors of float32's sums (1e-6) and of TF32's (3e-4), relative to the largest magnitude
@@ -39,13 +43,22 @@ LARGE = {  # VGG16's shapes on a 375 x 500 picture, and others: x, weight, strid
 
 @pytest.fixture(scope="module")
 def gpu():
-    """CuPy, where it has a GPU that works."""
+    """CuPy, where it has a GPU that works. What it allocates is full of NaN: a number that no kernel wrote is seen."""
     facts = probe_gpu()
     if facts.smoke != "":
         pytest.skip("; ".join(f"{finding.name}: {finding.value}" for finding in judge_gpu(facts)))
     import cupy
 
-    return cupy
+    pool = cupy.get_default_memory_pool()
+
+    def poisoned(nbytes):
+        memory = pool.malloc(nbytes)
+        memory.memset_async(0xFF, nbytes)
+        return memory
+
+    cupy.cuda.set_allocator(poisoned)
+    yield cupy
+    cupy.cuda.set_allocator(pool.malloc)
 
 
 @pytest.fixture
@@ -159,3 +172,68 @@ def test_a_training_step_gives_numpys_numbers_and_moves_back(gpu, float32, optim
     expected = host_net.state_dict()
     for key, array in net.to("cpu").state_dict().items():
         np.testing.assert_allclose(array, expected[key], rtol=1e-3, atol=1e-4, err_msg=key)
+
+
+def test_a_step_of_fcn8s_has_the_same_bits_wherever_its_memory_lies(gpu):
+    """Twice from one seed, with other memory in use the second time."""
+
+    def gradients():
+        net = models.build("fcn8s", seed=0).to("cuda").train()
+        images = gpu.asarray(kernel_cases.draw(1, 3, 375, 500))
+        labels = gpu.asarray(np.random.default_rng(0).integers(0, 21, (1, 375, 500)).astype(np.uint8))
+        criterion = CrossEntropyLoss()
+        criterion(net(images), labels)
+        net.backward(criterion.backward())
+        return [(key, to_host(parameter.grad)) for key, parameter in net.named_parameters()]
+
+    first = gradients()
+    junk = [gpu.ones(size, np.float32) for size in (1 << 28, 3 << 20, 5 << 26)]
+    second = gradients()
+    assert len(junk) == 3
+    for (key, mine), (_, again) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(mine.view(np.uint32), again.view(np.uint32), err_msg=key)
+
+
+def uploaded_sums(gpu, steps=60):
+    """Each step's sum of its pictures on the device, read only after a long kernel, and on the host."""
+    draws = np.random.default_rng(0)
+
+    def batches():
+        for step in range(steps):
+            size = (int(draws.integers(1, 4)), 3, int(draws.integers(100, 300)), 301)
+            images = draws.standard_normal(size).astype(np.float32)
+            labels = np.full((size[0], *size[2:]), step, np.uint8)
+            yield [Batch(images, labels, ["a"] * size[0], [size[2:]] * size[0])]
+
+    matrix = gpu.ones((2048, 2048), np.float32)
+    on_device, on_host = [], []
+    for (batch,) in upload.upload_ahead(batches(), "cuda", np.float32):
+        images, labels = batch.inputs
+        for _ in range(4):  # the next step's copy is long through before these are
+            matrix = matrix @ matrix * np.float32(1e-4)
+        on_device.append(gpu.stack([images.sum(dtype=np.float64), labels.sum(dtype=np.float64)]))
+        on_host.append([batch.images.sum(dtype=np.float64), batch.labels.sum(dtype=np.float64)])
+    return gpu.stack(on_device).get(), np.array(on_host)
+
+
+def test_a_step_reads_its_own_pictures(gpu):
+    on_device, on_host = uploaded_sums(gpu)
+    np.testing.assert_allclose(on_device, on_host, rtol=1e-9, atol=1e-6)
+
+
+def test_a_step_reads_others_pictures_where_nobody_waits_for_it(gpu, monkeypatch):
+    """So the test above would see a wait that is missing."""
+
+    class Forgetful(gpu.cuda.Event):
+        def record(self, stream=None):
+            """Is never recorded, and so keeps nobody waiting."""
+
+    right = upload._Slot.__init__
+
+    def wrong(slot, cupy, stream):
+        right(slot, cupy, stream)
+        slot.done = Forgetful(disable_timing=True)
+
+    monkeypatch.setattr(upload._Slot, "__init__", wrong)
+    on_device, on_host = uploaded_sums(gpu)
+    assert not np.allclose(on_device, on_host, rtol=1e-9, atol=1e-6)
