@@ -398,14 +398,15 @@ def small_cases() -> int:
     """Every small case on the GPU, once, each named before it runs."""
     import cupy
 
-    from minifcn.kernels.cuda.tiles import TILES
     from support import kernel_cases
 
     cupy.cuda.set_allocator(None)  # each array an allocation of its own, of its own size: a sanitizer sees what leaves it
     for name in kernel_cases.CONVOLUTIONS:
-        for products, tiles in TILES.items():
-            for tile in tiles if name in EVERY_TILE else tiles[:1]:
-                print(f"{name}, {products} products, {tile.BM}x{tile.BN}", flush=True)
+        seen = set()
+        for products, tile in kernel_cases.CONFIGURATIONS:
+            if name in EVERY_TILE or products not in seen:
+                seen.add(products)
+                print(f"{name}, {kernel_cases.tile_name(products, tile)}", flush=True)
                 kernel_cases.check(kernel_cases.convolution(name, cupy, products, tile), slack=4)
     for name, case in kernel_cases.OTHERS.items():
         print(name, flush=True)

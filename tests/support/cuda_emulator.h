@@ -200,7 +200,9 @@ static inline void mma_tf32(float (&d)[4], const float (&a)[4], const float (&b)
 struct Copy { float* target; float values[4]; const float* from; bool inside; };
 static std::vector<std::vector<Copy>> groups_of[1024];             // committed, the oldest first
 static std::vector<Copy> open_group_of[1024];
+static bool copies_shown[1024];                                    // to the tensor cores of warpgroup.cuh, since the last arrived
 static void perform(const Copy& copy) {
+    copies_shown[my_id] = false;
     if (copy.inside) memcpy(copy.target, copy.from, 16); else memset(copy.target, 0, 16);
 }
 static inline void copy_async(float* shared, const float* global, bool inside) {
@@ -223,6 +225,60 @@ static void check_copies(unsigned threads) {
         for (auto& group : groups_of[id]) waiting |= !group.empty();
         if (waiting) fail("asynchronous copies were still under way when the kernel ended");
         open_group_of[id].clear(), groups_of[id].clear();
+    }
+}
+
+// ------------------------------------------------------------------------------------------- in the place of warpgroup.cuh
+
+// A warpgroup's product is done as late as it may (when it is waited for) or, with eager copies, at once: what overwrites a slab
+// that is still being multiplied, or reads sums that are not there yet, is seen in one of the two. Each lane computes its own sums,
+// from shared memory: what the other lanes hold of a fragment is not needed.
+typedef const float* Matrix;
+static inline Matrix matrix_at(const float* shared) { return shared; }
+
+static inline void show_copies() { copies_shown[my_id] = true; }
+
+struct Product { float (*d)[4]; Matrix a, b; int tiles; };
+static std::vector<std::vector<Product>> products_of[1024];        // committed, the oldest first
+static std::vector<Product> open_products_of[1024];
+
+// Row `row`, number `k` of a matrix of rows of 128 bytes: bits 4 to 6 of its address are exchanged by its bits 7 to 9.
+static float element(Matrix matrix, int row, int k) {
+    const uintptr_t address = (uintptr_t)matrix + row * 128 + k * 4;
+    return __uint_as_float(__float_as_uint(*(const float*)(address ^ (address >> 3 & 0x70))) & ~0x1fffu);
+}
+static void perform(const Product& product) {
+    const int w = my_warp() % 4, g = my_lane() / 4, t = my_lane() % 4;
+    for (int j = 0; j < product.tiles; ++j)
+        for (int r = 0; r < 4; ++r) {
+            double sum = product.d[j][r];
+            for (int k = 0; k < 8; ++k) sum += (double)element(product.a, 16 * w + g + r / 2 * 8, k) * element(product.b, 8 * j + 2 * t + r % 2, k);
+            product.d[j][r] = cut_off(sum);
+        }
+}
+static inline void warpgroup_begin() { sync_warp(__LINE__); }
+template <int TILES> static inline void multiply_by_group(float (&d)[TILES][4], Matrix a, Matrix b) {
+    if (((uintptr_t)a - (uintptr_t)dynamic_shared) % 1024 >= 128 || ((uintptr_t)b - (uintptr_t)dynamic_shared) % 1024 >= 128)
+        return fail("a warpgroup's matrix that does not begin at a multiple of 1024 bytes");
+    if (!copies_shown[my_id]) return fail("a warpgroup multiplies what was copied and not shown to the tensor cores");
+    const Product product = {d, a, b, TILES};
+    if (eager_copies) perform(product);
+    else open_products_of[my_id].push_back(product);
+}
+static inline void warpgroup_commit() {
+    products_of[my_id].push_back(std::move(open_products_of[my_id]));
+    open_products_of[my_id].clear();
+}
+template <int PENDING, int TILES> static inline void warpgroup_wait(float (&)[TILES][4]) {
+    auto& groups = products_of[my_id];
+    while ((int)groups.size() > PENDING) { for (Product& product : groups.front()) perform(product); groups.erase(groups.begin()); }
+}
+static void check_products(unsigned threads) {
+    for (unsigned id = 0; id < threads; ++id) {
+        bool waiting = !open_products_of[id].empty();
+        for (auto& group : products_of[id]) waiting |= !group.empty();
+        if (waiting) fail("a warpgroup's products were still under way when the kernel ended");
+        open_products_of[id].clear(), products_of[id].clear(), copies_shown[id] = false;
     }
 }
 
@@ -264,12 +320,13 @@ static const char* launch(void (*call)(void**), void** arguments, const Launch& 
     for (unsigned i = 0; i < l.block; ++i) order[i] = back ? l.block - 1 - i : i;
     for (unsigned i = 0; i < blocks; ++i) block_order[i] = back ? blocks - 1 - i : i;
     if (l.schedule == SHUFFLED) shuffle_order(block_order);
-    unsigned char* memory = new (std::align_val_t(128)) unsigned char[l.shared + GUARD];  // exact under AddressSanitizer
+    unsigned char* memory = new (std::align_val_t(1024)) unsigned char[l.shared + GUARD];  // exact under AddressSanitizer
     dynamic_shared = memory;
     auto index_of = [&](unsigned number) -> Index { return {number % l.grid[0], number / l.grid[0] % l.grid[1], number / l.grid[0] / l.grid[1]}; };
     auto begin_block = [&] { memset(memory, 0xFF, l.shared + GUARD); };
     auto end_block = [&] {
         check_copies(l.block);
+        check_products(l.block);
         for (unsigned i = 0; i < GUARD; ++i) if (memory[l.shared + i] != 0xFF) fail("a write past the end of the dynamic shared memory");
     };
 #ifdef OS_THREADS
@@ -302,7 +359,7 @@ static const char* launch(void (*call)(void**), void** arguments, const Launch& 
         if (!failure.empty()) break;
     }
 #endif
-    ::operator delete[](memory, std::align_val_t(128));
+    ::operator delete[](memory, std::align_val_t(1024));
     return failure.empty() ? nullptr : failure.c_str();
 }
 

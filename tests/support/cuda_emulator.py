@@ -55,16 +55,18 @@ class Module:
     def __init__(self, code: str, options: tuple[str, ...] = ()) -> None:
         if COMPILER is None:
             raise RuntimeError("g++ is not installed: the kernels cannot be emulated")
-        self._library = ctypes.CDLL(str(_compiled(_as_cpp(code), options)))
+        constants = tuple(option for option in options if option.startswith("-D"))  # the rest is NVRTC's
+        self._library = ctypes.CDLL(str(_compiled(_as_cpp(code), constants)))
 
     def get_function(self, name: str) -> Kernel:
         return Kernel(self._library, name)
 
 
 def _as_cpp(code: str) -> str:
-    """CUDA C as C++: ptx.cuh's functions are the header's, shared memory is the block's and starts as NaN."""
+    """CUDA C as C++: the functions of ptx.cuh and warpgroup.cuh are the header's, shared memory is the block's and starts as NaN."""
     names = launch.parse(code)
-    code = code.replace((launch.FOLDER / "ptx.cuh").read_text(encoding="utf-8"), "")
+    for file in ("ptx.cuh", "warpgroup.cuh"):
+        code = code.replace((launch.FOLDER / file).read_text(encoding="utf-8"), "")
     code = _DYNAMIC.sub(r"\1* const \2 = (\1*)dynamic_shared;", code)
     code = _STATIC.sub(lambda match: f"{match[0]} poison({match[1]}, sizeof {match[1]});", code)
     return "\n".join(['#line 1 "kernel.cu"', code, *(f"EXPORT({name})" for name in names)])

@@ -19,13 +19,16 @@ from minifcn import functional as F
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.convolution import im2col
 from minifcn.kernels.cuda import conv, fallback, launch
-from minifcn.kernels.cuda.tiles import TILES, Plan, Tile
+from minifcn.kernels.cuda.tiles import TILES, WARPGROUP_TILES, Plan, Tile
 from minifcn.kernels.pool_geometry import Windows
 from minifcn.layers import Parameter
 from minifcn.training import optimizers
 
 Answers = Iterator[tuple[str, Any, np.ndarray, float]]
 
+CONFIGURATIONS = [(products, tile) for products, some in TILES.items() for tile in some] + [
+    (1, tile) for tile in WARPGROUP_TILES
+]
 PRODUCTS = (1, 3, 0)  # TF32; float32 on tensor cores; float32 on the ordinary units: tile.cuh
 CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that sums are cut into
     "3x2 window, ragged": ((2, 3, 9, 7), (5, 3, 3, 2), 1, 1, 1, 1, 1),
@@ -56,11 +59,18 @@ def to_tf32(x: np.ndarray) -> np.ndarray:
 
 @contextlib.contextmanager
 def forced(products: int, tile: Tile | None = None, splits: int = 1) -> Iterator[None]:
-    """Convolutions multiply by `products` (see tile.cuh), with this tile (the first) and sums in so many pieces."""
-    chosen = Plan(tile or TILES[products][0], splits)
+    """Convolutions multiply by `products` (see tile.cuh), with this tile (the first) and sums in so many pieces.
+
+    dweight, which no warpgroup computes, takes the first tile in the place of a warpgroup's.
+    """
+    tile = tile or TILES[products][0]
+
+    def plan(*sizes: int, warpgroups: bool = False) -> Plan:
+        return Plan(tile if warpgroups or not tile.WGMMA else TILES[products][0], splits)
+
     before = cuda.get_precision()
     cuda.set_precision("tf32" if products == 1 else "float32")
-    with mock.patch.object(conv, "_products", return_value=products), mock.patch.object(conv, "plan", return_value=chosen):
+    with mock.patch.object(conv, "_products", return_value=products), mock.patch.object(conv, "plan", plan):
         try:
             yield
         finally:
@@ -302,3 +312,8 @@ def check(answers: Answers, slack: float = 1.0) -> None:
     """
     for what, got, expected, tolerance in answers:
         np.testing.assert_allclose(got.get(), expected, rtol=0, atol=tolerance * slack, err_msg=what)
+
+
+def tile_name(products: int, tile: Tile) -> str:
+    """A configuration in words, for the names of tests."""
+    return f"{products} products-{tile.BM}x{tile.BN}{' by warpgroups' if tile.WGMMA else ''}"

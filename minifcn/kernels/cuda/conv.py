@@ -20,7 +20,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp, import_cupy
 from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
-from minifcn.kernels.cuda.tiles import BK, STAGES, plan
+from minifcn.kernels.cuda.tiles import plan
 from minifcn.kernels.geometry import Geometry
 
 Phase = tuple[int, int, int, int, int, int]  # first row and column, rows and columns, first tap, taps
@@ -56,6 +56,11 @@ def _products(xp: ModuleType) -> int:
     if _precision == "tf32":
         return 1
     return 3 if xp.cuda.Device().compute_capability in _TENSOR_CORES_8_TIMES_AS_FAST else 0
+
+
+def _has_warpgroups(xp: ModuleType) -> bool:
+    """Whether the tensor cores of the present device fetch from shared memory themselves: warpgroup.cuh."""
+    return xp.cuda.Device().compute_capability == "90"
 
 
 # ------------------------------------------------------------------------------------------------------ the three passes
@@ -103,14 +108,14 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
     CG, OG, T, CG4, OG4 = g.C // g.G, g.O // g.G, g.KH * g.KW, packed_x.shape[-1], packed_dy.shape[-1]
     pixels, columns, products = g.N * g.OH * g.OW, T * CG4, _products(xp)
     tile, splits = plan(OG4, columns, pixels, g.G, products)
-    pixels_a_split = -(-pixels // (splits * BK)) * BK  # whole slabs
+    pixels_a_split = -(-pixels // (splits * tile.BK)) * tile.BK  # whole slabs
     parts = xp.empty((splits, g.G, OG4, columns), packed_x.dtype)
     _, taps = _table(xp, xp.cuda.Device().id, _forward_taps, g)
     launch(
         "conv_dweight.cu", "conv_dweight",
         (-(-columns // tile.BN), -(-OG4 // tile.BM), splits * g.G), tile.threads,
         (packed_dy, packed_x, parts, taps, g.N, g.G, g.H, g.W, CG4, OG4, T, g.OH, g.OW, g.SH, g.SW, pixels_a_split),
-        shared=4 * STAGES * BK * (tile.BM + 8 + tile.BN + 8), PRODUCTS=products, **tile.constants,
+        shared=4 * tile.STAGES * tile.BK * (tile.BM + 8 + tile.BN + 8), PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     dweight = xp.empty(g.weight_shape, packed_x.dtype)
     width = 256 if CG > 128 else 32
@@ -125,7 +130,8 @@ def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, s
     phases, taps = _table(xp, xp.cuda.Device().id, taps_of, g)
     H, W, O, T, *_ = sizes
     C, products = x.shape[-1], _products(xp)
-    tile, splits = plan(O, g.N * pixels, -(-T // len(phases)) * C, len(phases) * g.G, products)
+    warpgroups = products == 1 and _has_warpgroups(xp)
+    tile, splits = plan(O, g.N * pixels, -(-T // len(phases)) * C, len(phases) * g.G, products, warpgroups=warpgroups)
     y = xp.empty(shape, x.dtype)
     whole = splits == 1
     parts = y if whole else xp.empty((splits, *shape), x.dtype)
@@ -133,7 +139,7 @@ def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, s
         "conv_gather.cu", "conv_gather",
         (-(-g.N * pixels // tile.BN), -(-O // tile.BM), len(phases) * splits * g.G), tile.threads,
         (x, weight, bias if whole else None, parts, phases, taps, g.N, g.G, H, W, C, *sizes[2:], splits, whole and relu),
-        shared=4 * STAGES * (tile.BM + tile.BN) * BK, PRODUCTS=products, **tile.constants,
+        shared=4 * tile.STAGES * (tile.BM + tile.BN) * tile.BK, PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     if not whole:
         N, C, *plane = shape

@@ -67,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_dweight(
             if (++oh == OH) oh = 0, ++n;
     };
     const Place at = my_place();
-    pipeline((end - begin + BK - 1) / BK, load, [&](int stage) {
+    pipeline((end - begin + BK - 1) / BK, sums, load, [&](int stage) {
         const float* a = shared + stage * BK * (LDA + LDB);
         multiply<AcrossK<LDA>, AcrossK<LDB>>(a, a + BK * LDA, at, sums);
     });

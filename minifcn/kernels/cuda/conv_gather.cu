@@ -40,7 +40,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_gather(
     const int* __restrict__ phases, const int* __restrict__ taps,
     int N, int G, int H, int W, int C, int O, int T, int YH, int YW, int SH, int SW, int YSH, int YSW, int splits, int relu)
 {
-    extern __shared__ __align__(16) float shared[];          // STAGES x (A: BM rows, B: BN rows)
+    extern __shared__ __align__(1024) float shared[];        // STAGES x (A: BM rows, B: BN rows)
     const int group = blockIdx.z % G, split = blockIdx.z / G % splits;
     const int* phase = phases + blockIdx.z / (G * splits) * 6;
     const int rh = phase[0], rw = phase[1], rows = phase[2], columns = phase[3], count = phase[5];
@@ -85,7 +85,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_gather(
         step = tap_list[min(tap, count)];
     };
     const Place at = my_place();
-    pipeline(slabs, load, [&](int stage) {
+    pipeline(slabs, sums, load, [&](int stage) {
         const float* a = shared + stage * (BM + BN) * BK;
         multiply<AlongK, AlongK>(a, a + BM * BK, at, sums);
     });

@@ -167,7 +167,10 @@ def _function(xp: ModuleType, device: int, file: str, kernel: str, shared: int, 
 
 @functools.cache
 def _module(xp: ModuleType, file: str, constants: tuple[tuple[str, int | str], ...]) -> Any:
-    return xp.RawModule(code=source(file), options=tuple(f"-D{name}={value}" for name, value in constants))
+    options = [f"-D{name}={value}" for name, value in constants]
+    if ("WGMMA", 1) in constants:  # instructions that only this one architecture has, and no later one
+        options.append("-arch=sm_90a")
+    return xp.RawModule(code=source(file), options=tuple(options))
 
 
 def blocks_for(elements: int) -> tuple[int]:

@@ -8,9 +8,9 @@
 //            └──────────────────────┘         numbers, and for WM·WN a warp reads WM + WN: large tiles and large parts, so that
 //                                             the caches and shared memory keep up with the arithmetic.
 //
-// The pipeline: STAGES slabs lie in shared memory. While slab s is multiplied, slabs s+1 .. s+STAGES-1 are on their way, so
-// that the arithmetic does not wait for memory. One barrier a step does two jobs: it shows every thread's copies of slab s to
-// all, and it says that all have finished with slab s-1, whose place the next copies take.
+// The pipeline: STAGES slabs lie in shared memory. While slab s is multiplied, the next AHEAD slabs are on their way, so that the
+// arithmetic does not wait for memory. One barrier a step does two jobs: it shows every thread's copies of slab s to all, and it
+// says that all have finished with the slab whose place the next copies take.
 //
 // PRODUCTS says what multiplies:
 //   1   the tensor cores, in TF32: 10 bits of mantissa, about three decimal digits
@@ -19,23 +19,33 @@
 //       the rest by an ordinary, rounding addition (Ootomo and Yokota, "Recovering single precision accuracy from Tensor
 //       Cores", 2022). Three products, and still less time than 0 where tensor cores have 8 times the ordinary units' rate.
 //   0   the ordinary units: float32 multiply-adds, which round once
+// WGMMA=1, with one product: the tensor cores fetch the slabs from shared memory themselves (warpgroup.cuh), on an H100.
 // All keep the same sums in the same registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g,
 // column = 8·j + 2·t + r%2.
 //
-// Compile-time constants (-D): PRODUCTS, BM, BN, WARPS_M, WARPS_N.
+// Compile-time constants (-D): PRODUCTS, WGMMA, BM, BN, BK, STAGES, WARPS_M, WARPS_N.
 
-constexpr int BK = 16, STAGES = 3;
+#if WGMMA
+#include "warpgroup.cuh"
+#endif
+
+constexpr int AHEAD = WGMMA ? STAGES - 2 : STAGES - 1;  // slab s - 1 is still being multiplied when slab s is begun
 constexpr int THREADS = 32 * WARPS_M * WARPS_N;
 constexpr int BLOCKS = 256 / THREADS;                // at a time on a multiprocessor: 8 warps, as many as the registers allow
 constexpr int WM = BM / WARPS_M, WN = BN / WARPS_N;  // a warp's part of the tile
 constexpr int TILES_M = WM / 16, TILES_N = WN / 8;   // tensor-core tiles in it
 static_assert(WM % 16 == 0 && WN % 8 == 0, "a warp's part is made of 16 x 8 tiles");
+static_assert(!WGMMA || (PRODUCTS == 1 && WM == 16 && WARPS_M % 4 == 0 && BK == 32), "a warpgroup's part is 64 x WN, 128 bytes of k");
 
 struct Place { int warp_m, warp_n, g, t; };          // where this thread works: its warp's corner, and its lane 4·g + t
 
 __device__ __forceinline__ Place my_place() {
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+#if WGMMA                                            // four warps that follow each other are a warpgroup, one below the other
+    return {warp / 4 / WARPS_N * 64 + warp % 4 * WM, warp / 4 % WARPS_N * WN, lane / 4, lane % 4};
+#else
     return {warp / WARPS_N * WM, warp % WARPS_N * WN, lane / 4, lane % 4};
+#endif
 }
 
 // x = big + small: big is x rounded to TF32 by adding half a unit and cutting, and of small the tensor cores leave two bits
@@ -50,12 +60,13 @@ __device__ __forceinline__ void split(float x, float& big, float& small) {
 //
 // Shared memory has 32 banks of 4 bytes; what a warp reads at once should lie in 32 different ones, and so should what 8 threads
 // write at once in copies of 16 bytes. AlongK: row after row, BK floats each. Straightforward, all rows would begin in banks 0
-// and 16; so in row r the quad q (4 floats) lies where quad q ^ (r / 2 % 4) would, and 8 rows meet 8 different places.
+// and 16; so in row r the quad q (4 floats) lies where quad q ^ (r / 2 % 4) would, and 8 rows meet 8 different places. With WGMMA a
+// row is as wide as all banks, and the places are those that warpgroup.cuh describes.
 struct AlongK {
     static constexpr int ROW = BK, K = 1;
     const float* first;
     int exchange;
-    __device__ __forceinline__ static int place(int row, int q) { return row * BK + 4 * (q ^ row / 2 % 4); }
+    __device__ __forceinline__ static int place(int row, int q) { return row * BK + 4 * (q ^ (WGMMA ? row % 8 : row / 2 % 4)); }
     __device__ __forceinline__ AlongK(const float* slab, int row, int k) : first(slab + row * BK + k), exchange(row / 2 % 4 * 4) {}
     __device__ __forceinline__ const float* quad(int k) const { return first + (k ^ exchange); }
 };
@@ -68,12 +79,18 @@ template <int LD> struct AcrossK {
     __device__ __forceinline__ const float* quad(int k) const { return first + k * LD; }
 };
 
-// sums += A @ B for one slab.
+// sums += A @ B for one slab; with WGMMA only begun.
 template <class SlabA, class SlabB>
 __device__ __forceinline__ void multiply(
     const float* slab_a, const float* slab_b, const Place& at, float (&sums)[TILES_M][TILES_N][4])
 {
-#if PRODUCTS
+#if WGMMA
+    warpgroup_begin();
+    #pragma unroll
+    for (int k = 0; k < BK; k += 8)
+        multiply_by_group(sums[0], matrix_at(slab_a + (at.warp_m / 64 * 64) * BK + k), matrix_at(slab_b + at.warp_n * BK + k));
+    warpgroup_commit();
+#elif PRODUCTS
     const SlabA a(slab_a, at.warp_m + at.g, at.t);
     const SlabB b(slab_b, at.warp_n + at.g, at.t);
     #pragma unroll
@@ -135,22 +152,36 @@ __device__ __forceinline__ void multiply(
 
 // The pipeline. load(slab, stage) starts the copies of one slab into one stage; compute(stage) multiplies it.
 template <class Load, class Compute>
-__device__ __forceinline__ void pipeline(int slabs, Load load, Compute compute) {
+__device__ __forceinline__ void pipeline(int slabs, float (&sums)[TILES_M][TILES_N][4], Load load, Compute compute) {
     #pragma unroll
-    for (int s = 0; s < STAGES - 1; ++s) {
+    for (int s = 0; s < AHEAD; ++s) {
         if (s < slabs) load(s, s);
         copy_async_commit();  // a group may be empty: then there is always the same number of groups to wait for
     }
-    int read = 0, write = STAGES - 1;
-    for (int s = 0; s < slabs; ++s) {
-        copy_async_wait<STAGES - 2>();  // this thread's copies of slab s have arrived ...
-        __syncthreads();                // ... and everybody's; and slab s - 1 has been used by all
-        if (s + STAGES - 1 < slabs) load(s + STAGES - 1, write);
+    int read = 0, write = AHEAD;
+    auto load_ahead = [&](int s) {
+        if (s + AHEAD < slabs) load(s + AHEAD, write);
         copy_async_commit();
+    };
+    for (int s = 0; s < slabs; ++s) {
+        copy_async_wait<AHEAD - 1>();   // this thread's copies of slab s have arrived ...
+#if WGMMA
+        show_copies();
+        __syncthreads();                // ... and everybody's; and slab s - 2 has been multiplied by all
         compute(read);
+        load_ahead(s);                  // while the tensor cores are at work
+        warpgroup_wait<1>(sums[0]);     // for slab s - 1
+#else
+        __syncthreads();                // ... and everybody's; and slab s - 1 has been multiplied by all
+        load_ahead(s);
+        compute(read);
+#endif
         read = read + 1 == STAGES ? 0 : read + 1;
         write = write + 1 == STAGES ? 0 : write + 1;
     }
+#if WGMMA
+    warpgroup_wait<0>(sums[0]);
+#endif
 }
 
 // Writes the tile: write(where(column), row, sum) for every number of it whose column has a place. A lane's sums lie two here

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from minifcn.kernels.cuda.launch import MAX_GRID
 
-BK, STAGES = 16, 3  # as in tile.cuh
 _MULTIPROCESSORS = 128  # of a large GPU
 _MAX_SPLITS = 128
 
@@ -21,6 +20,7 @@ _FROM_CACHE = {1: 100, 3: 33, 0: 16}  # a float's time, by PRODUCTS
 _FROM_MEMORY = 120 / _MULTIPROCESSORS  # a float's time when all multiprocessors fetch
 _A_KERNEL = 3_000_000
 _FILL = 4  # slabs' worth of time until a block's first slab has come and its result is written
+_WGMMA = 0.6  # of that time where the tensor cores fetch for themselves
 _ALONE = 0.4  # of its time is lost to 4 warps that have a multiprocessor for themselves: nobody computes while they wait
 
 
@@ -31,6 +31,9 @@ class Tile(NamedTuple):
     BN: int
     WARPS_M: int
     WARPS_N: int
+    BK: int = 16
+    STAGES: int = 3
+    WGMMA: int = 0  # 1: the tensor cores fetch from shared memory themselves; see tile.cuh
 
     @property
     def threads(self) -> int:
@@ -38,7 +41,7 @@ class Tile(NamedTuple):
 
     @property
     def constants(self) -> dict[str, int]:
-        return {"BM": self.BM, "BN": self.BN, "WARPS_M": self.WARPS_M, "WARPS_N": self.WARPS_N}
+        return self._asdict()
 
 
 # By PRODUCTS, as in tile.cuh. A warp's part of 64 x 64 reads shared memory least; with three products its splitting into big
@@ -48,6 +51,8 @@ TILES = {
     3: (Tile(128, 64, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
     0: (Tile(128, 128, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
 }
+# Beside those of one product, where the tensor cores fetch for themselves; slabs of 128 bytes, three of them on their way.
+WARPGROUP_TILES = (Tile(128, 256, 8, 1, 32, 4, 1), Tile(64, 256, 4, 2, 32, 4, 1), Tile(128, 128, 8, 1, 32, 4, 1))
 
 
 class Plan(NamedTuple):
@@ -58,23 +63,33 @@ class Plan(NamedTuple):
 
 
 @functools.lru_cache(maxsize=4096)
-def plan(M: int, P: int, K: int, count: int, products: int) -> Plan:
-    """The plan that should finish `count` products (M, K) @ (K, P) first."""
-    slabs = -(-K // BK)
-    splits = range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
-    plans = [Plan(tile, pieces) for tile in TILES[products] for pieces in splits]
-    return min(plans, key=lambda one: model_time(one, M, P, slabs, count, products))
+def plan(M: int, P: int, K: int, count: int, products: int, warpgroups: bool = False) -> Plan:
+    """The plan that should finish `count` products (M, K) @ (K, P) first; `warpgroups`: by WGMMA, too."""
+    plans = [Plan(tile, pieces) for tile in tiles_for(products, warpgroups) for pieces in _pieces(-(-K // tile.BK), count)]
+    return min(plans, key=lambda one: model_time(one, M, P, K, count, products))
 
 
-def model_time(plan: Plan, M: int, P: int, slabs: int, count: int, products: int) -> float:
+def tiles_for(products: int, warpgroups: bool = False) -> tuple[Tile, ...]:
+    """The tiles that there are."""
+    return TILES[products] + (WARPGROUP_TILES if warpgroups else ())
+
+
+def _pieces(slabs: int, count: int) -> range:
+    """Into how many pieces a sum of so many slabs may be cut."""
+    return range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
+
+
+def model_time(plan: Plan, M: int, P: int, K: int, count: int, products: int) -> float:
     """The model: blocks on every multiprocessor, as fast as they compute or fetch; where sums are cut, the pieces' way.
 
-    In multiply-adds of one multiprocessor. `slabs`: K in steps of BK.
+    In multiply-adds of one multiprocessor by mma.sync.
     """
     tile, splits = plan
+    slabs = -(-K // tile.BK)
     blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
     rounds = -(-blocks // _MULTIPROCESSORS)
     alone = _ALONE * (rounds % 2) if tile.threads == 128 else 0  # of 128 threads two blocks have room
-    a_slab = max(tile.BM * tile.BN, (tile.BM + tile.BN) * _FROM_CACHE[products]) * BK
+    from_cache = _FROM_CACHE[products] * (_WGMMA if tile.WGMMA else 1)
+    a_slab = max(tile.BM * tile.BN * (_WGMMA if tile.WGMMA else 1), (tile.BM + tile.BN) * from_cache) * tile.BK
     pieces = (2 * splits + 1) * M * P * count * _FROM_MEMORY + _A_KERNEL if splits > 1 else 0
     return (rounds + alone) * (-(-slabs // splits) + _FILL) * a_slab + pieces

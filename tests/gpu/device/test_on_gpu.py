@@ -21,7 +21,6 @@ from minifcn.backend import to_host
 from minifcn.data.loader import Batch
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.cuda import conv
-from minifcn.kernels.cuda.tiles import TILES
 from minifcn.layers import CrossEntropyLoss
 from minifcn.machine.doctor import judge_gpu, probe_gpu
 from minifcn.training import upload
@@ -71,11 +70,12 @@ def float32():
 
 
 @pytest.mark.parametrize(
-    ("products", "tile"), [(products, tile) for products, tiles in TILES.items() for tile in tiles],
-    ids=lambda value: f"{value} products" if isinstance(value, int) else f"{value.BM}x{value.BN}",
-)  # fmt: skip
+    ("products", "tile"), kernel_cases.CONFIGURATIONS, ids=[kernel_cases.tile_name(*one) for one in kernel_cases.CONFIGURATIONS]
+)
 @pytest.mark.parametrize("name", kernel_cases.CONVOLUTIONS)
 def test_small_convolutions(gpu, name, tile, products):
+    if tile.WGMMA and not conv._has_warpgroups(gpu):
+        pytest.skip("this GPU's tensor cores do not fetch from shared memory themselves")
     kernel_cases.check(kernel_cases.convolution(name, gpu, products, tile), SLACK)
 
 
@@ -103,7 +103,8 @@ def test_large_convolutions_against_pytorch(gpu, monkeypatch, name, products):
     for what, mine, theirs in zip(("y", "dx", "dweight"), got, expected, strict=True):
         theirs = theirs.cpu().numpy()
         scale = np.sqrt(np.mean(theirs**2))
-        tolerance = 2e-4 if products == 1 else 2e-5  # a tensor core cuts its sums off; float32 has to be float32
+        # A tensor core cuts its sums off; float32 has to be float32, where sums of 200 000 products err by 2e-5 themselves.
+        tolerance = 2e-4 if products == 1 else 4e-5
         np.testing.assert_allclose(mine.get() / scale, theirs / scale, rtol=0, atol=tolerance, err_msg=what)
 
 
@@ -178,7 +179,12 @@ def test_a_step_of_fcn8s_has_the_same_bits_wherever_its_memory_lies(gpu):
     """Twice from one seed, with other memory in use the second time."""
 
     def gradients():
-        net = models.build("fcn8s", seed=0).to("cuda").train()
+        net = models.build("fcn8s", seed=0).train()
+        for name, parameter in net.named_parameters():
+            if name.startswith("score"):  # which begin at zero, and would let no gradient through
+                parameter.data[...] = kernel_cases.draw(*parameter.shape) / 16
+        net.reseed((0, 0))
+        net.to("cuda")
         images = gpu.asarray(kernel_cases.draw(1, 3, 375, 500))
         labels = gpu.asarray(np.random.default_rng(0).integers(0, 21, (1, 375, 500)).astype(np.uint8))
         criterion = CrossEntropyLoss()
@@ -194,25 +200,22 @@ def test_a_step_of_fcn8s_has_the_same_bits_wherever_its_memory_lies(gpu):
         np.testing.assert_array_equal(mine.view(np.uint32), again.view(np.uint32), err_msg=key)
 
 
-def uploaded_sums(gpu, steps=60):
-    """Each step's sum of its pictures on the device, read only after a long kernel, and on the host."""
+def uploaded_sums(gpu, steps=40):
+    """Each step's sum of its pictures on the device, read only after long kernels, and on the host."""
     draws = np.random.default_rng(0)
-
-    def batches():
-        for step in range(steps):
-            size = (int(draws.integers(1, 4)), 3, int(draws.integers(100, 300)), 301)
-            images = draws.standard_normal(size).astype(np.float32)
-            labels = np.full((size[0], *size[2:]), step, np.uint8)
-            yield [Batch(images, labels, ["a"] * size[0], [size[2:]] * size[0])]
-
-    matrix = gpu.ones((2048, 2048), np.float32)
-    on_device, on_host = [], []
-    for (batch,) in upload.upload_ahead(batches(), "cuda", np.float32):
+    batches = []
+    for step in range(steps):  # before the first kernel: the host has to be far ahead of the device
+        size = (int(draws.integers(1, 4)), 3, int(draws.integers(20, 60)), 61)
+        images, labels = draws.standard_normal(size).astype(np.float32), np.full((size[0], *size[2:]), step, np.uint8)
+        batches.append([Batch(images, labels, ["a"] * size[0], [size[2:]] * size[0])])
+    on_host = [[batch.images.sum(dtype=np.float64), batch.labels.sum(dtype=np.float64)] for (batch,) in batches]
+    matrix = gpu.ones((4096, 4096), np.float32)
+    on_device = []
+    for (batch,) in upload.upload_ahead(batches, "cuda", np.float32):
         images, labels = batch.inputs
-        for _ in range(4):  # the next step's copy is long through before these are
+        for _ in range(5):  # the copy that nobody holds back is long through before these are
             matrix = matrix @ matrix * np.float32(1e-4)
         on_device.append(gpu.stack([images.sum(dtype=np.float64), labels.sum(dtype=np.float64)]))
-        on_host.append([batch.images.sum(dtype=np.float64), batch.labels.sum(dtype=np.float64)])
     return gpu.stack(on_device).get(), np.array(on_host)
 
 

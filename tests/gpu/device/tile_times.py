@@ -34,25 +34,25 @@ LAYERS = {  # x (N, C, H, W), weight, padding
     "fc7": ((1, 4096, 12, 16), (4096, 4096, 1, 1), 0), "score_fr": ((1, 4096, 12, 16), (21, 4096, 1, 1), 0),
 }  # fmt: skip
 CUTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
-HOPELESS = 3.0  # what the model finds so many times slower than its choice is not tried
+HOPELESS = 2.0  # what the model finds so many times slower than its choice is not tried
 
 
 class Row(NamedTuple):
-    """One pass of one layer: the chosen plan and the fastest, as (BM, BN, pieces), and milliseconds, packing included."""
+    """One pass of one layer: the chosen plan and the fastest, in words, and milliseconds, packing included."""
 
     layer: str
     passed: str
-    chosen: tuple[int, int, int]
+    chosen: str
     chosen_ms: float
-    best: tuple[int, int, int]
+    best: str
     best_ms: float
     teraflops: float  # of the best
     all_ms: dict[str, float]
 
     def __str__(self) -> str:
         return (
-            f"{self.layer:9} {self.passed:8} chosen {_name(self.chosen):14} {self.chosen_ms:8.3f} ms   best "
-            f"{_name(self.best):14} {self.best_ms:8.3f} ms  {self.teraflops:6.1f} TFLOP/s   {self.chosen_ms / self.best_ms:.2f}"
+            f"{self.layer:9} {self.passed:8} chosen {self.chosen:14} {self.chosen_ms:8.3f} ms   best "
+            f"{self.best:14} {self.best_ms:8.3f} ms  {self.teraflops:6.1f} TFLOP/s   {self.chosen_ms / self.best_ms:.2f}"
         )
 
 
@@ -96,24 +96,25 @@ def rows(xp: Any, layer: str, clock: Callable[[Any, Callable[[], Any]], float]) 
                 times[plan] = clock(xp, function)
         best = min(times, key=times.__getitem__)
         flops = 2 * g.N * g.O * g.OH * g.OW * g.C // g.G * g.KH * g.KW
-        said = {_name(_short(plan)): round(ms, 4) for plan, ms in times.items()}
-        yield Row(layer, name, _short(chosen), times[chosen], _short(best), times[best], flops / times[best] / 1e9, said)
+        said = {_name(plan): round(ms, 4) for plan, ms in times.items()}
+        yield Row(layer, name, _name(chosen), times[chosen], _name(best), times[best], flops / times[best] / 1e9, said)
 
 
 def plans(function: Callable[[], Any]) -> tuple[tiles.Plan, list[tiles.Plan]]:
     """The plan that a convolution chooses, and all that are worth a trial, itself among them."""
     with mock.patch.object(conv, "plan", wraps=tiles.plan) as asked:
         function()
-    M, P, K, count, products = asked.call_args.args
-    chosen, slabs = tiles.plan(M, P, K, count, products), -(-K // tiles.BK)
-    limit = HOPELESS * tiles.model_time(chosen, M, P, slabs, count, products)
+    sizes, options = asked.call_args
+    *_, K, count, products = sizes
+    chosen = tiles.plan(*sizes, **options)
+    limit = HOPELESS * tiles.model_time(chosen, *sizes)
     possible = (
         tiles.Plan(tile, splits)
-        for tile in tiles.TILES[products]
+        for tile in tiles.tiles_for(products, **options)
         for splits in sorted({*CUTS, chosen.splits})
-        if splits == 1 or (splits <= slabs and splits * count <= tiles.MAX_GRID[2])
+        if splits == 1 or (splits <= -(-K // tile.BK) and splits * count <= tiles.MAX_GRID[2])
     )
-    return chosen, [plan for plan in possible if tiles.model_time(plan, M, P, slabs, count, products) <= limit]
+    return chosen, [plan for plan in possible if tiles.model_time(plan, *sizes) <= limit]
 
 
 def milliseconds(xp: Any, function: Callable[[], Any], calls: int = 5, samples: int = 5) -> float:
@@ -131,12 +132,9 @@ def milliseconds(xp: Any, function: Callable[[], Any], calls: int = 5, samples: 
     return median(found)
 
 
-def _short(plan: tiles.Plan) -> tuple[int, int, int]:
-    return plan.tile.BM, plan.tile.BN, plan.splits
-
-
-def _name(plan: tuple[int, int, int]) -> str:
-    return "{}x{} /{}".format(*plan)
+def _name(plan: tiles.Plan) -> str:
+    tile, splits = plan
+    return f"{tile.BM}x{tile.BN}{'w' if tile.WGMMA else ''} /{splits}"
 
 
 if __name__ == "__main__":
