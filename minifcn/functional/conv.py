@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from minifcn import kernels
 from minifcn.backend import Array
-from minifcn.functional.activation import relu
+from minifcn.functional.activation import relu, relu_backward
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient
 from minifcn.functional.reduce import channel_sum
 from minifcn.kernels.geometry import Pair
@@ -33,30 +33,6 @@ def conv2d(
     return y, (x, weight, bias is not None, geometry)
 
 
-def conv2d_relu(
-    x: Array, weight: Array, bias: Array | None = None,
-    stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
-) -> tuple[Array, tuple[tuple, Array]]:  # fmt: skip
-    """max(conv2d(x), 0), on a GPU in one pass over memory, and the caches of both: as :func:`conv2d` and then ``relu``.
-
-    On the way back it is two steps again, ``relu_backward`` and :func:`conv2d_backward`.
-    """
-    geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
-    if kernels.offers_relu(x, geometry):
-        y = kernels.forward_relu(x, weight, bias, geometry)  # (N, O, OH, OW)
-    else:
-        y, _ = relu(kernels.forward(x, weight, bias, geometry), inplace=True)
-    return y, ((x, weight, bias is not None, geometry), y)
-
-
-def _geometry(x: Array, weight: Array, bias: Array | None, *options) -> kernels.Geometry:
-    """Checks the arrays. `options`: stride, padding, dilation, groups."""
-    check_floating("conv2d", x=x, weight=weight, bias=bias)
-    geometry = kernels.Geometry.of(x.shape, weight.shape, *options)
-    check_bias("conv2d", bias, geometry.O)
-    return geometry
-
-
 def conv2d_backward(
     dy: Array, cache: tuple, needs: tuple[bool, bool, bool] = (True, True, True)
 ) -> tuple[Array | None, Array | None, Array | None]:
@@ -70,3 +46,40 @@ def conv2d_backward(
     dx, dweight = kernels.gradients(x, dy, weight, geometry, needs[:2])
     dbias = channel_sum(dy) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
     return dx, dweight, dbias
+
+
+def conv2d_relu(
+    x: Array, weight: Array, bias: Array | None = None,
+    stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
+) -> tuple[Array, tuple[tuple, Array]]:  # fmt: skip
+    """max(conv2d(x), 0), on a GPU in one pass over memory, and the caches of both: as :func:`conv2d` and then ``relu``.
+
+    Back by :func:`conv2d_relu_backward`, or in two steps, ``relu_backward`` and :func:`conv2d_backward`.
+    """
+    geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
+    if kernels.offers_relu(x, geometry):
+        y = kernels.forward_relu(x, weight, bias, geometry)  # (N, O, OH, OW)
+    else:
+        y, _ = relu(kernels.forward(x, weight, bias, geometry), inplace=True)
+    return y, ((x, weight, bias is not None, geometry), y)
+
+
+def conv2d_relu_backward(
+    dy: Array, caches: tuple[tuple, Array], needs: tuple[bool, bool, bool] = (True, True, True)
+) -> tuple[Array | None, Array | None, Array | None]:
+    """What :func:`conv2d_backward` returns, for :func:`conv2d_relu`; dy is given away."""
+    cache, y = caches
+    x, weight, has_bias, geometry = cache
+    if kernels.offers_relu_gradients(dy, geometry):
+        check_gradient("conv2d_relu_backward", dy, geometry.y_shape)
+        dx, dweight, dbias = kernels.relu_gradients(x, dy, y, weight, geometry, needs[:2])
+        return dx, dweight, dbias if needs[2] and has_bias else None
+    return conv2d_backward(relu_backward(dy, y, inplace=True), cache, needs)
+
+
+def _geometry(x: Array, weight: Array, bias: Array | None, *options) -> kernels.Geometry:
+    """Checks the arrays. `options`: stride, padding, dilation, groups."""
+    check_floating("conv2d", x=x, weight=weight, bias=bias)
+    geometry = kernels.Geometry.of(x.shape, weight.shape, *options)
+    check_bias("conv2d", bias, geometry.O)
+    return geometry

@@ -10,7 +10,18 @@ The ladder is in `convolution/`, and `select` says which rung runs when nothing 
 
 from minifcn.kernels.dispatch import accelerated
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.select import forward, forward_relu, gradients, input_gradient, offers_relu, rungs, using, weight_gradient
+from minifcn.kernels.select import (
+    forward,
+    forward_relu,
+    gradients,
+    input_gradient,
+    offers_relu,
+    offers_relu_gradients,
+    relu_gradients,
+    rungs,
+    using,
+    weight_gradient,
+)
 from minifcn.kernels.threads import get_num_threads, parallel_for, set_num_threads
 
 __all__ = [
@@ -22,7 +33,9 @@ __all__ = [
     "gradients",
     "input_gradient",
     "offers_relu",
+    "offers_relu_gradients",
     "parallel_for",
+    "relu_gradients",
     "rungs",
     "set_num_threads",
     "using",

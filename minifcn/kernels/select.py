@@ -118,6 +118,16 @@ def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[boo
     return dx, weight_gradient(x, dy, geometry) if needs[1] else None
 
 
+def offers_relu_gradients(dy: Any, geometry: Geometry) -> bool:
+    """Whether :func:`relu_gradients` can be called."""
+    return _shares("weight_gradient", "relu_gradients", dy, geometry)
+
+
+def relu_gradients(x: Any, dy: Any, y: Any, weight: Any, geometry: Geometry, needs: tuple[bool, bool]) -> tuple[Any, Any, Any]:
+    """dx and dweight, each None unless it is in `needs`, and dbias (O,): of :func:`forward_relu`'s y and its dy."""
+    return _module("weight_gradient", dy, geometry).relu_gradients(x, dy, y, weight, geometry, needs)
+
+
 def _shares(part: str, whole: str, array: Any, geometry: Geometry) -> bool:
     """Whether the rung that would compute `part` offers `whole` as well, which is more than that, in one go."""
     module = _module(part, array, geometry)

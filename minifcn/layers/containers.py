@@ -18,7 +18,7 @@ def forward_through(layers: Sequence[Layer], x: Array) -> Array:
     place = 0
     while place < len(layers):
         layer, *behind = layers[place : place + 2]
-        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, *behind):
+        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, *behind, "forward"):
             x = layer.forward_relu(x, *behind)
             place += 2
         else:
@@ -27,17 +27,24 @@ def forward_through(layers: Sequence[Layer], x: Array) -> Array:
     return x
 
 
-def _in_one_pass(layer: Layer, behind: Layer) -> bool:
-    """Whether the two are such a pair, and nobody watches, or has set a ``forward`` of his own on one of them."""
-    pair = type(layer) is Conv2d and isinstance(behind, ReLU) and type(behind) is ReLU and behind.inplace
-    return pair and not is_watched() and not any("forward" in vars(member) for member in (layer, behind))
-
-
 def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
-    """dy through the same layers, the other way."""
-    for layer in reversed(layers):
-        dy = layer.backward(dy)
+    """dy through the same layers, the other way, and the same two in one."""
+    place = len(layers)
+    while place:
+        *before, layer = layers[max(0, place - 2) : place]
+        if dy is not None and before and isinstance(before[0], Conv2d) and _in_one_pass(before[0], layer, "backward"):
+            dy = before[0].backward_relu(dy, layer)
+            place -= 2
+        else:
+            dy = layer.backward(dy)
+            place -= 1
     return dy
+
+
+def _in_one_pass(layer: Layer, behind: Layer, way: str) -> bool:
+    """Whether the two are such a pair, and nobody watches, or has set a "forward" or "backward" of his own on one of them."""
+    pair = type(layer) is Conv2d and isinstance(behind, ReLU) and type(behind) is ReLU and behind.inplace
+    return pair and not is_watched() and not any(way in vars(member) for member in (layer, behind))
 
 
 def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:

@@ -230,9 +230,9 @@ static void check_copies(unsigned threads) {
 
 // ------------------------------------------------------------------------------------------- in the place of warpgroup.cuh
 
-// A warpgroup's product is done as late as it may (when it is waited for) or, with eager copies, at once: what overwrites a slab
-// that is still being multiplied, or reads sums that are not there yet, is seen in one of the two. Each lane computes its own sums,
-// from shared memory: what the other lanes hold of a fragment is not needed.
+// A warpgroup's product is done as late as it may: when it is waited for. So what overwrites a slab that is still being multiplied
+// (an eager copy), or reads sums that are not there yet, is seen. Each lane computes its own sums, from shared memory: what the other
+// lanes hold of a fragment is not needed.
 typedef const float* Matrix;
 static inline Matrix matrix_at(const float* shared) { return shared; }
 
@@ -261,9 +261,7 @@ template <int TILES> static inline void multiply_by_group(float (&d)[TILES][4], 
     if (((uintptr_t)a - (uintptr_t)dynamic_shared) % 1024 >= 128 || ((uintptr_t)b - (uintptr_t)dynamic_shared) % 1024 >= 128)
         return fail("a warpgroup's matrix that does not begin at a multiple of 1024 bytes");
     if (!copies_shown[my_id]) return fail("a warpgroup multiplies what was copied and not shown to the tensor cores");
-    const Product product = {d, a, b, TILES};
-    if (eager_copies) perform(product);
-    else open_products_of[my_id].push_back(product);
+    open_products_of[my_id].push_back({d, a, b, TILES});
 }
 static inline void warpgroup_commit() {
     products_of[my_id].push_back(std::move(open_products_of[my_id]));

@@ -63,7 +63,7 @@ class Module:
 
 
 def _as_cpp(code: str) -> str:
-    """CUDA C as C++: the functions of ptx.cuh and warpgroup.cuh are the header's, shared memory is the block's and starts as NaN."""
+    """CUDA C as C++: ptx.cuh's and warpgroup.cuh's functions are the header's, shared memory is the block's, NaN at first."""
     names = launch.parse(code)
     for file in ("ptx.cuh", "warpgroup.cuh"):
         code = code.replace((launch.FOLDER / file).read_text(encoding="utf-8"), "")

@@ -104,6 +104,14 @@ def convolution(name: str, xp: Any, products: int, tile: Tile | None = None) -> 
     terms = {"y": g.C // g.G * taps, "y, ReLU": g.C // g.G * taps, "dx": g.O // g.G * taps, "dweight": g.N * g.OH * g.OW}
     for what, array in got.items():
         yield what, array, expected[what], 1e-6 + 2e-6 * np.sqrt(terms[what])
+    y, needs = draw(*g.y_shape, seed=4), (True, True)
+    through = np.where(y > 0, draw(*g.y_shape, seed=3), np.float32(0))  # what ReLU lets through
+    with forced(products, tile, splits):
+        dx, dweight, dbias = cuda.relu_gradients(dev_x, dev_dy, xp.asarray(y), dev_weight, g, needs)
+        alone = cuda.gradients(dev_x, xp.asarray(through), dev_weight, g)
+    for what, array, same in zip(("dx", "dweight"), (dx, dweight), alone, strict=True):
+        yield f"{what} behind ReLU", array - same, np.zeros_like(expected[what]), 0.0
+    yield "dbias behind ReLU", dbias, through.sum((0, 2, 3), dtype=np.float64), 1e-5
     for what, array in both.items():
         yield f"{what} of both", array - got[what], np.zeros_like(expected[what]), 0.0
 
@@ -121,7 +129,7 @@ def long_sums(xp: Any) -> Answers:
 
 def packing(xp: Any) -> Answers:
     """pack.cu alone, with fewer blocks than it has pictures to pack: each block turns several tiles, one after the other."""
-    for TP, TR, R, P in ((32, 32, 5, 37), (32, 32, 37, 64), (16, 128, 130, 9), (1, 1024, 6, 1)):
+    for TP, TR, R, P in ((32, 64, 5, 37), (32, 64, 70, 64), (64, 32, 37, 49), (16, 128, 130, 9), (1, 1024, 6, 1)):
         N, G, R4 = 3, 2, -(-R // 4) * 4
         source, grid = draw(N, G, R, P), (-(-P // TP) * -(-R4 // TR), 2)
         packed = xp.empty((G, N, P, R4), np.float32)
@@ -131,14 +139,30 @@ def packing(xp: Any) -> Answers:
         yield f"packed, {TR} x {TP}", packed, expected, 0.0
 
 
+def behind_relu(xp: Any) -> Answers:
+    """relu_pack.cu alone: several chunks of several tiles, more (n, g) than blocks for them, zeros among y; and its sums."""
+    N, G, R, P, R4, chunks, tiles = 3, 2, 37, 211, 40, 4, 2
+    dy, y = draw(N, G, R, P), np.round(draw(N, G, R, P, seed=1))
+    packed, parts = xp.empty((G, N, P, R4), np.float32), xp.empty((N * chunks, G * R), np.float32)
+    arguments = (xp.asarray(dy), xp.asarray(y), packed, parts, N, G, R, P, R4, chunks, tiles)
+    launch.launch("relu_pack.cu", "relu_pack", (chunks * -(-R4 // 32), 4), 256, arguments, TF32=1)
+    through = np.where(y > 0, dy, np.float32(0))
+    expected = np.zeros((G, N, P, R4))
+    expected[..., :R] = to_tf32(through).transpose(1, 0, 3, 2)
+    yield "packed", packed, expected, 0.0
+    sums = xp.empty(G * R, np.float32)
+    launch.launch("relu_pack.cu", "add_rows", (-(-G * R // 32),), 256, (parts, sums, N * chunks, G * R), TF32=1)
+    yield "sums", sums, through.sum((0, 3), dtype=np.float64).ravel(), 1e-5
+
+
 def adding(xp: Any) -> Answers:
     """dweight_of_parts alone: narrow and wide, with fewer blocks than output channels and more taps than it turns at a time."""
-    for width, C, T in ((32, 37, 35), (256, 258, 3)):
+    for width, taps, C, T in ((32, 64, 37, 67), (256, 4, 258, 5)):
         splits, G, O, O4, C4 = 3, 2, 3, 4, -(-C // 4) * 4
         parts = draw(splits, G, O4, T, C4)
         dweight = xp.empty((G * O, C, T), np.float32)
         arguments = (xp.asarray(parts), dweight, splits, G, O, O4, C, C4, T)
-        launch.launch("add_parts.cu", "dweight_of_parts", (-(-C // width), 4), 256, arguments, WIDTH=width)
+        launch.launch("add_parts.cu", "dweight_of_parts", (-(-C // width), 4), 256, arguments, WIDTH=width, TAPS=taps)
         expected = parts.astype(np.float64).sum(0)[:, :O, :, :C].swapaxes(2, 3).reshape(G * O, C, T)
         yield f"{width} wide", dweight, expected, 1e-5
 
@@ -300,7 +324,7 @@ def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> N
 
 
 OTHERS: dict[str, Callable[[Any], Answers]] = {
-    "packing": packing, "adding": adding, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
+    "packing": packing, "behind ReLU": behind_relu, "adding": adding, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
     "batch normalisation": batch_normalisation, "loss": loss, "rectifier": rectifier, "dropout": dropping, "updates": updates,
 }  # fmt: skip
 

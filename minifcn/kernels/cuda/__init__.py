@@ -1,8 +1,8 @@
 """Rung `cuda`: the heavy work on an NVIDIA GPU, in CUDA C written by hand (`*.cu`, each file a lesson of its own).
 
     launch.py      from a `.cu` file to a running kernel, every argument checked against the CUDA text
-    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, add_parts.cu,
-                   ptx.cuh
+    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, relu_pack.cu,
+                   add_parts.cu, ptx.cuh, warpgroup.cuh
     tiles.py       which tile for which shape, and into how many pieces long sums are cut
     fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
     rest.py        max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu, dropout.cu
@@ -40,7 +40,8 @@ from minifcn.kernels.geometry import Geometry
 __all__ = [
     "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "forward_relu",
     "get_precision", "gradients", "input_gradient", "max_pool", "max_pool_backward", "multiplier", "normalise",
-    "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu_backward", "set_precision", "sgd", "weight_gradient",
+    "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu_backward", "relu_gradients", "set_precision", "sgd",
+    "weight_gradient",
 ]  # fmt: skip
 
 
@@ -72,6 +73,13 @@ def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
 def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
     """dx and dweight, dy brought into the kernels' layout once for both."""
     return _module(geometry, x).gradients(x, dy, weight, geometry)
+
+
+def relu_gradients(
+    x: Array, dy: Array, y: Array, weight: Array, geometry: Geometry, needs: tuple[bool, bool]
+) -> tuple[Array | None, Array | None, Array]:
+    """dx and dweight, each None unless it is in `needs`, and dbias, of max(y, 0) and its dy, all (N, O, OH, OW)."""
+    return _module(geometry, x).relu_gradients(x, dy, y, weight, geometry, needs)
 
 
 def _module(g: Geometry, array: Array) -> Any:

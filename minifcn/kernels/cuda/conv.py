@@ -27,6 +27,8 @@ Phase = tuple[int, int, int, int, int, int]  # first row and column, rows and co
 Tap = tuple[int, int, int, int]  # rows and columns away, place in the kernel, 0
 TapsOf = Callable[[Geometry], tuple[list[Phase], list[Tap]]]
 
+_MOST_CHUNKS = 1024  # of pixels whose sums are left to be added
+
 _precision = "tf32"
 
 
@@ -93,6 +95,18 @@ def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[A
     return dx, _weight_gradient(_pack_x(x, geometry), packed_dy, geometry)
 
 
+def relu_gradients(
+    x: Array, dy: Array, y: Array, weight: Array, geometry: Geometry, needs: tuple[bool, bool]
+) -> tuple[Array | None, Array | None, Array]:
+    """dx and dweight, each None unless it is in `needs`, and dbias, of max(y, 0) and its dy.
+
+    What ReLU lets through is packed and added up in the pass in which it is found.
+    """
+    packed_dy, dbias = _pack_behind_relu(dy, y, geometry)
+    dx = _input_gradient(packed_dy, weight, geometry) if needs[0] else None
+    return dx, _weight_gradient(_pack_x(x, geometry), packed_dy, geometry) if needs[1] else None, dbias
+
+
 def _input_gradient(packed_dy: Array, weight: Array, g: Geometry) -> Array:
     """dx (N, C, H, W) of dy (G, N, OH·OW, OG4)."""
     CG, OG, T = g.C // g.G, g.O // g.G, g.KH * g.KW
@@ -118,9 +132,9 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
         shared=4 * tile.STAGES * tile.BK * (tile.BM + 8 + tile.BN + 8), PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     dweight = xp.empty(g.weight_shape, packed_x.dtype)
-    width = 256 if CG > 128 else 32
+    width, taps_at_once = (256, 4) if T <= 4 and CG > 128 else (32, 64)
     grid, sizes = (-(-CG // width), min(g.O, MAX_GRID[1])), (splits, g.G, OG, OG4, CG, CG4, T)
-    launch("add_parts.cu", "dweight_of_parts", grid, 256, (parts, dweight, *sizes), WIDTH=width)
+    launch("add_parts.cu", "dweight_of_parts", grid, 256, (parts, dweight, *sizes), WIDTH=width, TAPS=taps_at_once)
     return dweight
 
 
@@ -144,7 +158,7 @@ def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, s
     if not whole:
         N, C, *plane = shape
         arguments = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
-        launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256)
+        launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256, TAPS=4)
     return y
 
 
@@ -162,10 +176,25 @@ def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
     """source, seen as (N, G, R, P) -> (G, N, P, R4): R filled with zeros to a multiple of 4, rounded to TF32 where in use."""
     R4 = -(-R // 4) * 4
     packed = get_xp(source).empty((G, N, P, R4), source.dtype)
-    TP, TR = (1, 1024) if P == 1 else (16, 128) if P <= 16 else (32, 32)
+    TP, TR = (1, 1024) if P == 1 else (16, 128) if P <= 16 else (64, 32) if P <= 64 else (32, 64)
     grid = (-(-P // TP) * -(-R4 // TR), min(N * G, MAX_GRID[1]))
     launch("pack.cu", "pack", grid, 256, (source, packed, N, G, R, P, R4), TF32=int(_precision == "tf32"), TP=TP, TR=TR)
     return packed
+
+
+def _pack_behind_relu(dy: Array, y: Array, g: Geometry) -> tuple[Array, Array]:
+    """dy (N, O, OH, OW) where y > 0 -> (G, N, OH·OW, OG4), and its sums (O,): relu_pack.cu."""
+    xp, OG, P = get_xp(dy), g.O // g.G, g.OH * g.OW
+    tiles = max(8, -(-g.N * P // (32 * _MOST_CHUNKS)))  # of 32 pixels, one after the other
+    chunks = -(-P // (32 * tiles))
+    packed = xp.empty((g.G, g.N, P, -(-OG // 4) * 4), dy.dtype)
+    parts, sums = xp.empty((g.N * chunks, g.O), dy.dtype), xp.empty(g.O, dy.dtype)
+    grid = (chunks * -(-packed.shape[-1] // 32), min(g.N * g.G, MAX_GRID[1]))
+    arguments = (dy, y, packed, parts, g.N, g.G, OG, P, packed.shape[-1], chunks, tiles)
+    launch("relu_pack.cu", "relu_pack", grid, 256, arguments, TF32=int(_precision == "tf32"))
+    arguments = (parts, sums, g.N * chunks, g.O)
+    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, arguments, TF32=int(_precision == "tf32"))
+    return packed, sums
 
 
 # ------------------------------------------------------------------------------------------------------------- the taps

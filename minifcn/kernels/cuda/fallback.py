@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda.launch import blocks_for, c_type, launch
+from minifcn.kernels.cuda.rest import channel_sum, relu_backward
 from minifcn.kernels.geometry import Geometry
 
 
@@ -47,6 +48,15 @@ def weight_gradient(x: Array, dy: Array, geometry: Geometry) -> Array:
 def gradients(x: Array, dy: Array, weight: Array, geometry: Geometry) -> tuple[Array, Array]:
     """dx and dweight."""
     return input_gradient(dy, weight, geometry), weight_gradient(x, dy, geometry)
+
+
+def relu_gradients(
+    x: Array, dy: Array, y: Array, weight: Array, geometry: Geometry, needs: tuple[bool, bool]
+) -> tuple[Array | None, Array | None, Array]:
+    """dx and dweight, each None unless it is in `needs`, and dbias, of max(y, 0) and its dy."""
+    dy = relu_backward(dy, y)
+    dx = input_gradient(dy, weight, geometry) if needs[0] else None
+    return dx, weight_gradient(x, dy, geometry) if needs[1] else None, channel_sum(dy)
 
 
 def im2col(picture: Array, geometry: Geometry) -> Array:

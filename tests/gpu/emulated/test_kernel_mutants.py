@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from minifcn.kernels.cuda import launch
+from minifcn.kernels.cuda import launch, tiles
 from support import cuda_emulator, kernel_cases
 
 pytestmark = pytest.mark.skipif(cuda_emulator.COMPILER is None, reason="g++ is not installed")
@@ -24,34 +24,59 @@ class Mutant(NamedTuple):
     wrong: str
     case: str
     products: int = 1
+    tile: tiles.Tile | None = None
 
 
 TILE, GATHER, DWEIGHT, PACK, PARTS = "tile.cuh", "conv_gather.cu", "conv_dweight.cu", "pack.cu", "add_parts.cu"
+BEHIND = "relu_pack.cu"
 COLUMNS, POOL, NORM, LOSS, DROP = "im2col.cu", "max_pool.cu", "batch_norm.cu", "cross_entropy.cu", "dropout.cu"
+BY_WARPGROUPS = tiles.WARPGROUP_TILES[0]
 
 MUTANTS = {
     # ---- the pipeline
     "pipeline: no barrier": Mutant(TILE, "        __syncthreads(); ", "", "many slabs"),
     "pipeline: no barrier, float32": Mutant(TILE, "        __syncthreads(); ", "", "many slabs", 0),
     "pipeline: barrier before the wait": Mutant(
-        TILE, "copy_async_wait<STAGES - 2>();", "__syncthreads(); copy_async_wait<STAGES - 2>(); if (0)", "many slabs"
+        TILE, "copy_async_wait<AHEAD - 1>();", "__syncthreads(); copy_async_wait<AHEAD - 1>(); if (0)", "many slabs"
     ),
-    "pipeline: waits for one group too few": Mutant(TILE, "wait<STAGES - 2>", "wait<STAGES - 1>", "many slabs"),
-    "pipeline: does not wait": Mutant(TILE, "copy_async_wait<STAGES - 2>();", "", "many slabs"),
-    "pipeline: writes into the stage being read": Mutant(TILE, "write = STAGES - 1;", "write = 0;", "many slabs"),
+    "pipeline: waits for one group too few": Mutant(TILE, "copy_async_wait<AHEAD - 1>", "copy_async_wait<AHEAD>", "many slabs"),
+    "pipeline: does not wait": Mutant(TILE, "copy_async_wait<AHEAD - 1>();", "", "many slabs"),
+    "pipeline: writes into the stage being read": Mutant(TILE, "write = AHEAD;", "write = 0;", "many slabs"),
     "pipeline: one stage too few": Mutant(TILE, "read + 1 == STAGES", "read + 2 == STAGES", "many slabs"),
     "pipeline: no empty groups at the end": Mutant(
-        TILE, "load(s + STAGES - 1, write);\n        copy_async_commit();",
-        "{ load(s + STAGES - 1, write); copy_async_commit(); }", "many slabs",
+        TILE, "load(s + AHEAD, write);\n        copy_async_commit();",
+        "{ load(s + AHEAD, write); copy_async_commit(); }", "many slabs",
     ),
     "pipeline: the next slab is loaded before the barrier": Mutant(
-        TILE, "        copy_async_wait<STAGES - 2>();",
-        "        if (s + STAGES - 1 < slabs) load(s + STAGES - 1, write);\n        copy_async_commit();\n"
-        "        copy_async_wait<STAGES - 1>(); __syncthreads(); compute(read);\n"
-        "        read = read + 1 == STAGES ? 0 : read + 1;\n        write = write + 1 == STAGES ? 0 : write + 1;\n"
-        "        continue;", "many slabs",
+        TILE, "        __syncthreads();                // ... and everybody's; and slab s - 1 has been multiplied by all\n"
+        "        load_ahead(s);\n",
+        "        load_ahead(s);\n        copy_async_wait<AHEAD - 1>();\n        __syncthreads();\n", "many slabs",
     ),
-    "pipeline: the last slab is not loaded": Mutant(TILE, "s + STAGES - 1 < slabs", "s + STAGES < slabs", "many slabs"),
+    "pipeline: the last slab is not loaded": Mutant(TILE, "s + AHEAD < slabs", "s + AHEAD + 1 < slabs", "many slabs"),
+    # ---- warpgroups
+    "warpgroup: no barrier": Mutant(
+        TILE, "show_copies();\n        __syncthreads();", "show_copies();\n", "many slabs", tile=BY_WARPGROUPS
+    ),
+    "warpgroup: copies are not shown": Mutant(TILE, "        show_copies();\n", "", "many slabs", tile=BY_WARPGROUPS),
+    "warpgroup: one stage too few": Mutant(TILE, "WGMMA ? STAGES - 2", "WGMMA ? STAGES - 1", "many slabs", tile=BY_WARPGROUPS),
+    "warpgroup: slab s - 1 is not waited for": Mutant(
+        TILE, "        warpgroup_wait<1>(sums[0]);", "        warpgroup_wait<3>(sums[0]);", "many slabs", tile=BY_WARPGROUPS
+    ),
+    "warpgroup: the last slab is not waited for": Mutant(
+        TILE, "warpgroup_wait<0>(sums[0]);", "warpgroup_wait<1>(sums[0]);", "many slabs", tile=BY_WARPGROUPS
+    ),
+    "warpgroup: quads where mma.sync has them": Mutant(
+        TILE, "(WGMMA ? row % 8 : row / 2 % 4)", "(row / 2 % 4)", "many slabs", tile=BY_WARPGROUPS
+    ),
+    "warpgroup: warps side by side": Mutant(
+        TILE, "warp / 4 / WARPS_N * 64 + warp % 4 * WM, warp / 4 % WARPS_N * WN", "warp / WARPS_N * WM, warp % WARPS_N * WN",
+        "1x1", tile=tiles.WARPGROUP_TILES[1],
+    ),
+    "warpgroup: both have the first rows of A": Mutant(TILE, "(at.warp_m / 64 * 64) * BK + k", "k", "1x1", tile=BY_WARPGROUPS),
+    "warpgroup: half of k": Mutant(
+        TILE, "for (int k = 0; k < BK; k += 8)\n        multiply_by", "for (int k = 0; k < BK; k += 16)\n        multiply_by",
+        "many slabs", tile=BY_WARPGROUPS,
+    ),
     # ---- the fragments
     "fragment of A: halves exchanged": Mutant(
         TILE, "quads_a[r / 2][(16 * i + 8 * (r % 2))", "quads_a[r % 2][(16 * i + 8 * (r / 2))", "3x2 window, ragged"
@@ -63,9 +88,9 @@ MUTANTS = {
                                                  "3x2 window, ragged"),
     "fragment of D: rows of the upper half twice": Mutant(TILE, "mine[8 * (r / 2) * LD_ROWS", "mine[0", "1x1"),
     "tile: a warp in another's place": Mutant(TILE, "warp / WARPS_N * WM", "warp % WARPS_N * WM", "many slabs"),
-    "slab: quads lie where they would without the exchange": Mutant(TILE, "q ^ row / 2 % 4", "q", "many slabs"),
-    "slab: quads are exchanged by every row": Mutant(TILE, "q ^ row / 2 % 4", "q ^ row % 4", "many slabs"),
-    "slab: quads are exchanged by every row, float32": Mutant(TILE, "q ^ row / 2 % 4", "q ^ row % 4", "many slabs", 0),
+    "slab: quads lie where they would without the exchange": Mutant(TILE, ": row / 2 % 4))", ": 0))", "many slabs"),
+    "slab: quads are exchanged by every row": Mutant(TILE, ": row / 2 % 4))", ": row % 4))", "many slabs"),
+    "slab: quads are exchanged by every row, float32": Mutant(TILE, ": row / 2 % 4))", ": row % 4))", "many slabs", 0),
     "multiply: half of K": Mutant(TILE, "k < BK; k += 8", "k < BK; k += 16", "many slabs"),
     "multiply: half of K, float32": Mutant(TILE, "k4 < BK; k4 += 4", "k4 < BK; k4 += 8", "many slabs", 0),
     # ---- three products
@@ -146,6 +171,21 @@ MUTANTS = {
     "im2col: right edge off by one": Mutant(COLUMNS, "w < W ?", "w < W - 1 ?", "by columns"),
     "im2col: dilation of the other axis": Mutant(COLUMNS, "kw * DW;\n    columns", "kw * DH;\n    columns", "by columns"),
     "col2im: ignores the stride's remainder": Mutant(COLUMNS, "|| down % SH", "", "by columns"),
+    # ---- ReLU and packing in one
+    "relu, packed: lets zero through": Mutant(BEHIND, "y[at] > 0.0f", "y[at] >= 0.0f", "behind ReLU"),
+    "relu, packed: the mask is dy's": Mutant(BEHIND, "y[at] > 0.0f", "dy[at] > 0.0f", "in pieces"),
+    "relu, packed: no barrier before the tile is read": Mutant(BEHIND, "            __syncthreads();\n            #", "            #",
+                                                               "behind ReLU"),
+    "relu, packed: no barrier before the next tile": Mutant(BEHIND, "__syncthreads();                                         //", "//",
+                                                            "behind ReLU"),
+    "relu, packed: sums of the rounded": Mutant(BEHIND, "sums[i] += value", "sums[i] += to_tf32(value)", "behind ReLU"),
+    "relu, packed: a chunk begins at the first": Mutant(BEHIND, "int p0 = chunk * tiles * 32", "int p0 = 0", "behind ReLU"),
+    "relu, packed: groups and pictures exchanged": Mutant(BEHIND, "((long long)g * N + n) * P", "(long long)b * P", "behind ReLU"),
+    "relu, packed: padding is not zero": Mutant(BEHIND, "r0 + r < R && p < P", "p < P", "behind ReLU"),
+    "relu, packed: half of the lanes": Mutant(BEHIND, "step = 16", "step = 8", "behind ReLU"),
+    "relu, packed: rows of other pictures": Mutant(BEHIND, "((long long)n * chunks + chunk)", "chunk", "behind ReLU"),
+    "rows: a warp is forgotten": Mutant(BEHIND, "w < 8", "w < 7", "behind ReLU"),
+    "rows: no barrier": Mutant(BEHIND, "    __syncthreads();\n    if (warp", "    if (warp", "behind ReLU"),
     "parts: no barrier before the tile is read": Mutant(PARTS, "            __syncthreads();\n", "", "adding"),
     "parts: no barrier before the next taps": Mutant(
         PARTS, "__syncthreads();                         // before", "// before", "adding"
@@ -202,7 +242,7 @@ MUTANTS = {
 
 def answers(mutant: Mutant, xp):
     if mutant.case in kernel_cases.CONVOLUTIONS:
-        return kernel_cases.convolution(mutant.case, xp, mutant.products)
+        return kernel_cases.convolution(mutant.case, xp, mutant.products, mutant.tile)
     return kernel_cases.OTHERS[mutant.case](xp)
 
 

@@ -11,7 +11,7 @@ import functools
 import pytest
 
 from minifcn.kernels.cuda import launch, tiles
-from support import nvrtc_compiler
+from support import kernel_cases, nvrtc_compiler
 
 pytestmark = pytest.mark.skipif(bool(nvrtc_compiler.missing()), reason=nvrtc_compiler.missing() or "all is here")
 
@@ -19,11 +19,15 @@ ARCHITECTURES = ("sm_80", "sm_90")
 REGISTERS = 65536  # of a multiprocessor
 CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
 OTHER_FILES = {
-    "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((32, 32), (16, 128), (1, 1024))]
-    + [{"TF32": 0, "TP": 32, "TR": 32}],
-    "add_parts.cu": [{"WIDTH": 32}, {"WIDTH": 256}],
+    "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((32, 64), (64, 32), (16, 128), (1, 1024))]
+    + [{"TF32": 0, "TP": 32, "TR": 64}],
+    "relu_pack.cu": [{"TF32": 0}, {"TF32": 1}],
+    "add_parts.cu": [{"WIDTH": 32, "TAPS": 64}, {"WIDTH": 256, "TAPS": 4}],
     "im2col.cu": [{"REAL": "float"}, {"REAL": "double"}],
-    "max_pool.cu": [{"REAL": "float", "SWITCH": "unsigned char"}, {"REAL": "double", "SWITCH": "int"}],
+    "max_pool.cu": [
+        {"REAL": "float", "SWITCH": "unsigned char", "KH": 2, "KW": 2, "SH": 2, "SW": 2, "PH": 0, "PW": 0, "DH": 1, "DW": 1},
+        {"REAL": "double", "SWITCH": "int", "KH": 17, "KW": 16, "SH": 3, "SW": 2, "PH": 8, "PW": 7, "DH": 2, "DW": 1},
+    ],
     "batch_norm.cu": [{"REAL": real, "SUM": which} for real in ("float", "double") for which in (0, 1, 2)],
     "cross_entropy.cu": [{"REAL": "float", "LABEL": "unsigned char"}, {"REAL": "double", "LABEL": "long long"}],
     "relu.cu": [{"REAL": "float"}, {"REAL": "double"}],
@@ -32,9 +36,8 @@ OTHER_FILES = {
 }
 every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 every_convolution = pytest.mark.parametrize("file", CONVOLUTION_FILES)
-CONFIGURATIONS = [(products, tile) for products, some in tiles.TILES.items() for tile in some]
 every_tile = pytest.mark.parametrize(
-    ("products", "tile"), CONFIGURATIONS, ids=[f"{products} products-{tile.BM}x{tile.BN}" for products, tile in CONFIGURATIONS]
+    ("products", "tile"), kernel_cases.CONFIGURATIONS, ids=[kernel_cases.tile_name(*one) for one in kernel_cases.CONFIGURATIONS]
 )
 
 
@@ -45,13 +48,15 @@ def compiled(file: str, architecture: str, constants: tuple) -> nvrtc_compiler.C
 
 
 def convolution(file: str, architecture: str, tile: tiles.Tile, products: int) -> nvrtc_compiler.Compiled:
-    return compiled(file, architecture, (("PRODUCTS", products), *tile.constants.items()))
+    return compiled(file, architecture + "a" * tile.WGMMA, (("PRODUCTS", products), *tile.constants.items()))
 
 
 @every_architecture
 @every_convolution
 @every_tile
 def test_convolutions_spill_nothing_and_fit(architecture, file, tile, products):
+    if tile.WGMMA and (architecture != "sm_90" or file != "conv_gather.cu"):
+        pytest.skip("no warpgroup computes there")
     result = convolution(file, architecture, tile, products)
     assert set(result.spilled_bytes.values()) == {0}, result.log
     warps = REGISTERS // (result.registers * tile.threads) * tile.threads // 32
@@ -65,13 +70,23 @@ def test_convolutions_spill_nothing_and_fit(architecture, file, tile, products):
 def test_convolutions_use_the_instructions_that_they_claim(architecture, file, products):
     tile = tiles.TILES[products][0]
     listing = convolution(file, architecture, tile, products).instructions()
-    a_slab = tile.BM // tile.WARPS_M // 16 * (tile.BN // tile.WARPS_N // 8) * tiles.BK // 8  # products of 16 x 8 x 8 a warp
+    a_slab = tile.BM // tile.WARPS_M // 16 * (tile.BN // tile.WARPS_N // 8) * tile.BK // 8  # products of 16 x 8 x 8 a warp
     assert listing["HMMA"] == products * a_slab, "not one tensor-core instruction for each product of a slab"
     assert listing["LDGSTS"] > 0, "no asynchronous copy"
     if products == 0:
         assert listing["FFMA"] >= 64, "no unrolled float32 multiply-adds"
     assert listing["LDL"] == listing["STL"] == 0, "registers are kept in memory"
     assert not [name for name in listing if name in ("RED", "ATOM", "ATOMG")], "an atomic: the order of sums is not fixed"
+
+
+@pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")
+@pytest.mark.parametrize("tile", tiles.WARPGROUP_TILES, ids=[f"{tile.BM}x{tile.BN}" for tile in tiles.WARPGROUP_TILES])
+def test_a_warpgroup_asks_once_for_eight_of_k_and_fetches_nothing_itself(tile):
+    result = convolution("conv_gather.cu", "sm_90", tile, 1)
+    listing = result.instructions()
+    assert listing["HGMMA"] == tile.BK // 8, "not one instruction for 8 of k"
+    assert listing["HMMA"] == 0, "mma.sync"
+    assert "serialized" not in result.log, "the compiler waits for each product"
 
 
 @every_architecture

@@ -1,0 +1,75 @@
+// What happens to the gradient between a ReLU and the convolution in front of it, in one pass over memory instead of four:
+//
+//   dx      = dy where y > 0, else 0                  ReLU's backward
+//   packed  = dx, channels last                       (N, G, R, P) -> (G, N, P, R4), as pack.cu says
+//   Σ dx    over pictures and pixels, by channel      the gradient of the convolution's bias
+//
+// A block turns tiles of 32 channels x 32 pixels in shared memory, `tiles` of them one after the other, and each thread adds up what
+// it reads of its four channels. Which values are added to which depends on the shape alone: the same bits on every run.
+//
+//   grid   (chunks of pixels times tiles of R4, N·G: a block takes every gridDim.y-th)      block  256
+//   parts  (N · chunks, G·R): a chunk's sums, for add_rows
+//
+// The sums are those of the numbers as they are; with TF32=1 what is packed is rounded to TF32.
+
+#include "ptx.cuh"
+
+extern "C" __global__ void __launch_bounds__(256, 4) relu_pack(
+    const float* __restrict__ dy, const float* __restrict__ y, float* __restrict__ packed, float* __restrict__ parts,
+    int N, int G, int R, int P, int R4, int chunks, int tiles)
+{
+    __shared__ float tile[32][33];                   // one column more, so that each row starts in another bank
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+    const int chunk = blockIdx.x % chunks, r0 = blockIdx.x / chunks * 32;
+    const int end = min(P, (chunk + 1) * tiles * 32);
+    for (int b = blockIdx.y; b < N * G; b += gridDim.y) {            // b = (n, g)
+        const int n = b / G, g = b % G;
+        const long long from = ((long long)b * R + r0) * P;
+        float* to = packed + ((long long)g * N + n) * P * R4 + r0;
+        float sums[4] = {};
+        for (int p0 = chunk * tiles * 32; p0 < end; p0 += 32) {
+            #pragma unroll
+            for (int i = 0; i < 4; ++i) {                            // a warp reads 32 pixels of channels warp, warp + 8, ...
+                const int r = warp + 8 * i, p = p0 + lane;
+                const long long at = from + (long long)r * P + p;
+                const float value = r0 + r < R && p < P && y[at] > 0.0f ? dy[at] : 0.0f;
+                sums[i] += value;
+#if TF32
+                tile[lane][r] = to_tf32(value);
+#else
+                tile[lane][r] = value;
+#endif
+            }
+            __syncthreads();
+            #pragma unroll
+            for (int i = 0; i < 4; ++i) {                            // and writes 32 channels of pixels warp, warp + 8, ...
+                const int p = warp + 8 * i;
+                if (p0 + p < P && r0 + lane < R4) to[(long long)(p0 + p) * R4 + lane] = tile[p][lane];
+            }
+            __syncthreads();                                         // before the next tile overwrites this one
+        }
+        #pragma unroll
+        for (int i = 0; i < 4; ++i) {
+            for (int step = 16; step; step /= 2) sums[i] += __shfl_down_sync(0xffffffffu, sums[i], step);
+            const int r = r0 + warp + 8 * i;
+            if (lane == 0 && r < R) parts[((long long)n * chunks + chunk) * G * R + g * R + r] = sums[i];
+        }
+    }
+}
+
+// sums (C) = Σ over rows of parts (rows, C), always in the same order: each of 8 warps adds every eighth row of 32 columns, and the
+// first warp what those have found.      grid  (C / 32)      block  256
+extern "C" __global__ void __launch_bounds__(256) add_rows(
+    const float* __restrict__ parts, float* __restrict__ sums, int rows, int C)
+{
+    __shared__ float found[8][32];
+    const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, c = blockIdx.x * 32 + lane;
+    float sum = 0.0f;
+    #pragma unroll 8
+    for (int row = warp; row < rows; row += 8) sum += c < C ? parts[(long long)row * C + c] : 0.0f;
+    found[warp][lane] = sum;
+    __syncthreads();
+    if (warp || c >= C) return;
+    for (int w = 1; w < 8; ++w) sum += found[w][lane];
+    sums[c] = sum;
+}
