@@ -23,16 +23,15 @@ def get_xp(*arrays: Array) -> ModuleType:
     >>> get_xp(np.zeros(3)).__name__
     'numpy'
     """
-    for array in arrays:
-        if type(array) is not np.ndarray and hasattr(array, "xp"):  # a third kind, which brings its module along
-            return array.xp
     cupy = sys.modules.get("cupy")  # an array can only be CuPy's if CuPy has been imported
-    if cupy is None:
-        return np
-    kind, on_gpu, on_host = cupy.ndarray, False, False  # plain loops: this is called for every launch
-    for array in arrays:
+    kind, on_gpu, on_host = () if cupy is None else cupy.ndarray, False, False
+    for array in arrays:  # a plain loop, the usual kinds first: this is called for every launch
         if isinstance(array, kind):
             on_gpu = True
+        elif type(array) is np.ndarray:
+            on_host = True
+        elif hasattr(array, "xp"):  # a third kind, which brings its module along
+            return array.xp
         elif array is not None:
             on_host = True
     if not on_gpu:

@@ -323,9 +323,22 @@ def update(optimizer: Any, step: int, w: Any, dw: Any, averages: list[Any]) -> N
     cuda.sgd(w, dw, momentum, lr, group["momentum"], decay, into, group["nesterov"])
 
 
+def gradient_length(xp: Any) -> Answers:
+    """Σ d² of a few numbers and of more than the blocks take at once, and shrinking, by 1 and by less."""
+    for dtype, size, tolerance in ((np.float32, 7, 1e-6), (np.float32, 263_001, 1e-6), (np.float64, 513, 1e-14)):
+        d = draw(size, dtype=dtype)
+        squares = (d.astype(np.float64) ** 2).sum()
+        yield f"{size}: squares", cuda.squares(xp.asarray(d)).sum() / squares, np.ones(()), tolerance
+        for factor in (1.0, 0.3):
+            on_device = xp.asarray(d)
+            cuda.shrink(on_device, xp.asarray(np.array(factor, dtype)))
+            yield f"{size}: times {factor}", on_device, d * dtype(factor), 0.0
+
+
 OTHERS: dict[str, Callable[[Any], Answers]] = {
-    "packing": packing, "behind ReLU": behind_relu, "adding": adding, "long sums": long_sums, "by columns": by_columns, "pooling": pooling,
-    "batch normalisation": batch_normalisation, "loss": loss, "rectifier": rectifier, "dropout": dropping, "updates": updates,
+    "packing": packing, "behind ReLU": behind_relu, "adding": adding, "long sums": long_sums, "by columns": by_columns,
+    "pooling": pooling, "batch normalisation": batch_normalisation, "loss": loss, "rectifier": rectifier, "dropout": dropping,
+    "updates": updates, "length of the gradients": gradient_length,
 }  # fmt: skip
 
 

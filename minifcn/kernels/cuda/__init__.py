@@ -34,14 +34,14 @@ from minifcn.kernels.cuda.rest import (
     pixel_losses_backward,
     relu_backward,
 )
-from minifcn.kernels.cuda.update import adam, sgd
+from minifcn.kernels.cuda.update import adam, sgd, shrink, squares
 from minifcn.kernels.geometry import Geometry
 
 __all__ = [
     "adam", "channel_statistics", "channel_sum", "covers", "dropout", "dropout_backward", "forward", "forward_relu",
     "get_precision", "gradients", "input_gradient", "max_pool", "max_pool_backward", "multiplier", "normalise",
     "normalise_backward", "pixel_losses", "pixel_losses_backward", "relu_backward", "relu_gradients", "set_precision", "sgd",
-    "weight_gradient",
+    "shrink", "squares", "weight_gradient",
 ]  # fmt: skip
 
 

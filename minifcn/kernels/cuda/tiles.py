@@ -10,16 +10,18 @@ from typing import NamedTuple
 
 from minifcn.kernels.cuda.launch import MAX_GRID
 
-_MULTIPROCESSORS = 128  # of a large GPU
+_MULTIPROCESSORS = 132  # of an H100 and an H200
 _MAX_SPLITS = 128
 
 # The model counts in multiply-adds of one multiprocessor by mma.sync. Its constants agree with what
 # tests/gpu/device/tile_times.py printed on an H100: there the plans chosen in TF32 took 1.03 times the fastest ones' time.
 _FROM_CACHE = {1: 64, 3: 33, 0: 16}  # a float's time, by PRODUCTS
+_FROM_CACHE_BY_WARPGROUPS = 50
 _FROM_MEMORY = 120 / _MULTIPROCESSORS  # a float's time when all multiprocessors fetch
 _A_KERNEL = 3_000_000
 _FILL = 4  # slabs' worth of time until a block's first slab has come and its result is written
 _WGMMA = 0.6  # of that time where the tensor cores fetch for themselves
+_TOGETHER = 1.15  # times as long where all 8 warps meet at one barrier
 _ALONE = 0.4  # of its time is lost to 4 warps that have a multiprocessor for themselves: nobody computes while they wait
 
 
@@ -40,13 +42,18 @@ class Tile(NamedTuple):
 
     @property
     def constants(self) -> dict[str, int]:
-        return self._asdict()
+        return _constants(self)
+
+
+@functools.cache
+def _constants(tile: Tile) -> dict[str, int]:
+    return tile._asdict()
 
 
 # By PRODUCTS, as in tile.cuh. A warp's part of 64 x 64 reads shared memory least; with three products its splitting into big
 # and small needs the registers, and the tensor cores are what one waits for. Of equals the first is taken.
 TILES = {
-    1: (Tile(128, 128, 2, 2), Tile(128, 256, 2, 4), Tile(64, 256, 1, 4), Tile(128, 64, 2, 2), Tile(32, 128, 1, 4)),
+    1: (Tile(128, 128, 2, 2), Tile(128, 256, 2, 4), Tile(32, 128, 1, 4), Tile(64, 256, 1, 4), Tile(128, 64, 2, 2)),
     3: (Tile(128, 64, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
     0: (Tile(128, 128, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
 }
@@ -88,7 +95,8 @@ def model_time(plan: Plan, M: int, P: int, K: int, count: int, products: int) ->
     blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
     rounds = -(-blocks // _MULTIPROCESSORS)
     alone = _ALONE * (rounds % 2) if tile.threads == 128 else 0  # of 128 threads two blocks have room
-    from_cache = _FROM_CACHE[products] * (_WGMMA if tile.WGMMA else 1)
-    a_slab = max(tile.BM * tile.BN * (_WGMMA if tile.WGMMA else 1), (tile.BM + tile.BN) * from_cache) * tile.BK
+    product, from_cache = (_WGMMA, _FROM_CACHE_BY_WARPGROUPS) if tile.WGMMA else (1, _FROM_CACHE[products])
+    together = _TOGETHER if tile.threads == 256 and not tile.WGMMA else 1
+    a_slab = max(tile.BM * tile.BN * product, (tile.BM + tile.BN) * from_cache) * together * tile.BK
     pieces = (2 * splits + 1) * M * P * count * _FROM_MEMORY + _A_KERNEL if splits > 1 else 0
     return (rounds + alone) * (-(-slabs // splits) + _FILL) * a_slab + pieces

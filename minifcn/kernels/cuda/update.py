@@ -1,9 +1,30 @@
-"""The optimizers' updates on a GPU: update.cu. All arrays are contiguous, of one shape, and written in place."""
+"""The optimizers' updates on a GPU: update.cu. Arrays are of one shape; what is written in place is contiguous."""
 
 from __future__ import annotations
 
-from minifcn.backend import Array
+import numpy as np
+
+from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda.launch import blocks_for, c_type, launch
+
+_MOST_BLOCKS = 1024  # each adds up many numbers: fixed, so that sums have the same bits everywhere
+
+
+def squares(d: Array) -> Array:
+    """Some float64 numbers whose sum is that of the squares of d."""
+    (blocks,) = blocks_for(d.size)
+    parts = get_xp(d).empty(min(blocks, _MOST_BLOCKS), np.float64)
+    launch("update.cu", "squares", parts.shape, 256, (d, parts, d.size), REAL=c_type(d.dtype))
+    return parts
+
+
+def shrink(d: Array, factor: Array) -> None:
+    """d times a factor () on the device, in place; where it is 1 nothing is read or written."""
+    if not d.flags.c_contiguous:
+        d *= factor
+        return
+    (blocks,) = blocks_for(d.size)
+    launch("update.cu", "shrink", (min(blocks, _MOST_BLOCKS),), 256, (d, factor, d.size), REAL=c_type(d.dtype))
 
 
 def sgd(w: Array, dw: Array, v: Array | None, lr: float, momentum: float, decay: float, into: float, nesterov: bool) -> None:

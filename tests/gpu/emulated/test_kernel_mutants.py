@@ -174,13 +174,17 @@ MUTANTS = {
     # ---- ReLU and packing in one
     "relu, packed: lets zero through": Mutant(BEHIND, "y[at] > 0.0f", "y[at] >= 0.0f", "behind ReLU"),
     "relu, packed: the mask is dy's": Mutant(BEHIND, "y[at] > 0.0f", "dy[at] > 0.0f", "in pieces"),
-    "relu, packed: no barrier before the tile is read": Mutant(BEHIND, "            __syncthreads();\n            #", "            #",
-                                                               "behind ReLU"),
-    "relu, packed: no barrier before the next tile": Mutant(BEHIND, "__syncthreads();                                         //", "//",
-                                                            "behind ReLU"),
+    "relu, packed: no barrier before the tile is read": Mutant(
+        BEHIND, "            __syncthreads();\n            #", "            #", "behind ReLU"
+    ),
+    "relu, packed: no barrier before the next tile": Mutant(
+        BEHIND, "__syncthreads();                                         //", "//", "behind ReLU"
+    ),
     "relu, packed: sums of the rounded": Mutant(BEHIND, "sums[i] += value", "sums[i] += to_tf32(value)", "behind ReLU"),
     "relu, packed: a chunk begins at the first": Mutant(BEHIND, "int p0 = chunk * tiles * 32", "int p0 = 0", "behind ReLU"),
-    "relu, packed: groups and pictures exchanged": Mutant(BEHIND, "((long long)g * N + n) * P", "(long long)b * P", "behind ReLU"),
+    "relu, packed: groups and pictures exchanged": Mutant(
+        BEHIND, "((long long)g * N + n) * P", "(long long)b * P", "behind ReLU"
+    ),
     "relu, packed: padding is not zero": Mutant(BEHIND, "r0 + r < R && p < P", "p < P", "behind ReLU"),
     "relu, packed: half of the lanes": Mutant(BEHIND, "step = 16", "step = 8", "behind ReLU"),
     "relu, packed: rows of other pictures": Mutant(BEHIND, "((long long)n * chunks + chunk)", "chunk", "behind ReLU"),
@@ -233,6 +237,14 @@ MUTANTS = {
     "dropout: the warps overlap": Mutant(DROP, "(thread - lane) * 8", "(thread - lane)", "dropout"),
     "dropout: the last element is not written": Mutant(DROP, "i < total", "i + 1 < total", "dropout"),
     # ---- the optimizers' updates
+    "squares: a warp is forgotten": Mutant("update.cu", "w < 8", "w < 7", "length of the gradients"),
+    "squares: only the first round": Mutant(
+        "update.cu", "i += gridDim.x * 256ll) sum", "i += total) sum", "length of the gradients"
+    ),
+    "squares: not squared": Mutant("update.cu", "d[i] * d[i]", "d[i]", "length of the gradients"),
+    "squares: no barrier": Mutant("update.cu", "    __syncthreads();\n    if (threadIdx.x)", "    if (threadIdx.x)",
+                                  "length of the gradients"),
+    "shrink: never": Mutant("update.cu", "by == REAL(1)", "by <= REAL(1)", "length of the gradients"),
     "SGD: the gradient enters the momentum undamped": Mutant("update.cu", "+ into * d;", "+ d;", "updates"),
     "SGD: Nesterov looks ahead by the old momentum": Mutant("update.cu", "d + momentum * velocity", "d + velocity", "updates"),
     "Adam: decay in both places": Mutant("update.cu", "else d += decay", "d += decay", "updates"),
