@@ -24,7 +24,8 @@ def get_xp(*arrays: Array) -> ModuleType:
     'numpy'
     """
     cupy = sys.modules.get("cupy")  # an array can only be CuPy's if CuPy has been imported
-    kind, on_gpu, on_host = () if cupy is None else cupy.ndarray, False, False
+    kind: Any = () if cupy is None else cupy.ndarray
+    on_gpu = on_host = False
     for array in arrays:  # a plain loop, the usual kinds first: this is called for every launch
         if isinstance(array, kind):
             on_gpu = True
@@ -34,7 +35,7 @@ def get_xp(*arrays: Array) -> ModuleType:
             return array.xp
         elif array is not None:
             on_host = True
-    if not on_gpu:
+    if cupy is None or not on_gpu:
         return np
     if on_host:
         raise TypeError("got NumPy and CuPy arrays in one call; move them to one device with to_device(array, 'cuda')")

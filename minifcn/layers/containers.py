@@ -18,8 +18,8 @@ def forward_through(layers: Sequence[Layer], x: Array) -> Array:
     place = 0
     while place < len(layers):
         layer, *behind = layers[place : place + 2]
-        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, *behind, "forward"):
-            x = layer.forward_relu(x, *behind)
+        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, behind[0], "forward"):
+            x = layer.forward_relu(x, behind[0])
             place += 2
         else:
             x = layer(x)

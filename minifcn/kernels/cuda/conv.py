@@ -192,8 +192,8 @@ def _pack_behind_relu(dy: Array, y: Array, g: Geometry) -> tuple[Array, Array]:
     grid = (chunks * -(-packed.shape[-1] // 32), min(g.N * g.G, MAX_GRID[1]))
     arguments = (dy, y, packed, parts, g.N, g.G, OG, P, packed.shape[-1], chunks, tiles)
     launch("relu_pack.cu", "relu_pack", grid, 256, arguments, TF32=int(_precision == "tf32"))
-    arguments = (parts, sums, g.N * chunks, g.O)
-    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, arguments, TF32=int(_precision == "tf32"))
+    added = (parts, sums, g.N * chunks, g.O)
+    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, added, TF32=int(_precision == "tf32"))
     return packed, sums
 
 

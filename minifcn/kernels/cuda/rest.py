@@ -25,19 +25,18 @@ def max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
     xp = get_xp(x)
     y = xp.empty((*x.shape[:2], *windows.output_size), x.dtype)
     switches = xp.empty(y.shape, np.uint8 if windows.KH * windows.KW <= 256 else np.int32)
+    real, switch, grid = c_type(x.dtype), c_type(switches.dtype), blocks_for_planes(y.shape)
     arguments = (x, y, switches, *_planes(x.shape, windows))
-    launch(
-        "max_pool.cu", "max_pool", blocks_for_planes(y.shape), 256, arguments, **_constants(windows, x.dtype, switches.dtype)
-    )
+    launch("max_pool.cu", "max_pool", grid, 256, arguments, REAL=real, SWITCH=switch, **_sizes(windows))
     return y, switches
 
 
 def max_pool_backward(dy: Array, switches: Array, windows: Windows) -> Array:
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
     dx = get_xp(dy).empty((*dy.shape[:2], windows.H, windows.W), dy.dtype)
+    real, switch, grid = c_type(dy.dtype), c_type(switches.dtype), blocks_for_planes(dx.shape)
     arguments = (dy, switches, dx, *_planes(dy.shape, windows))
-    constants = _constants(windows, dy.dtype, switches.dtype)
-    launch("max_pool.cu", "max_pool_backward", blocks_for_planes(dx.shape), 256, arguments, **constants)
+    launch("max_pool.cu", "max_pool_backward", grid, 256, arguments, REAL=real, SWITCH=switch, **_sizes(windows))
     return dx
 
 
@@ -45,9 +44,8 @@ def _planes(shape: tuple[int, ...], w: Windows) -> tuple[int, ...]:
     return shape[0] * shape[1], w.H, w.W, *w.output_size
 
 
-def _constants(w: Windows, real: Any, switch: Any) -> dict[str, int | str]:
-    sizes = {name: getattr(w, name) for name in ("KH", "KW", "SH", "SW", "PH", "PW", "DH", "DW")}
-    return {"REAL": c_type(real), "SWITCH": c_type(switch), **sizes}
+def _sizes(w: Windows) -> dict[str, int]:
+    return {name: getattr(w, name) for name in ("KH", "KW", "SH", "SW", "PH", "PW", "DH", "DW")}
 
 
 # ---------------------------------------------------------------------------------------------------------- batch norm

@@ -2,7 +2,7 @@
 
     python tests/gpu/device/tile_times.py tf32 --out FILE.json          on a GPU; or float32
 
-The model's constants were reasoned, not measured. What this prints is what they have to be set by: for each convolution of
+What this prints is what the model's constants have to be set by: for each convolution of
 FCN-8s on a 375 x 500 picture the chosen plan, the fastest one, and how much slower the chosen one is.
 """
 
