@@ -31,6 +31,8 @@ def summary(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"--batch-size {batch_size}: a batch has at least 1 picture")
     if style is not None:
+        if measure or batch_size is not None:
+            raise ValueError(f"--style {style} prints a document's own table: leave out --measure and --batch-size")
         from minifcn.anatomy.torchsummary import styled
 
         options = network_options(model, option, width=width, padding=padding)

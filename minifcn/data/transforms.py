@@ -225,7 +225,9 @@ def parse(text: str, fill: Colour = IMAGENET_MEAN) -> Compose:
         "jitter": ("jitter:0.3 or jitter:0.3/0.3/0.3/0.1", lambda a: ColorJitter(*_strengths(a))),
     }
     transforms: list[Transform] = []
-    for word in [] if text.strip() == "none" else filter(None, (part.strip() for part in text.split(","))):
+    for word in [] if text.strip() in ("", "none") else [part.strip() for part in text.split(",")]:
+        if not word:
+            raise ValueError(f"augmentation {text!r} has a comma with nothing beside it; write such as flip,crop:320, or none")
         name, _, argument = word.partition(":")
         if name not in makers:
             raise ValueError(f"augmentation {word!r} is not known; possible are {_examples(makers)}")

@@ -117,8 +117,10 @@ def _unlike(option: str, value: Any, default: Any) -> str:
     for kind, numbers in ((bool, (bool, np.bool_)), (int, Integral), (float, Real)):
         if type(default) is kind:
             is_alike = isinstance(value, numbers) and isinstance(value, (bool, np.bool_)) == (kind is bool)
-            possible = is_alike or (option == "seed" and (value is None or isinstance(value, (tuple, list))))
-            return "" if possible else f"{option}={value!r} must be {_KINDS[kind]}, such as {default}"
+            if option == "seed":
+                possible = value is None or isinstance(value, (tuple, list)) or (is_alike and value >= 0)
+                return "" if possible else f"seed={value!r} must be a whole number from 0 up"
+            return "" if is_alike else f"{option}={value!r} must be {_KINDS[kind]}, such as {default}"
     return ""
 
 

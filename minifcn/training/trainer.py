@@ -103,6 +103,11 @@ class Trainer:
             weight = None if weight is None else weight.astype(self.dtype)
             pixelwise = layers.CrossEntropyLoss(weight, dataset.ignore_index, "sum", settings.label_smoothing)
             criterion = layers.WithAuxiliary(pixelwise)
+        if not isinstance(criterion, Layer):
+            raise TypeError(
+                f"criterion is a {type(criterion).__name__}; it must be a Layer whose forward(scores, labels) returns a loss "
+                'summed over pixels, such as CrossEntropyLoss(reduction="sum")'
+            )
         self.criterion = criterion.to(self.device)
         self.schedule = parse_schedule(settings.schedule, self.iterations)
         self.identity = identity(net, loader, settings, validation)

@@ -36,6 +36,8 @@ def test_summary_in_the_style_of_a_document(minifcn):
     assert "UpSampling-48         [-1, 64, 112, 112]" in result.out
     assert "Forward/backward pass size (MB): 296.87" in result.out
     assert "seed-000 is a table of encoder-decoder, not of unet" in minifcn("summary", "unet", "--style", "seed-000").err
+    assert "leave out --measure" in minifcn("summary", "encoder-decoder", "--style", "seed-000", "--measure").err
+    assert "leave out" in minifcn("summary", "encoder-decoder", "--style", "seed-000", "--batch-size", 2).err
     assert "unknown style 'keras'; possible are seed-000" in minifcn("summary", "encoder-decoder", "--style", "keras").err
 
 

@@ -224,6 +224,8 @@ def test_parse_of_nothing_changes_nothing(text, pair, rng):
     [
         ("flip,spin:3", "augmentation 'spin:3' is not known; possible are flip or flip:0.5; scale:0.5-2"),
         ("crop:320x", "augmentation 'crop:320x' cannot be read; write crop:320 or crop:320x320"),
+        (",", "augmentation ',' has a comma with nothing beside it; write such as flip,crop:320, or none"),
+        ("flip,,crop:32", "has a comma with nothing beside it"),
         ("scale", "augmentation 'scale' cannot be read; write scale:0.5-2"),
         ("jitter:1/2", "augmentation 'jitter:1/2' cannot be read; write jitter:0.3 or"),
         ("crop:0", r"crop \(0, 0\) is not possible; choose at least 1 pixel"),

@@ -150,6 +150,11 @@ class ThreeHeads(layers.Layer):
         return self.conv1.backward(self.conv2.backward(dy) + self.first.backward(dfirst))
 
 
+def test_a_criterion_is_a_layer(run):
+    with pytest.raises(TypeError, match="criterion is a function; it must be a Layer whose forward"):
+        run(criterion=lambda scores, labels: scores.sum())
+
+
 @pytest.mark.parametrize("weight", [None, 0.7])
 def test_auxiliary_heads_follow_torch(weight, run):
     """One step: the loss, every gradient and every parameter after it."""
