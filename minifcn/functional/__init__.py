@@ -23,7 +23,7 @@ from minifcn.functional.dropout import dropout, dropout_backward
 from minifcn.functional.linear import linear, linear_backward
 from minifcn.functional.local_response_norm import local_response_norm, local_response_norm_backward
 from minifcn.functional.lp_pool import lp_pool2d, lp_pool2d_backward
-from minifcn.functional.max_pool import max_pool2d, max_pool2d_backward, max_pool2d_indices
+from minifcn.functional.max_pool import max_pool2d, max_pool2d_backward, max_pool2d_indices, max_pool2d_values
 from minifcn.functional.merge import (
     add,
     add_backward,
@@ -40,9 +40,9 @@ from minifcn.functional.unpool import max_unpool2d, max_unpool2d_backward
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "add", "add_backward", "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward", "concat", "concat_backward", "conv2d", "conv2d_backward", "conv2d_relu",
-    "conv2d_relu_backward",
-    "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward", "cross_entropy", "cross_entropy_backward",
-    "dropout", "dropout_backward", "interpolate", "interpolate_backward", "linear", "linear_backward", "local_response_norm",
-    "local_response_norm_backward", "log_softmax", "lp_pool2d", "lp_pool2d_backward", "max_pool2d", "max_pool2d_backward",
-    "max_pool2d_indices", "max_unpool2d", "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
+    "conv2d_relu_backward", "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward", "cross_entropy",
+    "cross_entropy_backward", "dropout", "dropout_backward", "interpolate", "interpolate_backward", "linear",
+    "linear_backward", "local_response_norm", "local_response_norm_backward", "log_softmax", "lp_pool2d",
+    "lp_pool2d_backward", "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_pool2d_values", "max_unpool2d",
+    "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
 ]  # fmt: skip

@@ -30,10 +30,26 @@ def max_pool2d(
     OH = floor or, with ``ceil_mode``, ceil of (H + 2·PH − DH·(KH − 1) − 1) / SH, plus 1; padding is −inf. With ceil_mode
     the last window may hang over the edge, but must start inside the picture or its left padding.
     """
-    check_images("max_pool2d", x)
-    windows = Windows.of("max_pool2d", x.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    windows = _windows(x, kernel_size, stride, padding, dilation, ceil_mode)
     y, switches = _max_pool(x, windows)
     return y, (switches, windows)
+
+
+def max_pool2d_values(
+    x: Array,
+    kernel_size: Pair,
+    stride: Pair | None = None,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    ceil_mode: bool = False,
+) -> Array:
+    """:func:`max_pool2d`'s y alone, where no backward will follow: nobody asks which tap won, and nothing remembers it."""
+    return _max_pool_values(x, _windows(x, kernel_size, stride, padding, dilation, ceil_mode))
+
+
+def _windows(x: Array, *options) -> Windows:
+    check_images("max_pool2d", x)
+    return Windows.of("max_pool2d", x.shape, *options)
 
 
 @kernels.accelerated("max_pool")
@@ -48,6 +64,12 @@ def _max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
         y[outputs] = xp.where(better, candidate, y[outputs])
         switches[outputs] = xp.where(better, tap, switches[outputs])
     return y, switches
+
+
+@kernels.accelerated("max_pool_values")
+def _max_pool_values(x: Array, windows: Windows) -> Array:
+    """x (N, C, H, W) -> y (N, C, OH, OW)."""
+    return _max_pool(x, windows)[0]
 
 
 def max_pool2d_backward(dy: Array, cache: tuple) -> Array:

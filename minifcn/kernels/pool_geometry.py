@@ -88,14 +88,18 @@ class Windows:
         first = first_h[:, None] * self.KW + first_w
         return first.astype(np.uint8 if self.KH * self.KW <= 256 else np.int32)
 
+    def reaches(self) -> tuple[list[tuple[slice, slice]], list[tuple[slice, slice]]]:
+        """For each row of taps, and for each column: the outputs that have it inside the picture, and what they read there."""
+        OH, OW = self.output_size
+        rows = [_reach(kh * self.DH - self.PH, self.SH, self.H, OH) for kh in range(self.KH)]
+        return rows, [_reach(kw * self.DW - self.PW, self.SW, self.W, OW) for kw in range(self.KW)]
+
     def taps(self) -> Iterator[tuple[int, Pixels, Pixels]]:
         """(tap, outputs, inputs): tap kh·KW + kw of the windows ``y[outputs]`` reads the pixels ``x[inputs]``.
 
         Windows whose tap lies in the padding are left out, so nothing ever has to be padded.
         """
-        OH, OW = self.output_size
-        rows = [_reach(kh * self.DH - self.PH, self.SH, self.H, OH) for kh in range(self.KH)]
-        columns = [_reach(kw * self.DW - self.PW, self.SW, self.W, OW) for kw in range(self.KW)]
+        rows, columns = self.reaches()
         for kh, (out_h, in_h) in enumerate(rows):
             for kw, (out_w, in_w) in enumerate(columns):
                 if out_h.start < out_h.stop and out_w.start < out_w.stop:

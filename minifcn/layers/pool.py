@@ -6,7 +6,7 @@ from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair
 from minifcn.layers.coordinates import Map, along
-from minifcn.layers.module import Layer
+from minifcn.layers.module import Layer, is_grad_off
 
 
 class MaxPool2d(Layer):
@@ -21,7 +21,10 @@ class MaxPool2d(Layer):
         self.padding, self.dilation, self.return_indices, self.ceil_mode = padding, dilation, return_indices, ceil_mode
 
     def forward(self, x: Array) -> Array | tuple[Array, Array]:
-        y, cache = F.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        options = (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+        if is_grad_off() and not self.return_indices:
+            return F.max_pool2d_values(x, *options)
+        y, cache = F.max_pool2d(x, *options)
         self._push(cache)
         return (y, F.max_pool2d_indices(cache)) if self.return_indices else y
 

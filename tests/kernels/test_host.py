@@ -14,7 +14,7 @@ from minifcn import kernels
 from minifcn.kernels import Geometry, cuda, dispatch, host
 from support.host_cases import difference
 
-CONVOLUTION = {"covers", "forward", "forward_relu", "gradients", "input_gradient", "weight_gradient"}
+CONVOLUTION = {"covers", "forward", "forward_relu", "gradients", "input_gradient", "relu_gradients", "weight_gradient"}
 PRECISION = {"get_precision", "multiplier", "set_precision"}
 
 
@@ -22,7 +22,15 @@ PRECISION = {"get_precision", "multiplier", "set_precision"}
 @pytest.mark.parametrize("name", host.__all__)
 def test_fast_is_plain(name, dtype):
     """Small odd shapes, and shapes cut into several blocks. Where nothing is summed, to the bit."""
-    summed = name not in ("dropout", "dropout_backward", "max_pool", "max_pool_backward", "relu", "relu_backward")
+    summed = name not in (
+        "dropout",
+        "dropout_backward",
+        "max_pool",
+        "max_pool_backward",
+        "max_pool_values",
+        "relu",
+        "relu_backward",
+    )
     assert difference(name, dtype) <= summed * (1e-5 if dtype == np.float32 else 1e-12)
 
 

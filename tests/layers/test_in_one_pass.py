@@ -93,3 +93,20 @@ def test_the_networks_do_so(fused):
     net(np.zeros((1, 3, 8, 8), np.float32))
     assert len(fused) == 15
     assert [layer for layer in fused if not isinstance(layer, L.Conv2d)] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"kernel_size": 2, "ceil_mode": True}, {"kernel_size": (3, 2), "stride": (2, 1), "padding": 1, "dilation": (2, 1)},
+     {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}],
+)  # fmt: skip
+def test_a_pooling_that_nobody_takes_back_remembers_nothing(options):
+    """The same values, NaN and minus infinity among them, and no switches."""
+    x = np.round(np.random.default_rng(3).standard_normal((2, 5, 13, 10)) * 2).astype(np.float32)
+    x[0, 1, 4, 5], x[1, 2, :6, :6] = np.nan, -np.inf
+    layer = L.MaxPool2d(**options)
+    kept = layer(x)
+    layer.forget()
+    with no_grad():
+        np.testing.assert_array_equal(layer(x), kept)
+        assert not layer.kept()

@@ -108,10 +108,14 @@ def test_the_mirror_shows_two_lines_that_changed_places():
 
 
 def check_along(subject: LayerSubject, gradients: dict[str, np.ndarray], dys: tuple, rng: np.random.Generator) -> None:
-    """One direction through picture and parameters together."""
-    one = along_all(subject, gradients, dys, rng)
+    """One direction through picture and parameters together: the first of five that no kink of a ReLU crosses.
+
+    Whether one does is decided by rounding, which is another one on another processor.
+    """
+    tries = (along_all(subject, gradients, dys, rng) for _ in range(5))
+    one = next((one for one in tries if one.proves), None)
+    assert one is not None, "each of five directions meets a kink"
     assert one.large > one.count / 2, f"only {one.large} of {one.count} gradients are not zero: that proves nothing"
-    assert one.proves
     assert one.agrees, f"{one.mine} is not {one.numeric.value}: gradcheck says where"
 
 

@@ -78,7 +78,7 @@ def arguments(name: str, dtype: type) -> Iterator[tuple]:
                 _, log_p, pixel_weight = host.pixel_losses(scores, labels, *rest)
                 for dlosses in (rng.standard_normal(labels.shape).astype(dtype), np.asarray(0.7, dtype)):
                     yield log_p, dlosses, labels, rest[0], pixel_weight, *rest[1:]
-        case "max_pool":
+        case "max_pool" | "max_pool_values":
             yield from windows
         case "max_pool_backward":
             for x, of_x in windows:

@@ -18,13 +18,13 @@ from minifcn.kernels.host.cross_entropy import log_softmax, pixel_losses, pixel_
 from minifcn.kernels.host.dropout import dropout, dropout_backward
 from minifcn.kernels.host.local_response import local_response, local_response_backward
 from minifcn.kernels.host.merge import add, concat, copied, cut_channels
-from minifcn.kernels.host.pool import max_pool, max_pool_backward
+from minifcn.kernels.host.pool import max_pool, max_pool_backward, max_pool_values
 from minifcn.kernels.host.product import product
 from minifcn.kernels.host.relu import relu, relu_backward
 from minifcn.kernels.host.separable import separable
 
 __all__ = [
     "add", "channel_statistics", "channel_sum", "concat", "copied", "cut_channels", "dropout", "dropout_backward",
-    "local_response", "local_response_backward", "log_softmax", "max_pool", "max_pool_backward", "normalise",
-    "normalise_backward", "pixel_losses", "pixel_losses_backward", "product", "relu", "relu_backward", "separable",
+    "local_response", "local_response_backward", "log_softmax", "max_pool", "max_pool_backward", "max_pool_values",
+    "normalise", "normalise_backward", "pixel_losses", "pixel_losses_backward", "product", "relu", "relu_backward", "separable",
 ]  # fmt: skip

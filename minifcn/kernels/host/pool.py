@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from minifcn.kernels.pool_geometry import Windows
+from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, over_blocks
+
+_BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
 
 
 def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
@@ -26,6 +31,33 @@ def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
 
     over_blocks(planes, x)
     return y, switches
+
+
+def max_pool_values(x: np.ndarray, windows: Windows) -> np.ndarray:
+    """x (N, C, H, W) -> y (N, C, OH, OW) alone: down the rows, side by side in memory, then across what is left."""
+    OH, OW = windows.output_size
+    y = np.empty((*x.shape[:2], OH, OW), x.dtype)
+    rows, columns = windows.reaches()
+
+    def planes(at: Block) -> None:
+        with workspace(x.dtype) as new:
+            down = new(*x[at].shape[:2], OH, windows.W)
+            _largest(down, rows, lambda outputs, inputs: (down[:, :, outputs], x[at][:, :, inputs]))
+            _largest(y[at], columns, lambda outputs, inputs: (y[at][..., outputs], down[..., inputs]))
+
+    over_blocks(planes, x, size=_BLOCK)
+    return y
+
+
+def _largest(out: np.ndarray, reaches: list[tuple[slice, slice]], pair: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
+    """Writes the largest over all taps of an axis; `pair(outputs, inputs)` gives outputs that have a tap, and its numbers."""
+    pairs = sorted((pair(*reach) for reach in reaches if reach[0].start < reach[0].stop), key=lambda one: -one[0].size)
+    if pairs[0][0].size == out.size:
+        np.copyto(*pairs.pop(0))
+    else:
+        out[...] = -np.inf
+    for so_far, more in pairs:
+        np.maximum(so_far, more, out=so_far)
 
 
 def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) -> np.ndarray:
