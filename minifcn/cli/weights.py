@@ -7,11 +7,63 @@ from typing import Annotated
 
 import typer
 
+from minifcn.cli.options import Options, Padding, Width, network_options
+
 app = typer.Typer(no_args_is_help=True, help="Look at files of weights, take in other people's, fetch well-known ones.")
 
 _TOLD = ("model", "classes", "preprocessing", "iteration", "source")  # of what our own files say of themselves
 
 _File = Annotated[Path, typer.Argument(help=".safetensors, .npz, .pth, .pt, .caffemodel, or a run folder.")]
+
+
+@app.command("import")
+def import_(
+    file: _File,
+    model: Annotated[str, typer.Option(help="The network that they are for: see minifcn models.")],
+    out: Annotated[Path, typer.Option(help="The .safetensors file to write.")],
+    num_classes: Annotated[int | None, typer.Option(help="Left out: as many as the file's score layer has.")] = None,
+    classes: Annotated[str | None, typer.Option(help="Their names, with commas. Left out: VOC's, where there are 21.")] = None,
+    preprocessing: Annotated[str | None, typer.Option(help="As for train. Left out: by the names in the file.")] = None,
+    width: Width = None,
+    padding: Padding = None,
+    option: Options = None,
+) -> None:
+    """Make other people's weights a checkpoint that evaluate, predict, export and train --init-from take.
+
+    Layers are found by our names, torchvision's, Caffe's and pytorch-fcn's; fully connected ones become convolutions. What went
+    where is printed, layer by layer. A layer without weights is an error, but for those that start anew (scores, upsampling).
+
+    Example: minifcn weights import vgg16-397923af.pth --model fcn8s --out vgg16.safetensors
+    """
+    from minifcn import weights
+    from minifcn.cli.screen import say, table
+    from minifcn.training import import_weights
+
+    names = None if classes is None else [name.strip() for name in classes.split(",")]
+    done = import_weights(
+        file, model, out, options=network_options(model, option, width=width, padding=padding), num_classes=num_classes,
+        classes=names, preprocessing=preprocessing,
+    )  # fmt: skip
+    state, theirs = done.net.state_dict(), done.report.theirs
+    rows = []
+    for (layer, outcome), keys in done.report.groups().items():
+        numbers = f"{sum(state[key].size for key in keys):,}" if keys[0] in state and outcome != "skipped" else ""
+        source = "" if outcome == "unfilled" else _layer_of([theirs.get(key, key) for key in keys])
+        rows.append((layer, outcome, len(keys), numbers, source))
+    table("", ("layer", "what", "arrays", "numbers", "in the file"), rows)
+    if anew := [layer for layer, outcome in done.report.groups() if outcome == "unfilled"]:
+        say(f"these start anew, as they may: {', '.join(anew)}")
+    about = done.metadata
+    say(f"{len(about['classes'])} classes: {weights.some_of(about['classes'])}")
+    say(f"preprocessing: {about['preprocessing']['name']}, {about['preprocessing']['channels']}")
+    say(f"written: {out}")
+
+
+def _layer_of(keys: list[str]) -> str:
+    """The layer, or what is common to the names of the layers, that keys belong to."""
+    parts = [key.split(".")[:-1] for key in keys]
+    common = next((place for place, names in enumerate(zip(*parts, strict=False)) if len({*names}) > 1), min(map(len, parts)))
+    return ".".join(parts[0][:common]) or keys[0]
 
 
 @app.command()

@@ -122,10 +122,19 @@ def _blob(fields: _Fields, blob: memoryview, key: str) -> np.ndarray:
         raise Unreadable(f"has {len(data):,} bytes of {dtype} for {shown(key)}")
     numbers = np.frombuffer(data, dtype)
     if shape is None:
-        shape = [old.get(axis, 0) for axis in (1, 2, 3, 4)] if old else [numbers.size]
+        shape = _old_shape([old.get(axis, 0) for axis in (1, 2, 3, 4)]) if old else [numbers.size]
     if math.prod(shape) != numbers.size or len(shape) > 32:
         raise Unreadable(f"has {numbers.size:,} numbers for {shown(key)} of shape {shown(tuple(shape))}")
     return numbers.reshape(shape).copy()
+
+
+def _old_shape(shape: list[int]) -> list[int]:
+    """A shape as it was before BlobShape, of four numbers, without the ones in front with which a bias, (1, 1, 1, O), and a
+    fully connected layer, (1, 1, O, C), are filled up."""
+    if shape[:2] == [1, 1]:
+        while len(shape) > 1 and shape[0] == 1:
+            shape = shape[1:]
+    return shape
 
 
 def _shape(fields: _Fields, message: memoryview) -> list[int]:

@@ -79,13 +79,16 @@ def test_both_kinds_of_layers_equal_what_protobuf_wrote(caffe, tmp_path, rng):
             assert found[key].flags.writeable
 
 
-def test_shapes_of_four_numbers(caffe, tmp_path, rng):
+def test_shapes_of_four_numbers_lose_the_ones_in_front_that_stand_for_nothing(caffe, tmp_path, rng):
     net = caffe("NetParameter")()
+    kernel = rng.standard_normal((1, 3, 5, 2), np.float32)
+    fill(net.layers.add(name="conv").blobs.add(), kernel, old=True)
     layer = net.layers.add(name="fc8")
     arrays = [rng.standard_normal((2, 6), np.float32), rng.standard_normal(2, np.float32)]
     for array in arrays:
         fill(layer.blobs.add(), array, old=True)
     (tmp_path / "net.caffemodel").write_bytes(net.SerializeToString())
     found = weights.read(tmp_path / "net.caffemodel")
-    np.testing.assert_array_equal(found["fc8.weight"], arrays[0][None, None], strict=True)
-    np.testing.assert_array_equal(found["fc8.bias"], arrays[1][None, None, None], strict=True)
+    np.testing.assert_array_equal(found["conv.weight"], kernel, strict=True)
+    np.testing.assert_array_equal(found["fc8.weight"], arrays[0], strict=True)
+    np.testing.assert_array_equal(found["fc8.bias"], arrays[1], strict=True)
