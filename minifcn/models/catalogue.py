@@ -111,6 +111,17 @@ def check_segments(name: str) -> None:
         )
 
 
+def backbone(net: Layer) -> list[str]:
+    """The keys of what a network of the catalogue takes over from others: its layers but for the fresh ones.
+
+    A layer of which nothing is fresh goes by its own key, the parameters of another by theirs.
+    """
+    fresh, keys = entry(net.config["name"]).fresh, [key for key, _ in net.named_parameters()]
+    mixed = {key.partition(".")[0] for key in keys if key.startswith(fresh)}
+    kept = [key for key in keys if not key.startswith(fresh)]
+    return list(dict.fromkeys(key if (layer := key.partition(".")[0]) in mixed else layer for key in kept))
+
+
 def options(name: str) -> dict[str, Any]:
     """The options of a network and their defaults: the builder's own keyword-only parameters."""
     parameters = inspect.signature(entry(name).load()).parameters.values()
