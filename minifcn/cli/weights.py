@@ -59,6 +59,29 @@ def import_(
     say(f"written: {out}")
 
 
+@app.command()
+def download(
+    name: Annotated[str, typer.Argument(help="vgg16, vgg19, resnet50, resnet101, squeezenet1_1, ...")],
+    url: Annotated[str | None, typer.Option(help="Another address of the same file.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Where to keep it. Left out: the cache.")] = None,
+) -> None:
+    """Fetch torchvision's weights, once: goes on where an earlier try stopped, and checks the file.
+
+    Example: minifcn weights download vgg16
+    """
+    from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
+
+    from minifcn.cli.screen import console, say
+    from minifcn.weights.download import download as fetch
+
+    with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=console) as bars:
+        task = bars.add_task(name, total=None, visible=False)
+        report = lambda done, total: bars.update(task, completed=done, total=total, visible=True)  # noqa: E731
+        path = fetch(name, url, folder, report)
+    say(f"{name} is in {path}")
+    say(f"to use it: minifcn weights import {path} --model {name} --out {name}.safetensors")
+
+
 def _layer_of(keys: list[str]) -> str:
     """The layer, or what is common to the names of the layers, that keys belong to."""
     parts = [key.split(".")[:-1] for key in keys]
