@@ -43,6 +43,11 @@ def test_refused_in_one_line_and_nothing_is_executed(name, tmp_path, monkeypatch
     assert not (tmp_path / weight_files.CANARY).exists()
 
 
+def test_a_long_header_is_refused_before_it_is_read(tmp_path):
+    (path,) = weight_files.write(tmp_path, {"w.safetensors": HOSTILE["a header of 20 MB.safetensors"]})
+    assert "a header of 22,560,000 bytes" in refusal(path)
+
+
 WATCHED = """
 import json, os, resource, sys, time
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
@@ -155,6 +160,7 @@ def test_mutated_byte_by_byte(name, tmp_path):
         except ValueError as error:
             found, said = {}, str(error)
         assert "\n" not in said
+        assert said.startswith(str(path) if said else "")
         if said:
             return
         assert sum(array.nbytes for array in found.values()) <= len(content)
