@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,14 +14,12 @@ import numpy as np
 
 from minifcn.backend import Array, to_host
 from minifcn.safe_file import replacing
+from minifcn.weights.archive import ERRORS, records_of
 from minifcn.weights.safetensors_file import DTYPES
 from minifcn.weights.unreadable import Unreadable, check_growth, claim, shown
 
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_ERRORS = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, TypeError, OverflowError,
-    SyntaxError, MemoryError,
-)  # fmt: skip
+_ERRORS = (*ERRORS, TypeError, SyntaxError, MemoryError)
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -30,8 +27,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     size = path.stat().st_size
     arrays: dict[str, np.ndarray] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            entries = records_of(archive, file, size)
             check_growth(sum(entry.file_size for entry in entries), size)
             for entry in entries:
                 if ".." in entry.filename.split("/") or entry.filename.startswith("/"):

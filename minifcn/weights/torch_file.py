@@ -15,13 +15,13 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from minifcn.weights.archive import ERRORS, records_of
 from minifcn.weights.inert_pickle import Storage, View, unpickle
 from minifcn.weights.unreadable import Unreadable, check_growth, claim, shown, widened
 
@@ -31,9 +31,6 @@ _LONGEST_DESCRIPTION = 16 << 20  # bytes
 _LONGEST_KEY, _DEEPEST, _MOST_VALUES = 1024, 32, 50_000
 _PIECE = 1 << 20
 _NOTES = ("version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id")
-_ZIP_ERRORS = (
-    zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, OverflowError,
-)  # fmt: skip
 
 Read = Callable[[Storage, memoryview], None]  # fills a buffer with a storage's bytes
 
@@ -148,10 +145,10 @@ def _fill(file: Any, buffer: memoryview) -> None:
 def _from_zip(file: BinaryIO, file_size: int) -> Iterator[tuple[Any, Read]]:
     try:
         archive = zipfile.ZipFile(file)
-    except _ZIP_ERRORS as error:
+    except ERRORS as error:
         raise Unreadable(f"is cut short or damaged ({shown(error)})") from error
     with archive:
-        records = _records(archive, file_size)
+        records = _records(archive, file, file_size)
         description = io.BytesIO(_record(archive, records["data.pkl"]))
         storages: dict[str, Storage] = {}
         value = unpickle(description, storages)
@@ -169,9 +166,9 @@ def _from_zip(file: BinaryIO, file_size: int) -> Iterator[tuple[Any, Read]]:
         yield value, read
 
 
-def _records(archive: zipfile.ZipFile, file_size: int) -> dict[str, zipfile.ZipInfo]:
-    """The records by their names without the archive's; each is stored as it is, once, and they fit into the file."""
-    entries = archive.infolist()
+def _records(archive: zipfile.ZipFile, file: BinaryIO, file_size: int) -> dict[str, zipfile.ZipInfo]:
+    """The records by their names without the archive's; each is stored as it is, once, and they fill the file."""
+    entries = records_of(archive, file, file_size)
     root = entries[0].filename.partition("/")[0] + "/" if entries else "/"
     records: dict[str, zipfile.ZipInfo] = {}
     for entry in entries:
@@ -180,13 +177,13 @@ def _records(archive: zipfile.ZipFile, file_size: int) -> dict[str, zipfile.ZipI
             raise Unreadable("is TorchScript, which holds programs; save the network's state_dict() instead")
         if not entry.filename.startswith(root) or not (name in ("data.pkl", *_NOTES) or name.startswith("data/")):
             raise Unreadable(f"holds {shown(entry.filename)}, which is no part of PyTorch's files")
-        if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 or entry.compress_size != entry.file_size:
-            raise Unreadable(f"has its {shown(name)} compressed or locked, as PyTorch does not")
+        if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+            raise Unreadable(f"has its {shown(name)} compressed, as PyTorch does not")
         claim(records, name, entry)
     if "data.pkl" not in records:
         raise Unreadable("is a zip archive without data.pkl, no file of PyTorch's")
-    if sum(entry.file_size for entry in entries) > file_size or records["data.pkl"].file_size > _LONGEST_DESCRIPTION:
-        raise Unreadable("says that it holds more than it can")
+    if records["data.pkl"].file_size > _LONGEST_DESCRIPTION:
+        raise Unreadable("is too long to be a description of weights")
     return records
 
 
@@ -209,7 +206,7 @@ def _opened(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[Any]:
             yield record
     except Unreadable:
         raise
-    except _ZIP_ERRORS as error:
+    except ERRORS as error:
         raise Unreadable(f"is damaged at {shown(entry.filename)} ({shown(error)})") from error
 
 

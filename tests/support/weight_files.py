@@ -118,6 +118,23 @@ def npz(members: dict[str, bytes], compressed: bool = False) -> bytes:
     return file.getvalue()
 
 
+def without(archive: bytes, name: str) -> bytes:
+    """An archive whose list has lost a record, which is still there."""
+    file = io.BytesIO(archive)
+    with zipfile.ZipFile(file, "a") as opened:
+        opened.filelist.remove(opened.getinfo(name))
+        opened.writestr("a/.format_version", b"1")  # so that the list is written anew
+        opened.filelist.pop()
+    return file.getvalue()
+
+
+def swallowing(archive: bytes) -> bytes:
+    """An archive the first entry of whose list has all the others for its comment."""
+    first = archive.index(b"PK\x01\x02")
+    others = archive.rindex(b"PK\x05\x06") - archive.index(b"PK\x01\x02", first + 1)
+    return archive[: first + 32] + struct.pack("<H", others) + archive[first + 34 :]
+
+
 def npy(array: np.ndarray | None = None, header: str | None = None) -> bytes:
     """A .npy file, or one with any header."""
     if header is None:
@@ -282,6 +299,10 @@ def _hostile_containers() -> dict[str, bytes]:
         "a way out below.pth": torch_zip(described, None, **{"a/../../canary": b"x"}),
         "a script.pth": torch_zip(described, None, **{"a/code/__torch__.py": b"import os"}),
         "a zip bomb.pth": deflated.getvalue(),
+        "a hole between records.pth": without(torch_zip(described, {"0": NUMBERS, "1": NUMBERS}), "a/data/1"),
+        "a list that swallows its end.pth": swallowing(whole),
+        "bytes in front.pth": b"PK\x03\x04" + bytes(60) + whole,
+        "bytes behind the end.pth": whole + b"more",
         "the same record twice.pth": twice.getvalue(),
         "a locked record.pth": whole[: directory + 8] + b"\x01" + whole[directory + 9 :],
         "a record of 4 GB.pth": whole[: directory + 20] + b"\xff\xff\xff\x7f\xff\xff\xff\x7f" + whole[directory + 28 :],
@@ -319,6 +340,9 @@ def _hostile_npz() -> dict[str, bytes]:
         "a way out.npz": npz({"../../canary.npy": npy()}),
         "nothing.npz": npz({}),
         "twice the same.npz": npz({"a.npy": npy(), "a": npy()}),
+        "a hole between records.npz": without(npz({"a.npy": npy(), "b.npy": npy(), "c.npy": npy()}), "b.npy"),
+        "a list that swallows its end.npz": swallowing(npz({"a.npy": npy(), "b.npy": npy()})),
+        "bytes in front.npz": bytes(60) + good_one,
         "a bit changed.npz": good_one[:at] + b"\x01" + good_one[at + 1 :],
         "a header without end.npz": npz({"a.npy": b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65_535}),
     }
