@@ -30,8 +30,9 @@ def import_(
 ) -> None:
     """Make other people's weights a checkpoint that evaluate, predict, export and train --init-from take.
 
-    Layers are found by our names, torchvision's, Caffe's and pytorch-fcn's; fully connected ones become convolutions. What went
-    where is printed, layer by layer. A layer without weights is an error, but for those that start anew (scores, upsampling).
+    Layers are found by our names, torchvision's, Caffe's and pytorch-fcn's; fully connected ones become convolutions.
+
+    What went where is printed. A layer without weights is an error, but for those that start anew (scores, upsampling).
 
     Example: minifcn weights import vgg16-397923af.pth --model fcn8s --out vgg16.safetensors
     """

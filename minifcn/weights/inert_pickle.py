@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from minifcn.weights.unreadable import Unreadable, shown
+from minifcn.weights.unreadable import Unreadable, claim, shown
 
 _MOST_STEPS = 200_000  # a ResNet-101 with its optimizer's state has 50,000
 _MOST_DIGITS = 63  # bits of a size: every number of a real file fits
@@ -154,6 +154,9 @@ class _Machine:
             raise Unreadable(f"adds to something that is no {kind.__name__}")
         return self.stack[-1]
 
+    def extend(self, items: list[Any]) -> None:
+        self.top(list).extend(items)
+
     def set_items(self, items: list[Any]) -> None:
         put_items(self.top(dict), zip(items[::2], items[1::2], strict=True))
 
@@ -195,11 +198,11 @@ class _Machine:
 
 
 def put_items(target: dict[Any, Any], items: Iterator[tuple[Any, Any]]) -> None:
-    """Adds to a dict; keys are texts, numbers or None. (Python's own hash of a tuple would not survive tuples without end.)"""
+    """Adds to a dict what is not there yet; keys are texts, numbers or None (a hash dies of tuples without end)."""
     for key, value in items:
         if not isinstance(key, str | int | float | None):
             raise Unreadable(f"has a dict whose key is a {type(key).__name__}")
-        target[key] = value
+        claim(target, key, value)
 
 
 _REMEDY = "save the network's state_dict() alone"
@@ -217,8 +220,8 @@ _INSTRUCTIONS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.stack.append((machine.pop(),)),
     "TUPLE2": lambda machine, _: machine.stack.append((machine.pop(), machine.pop())[::-1]),
     "TUPLE3": lambda machine, _: machine.stack.append((machine.pop(), machine.pop(), machine.pop())[::-1]),
-    "APPEND": lambda machine, _: (value := machine.pop(), machine.top(list).append(value))[1],
-    "APPENDS": lambda machine, _: (values := machine.items(), machine.top(list).extend(values))[1],
+    "APPEND": lambda machine, _: machine.extend([machine.pop()]),
+    "APPENDS": lambda machine, _: machine.extend(machine.items()),
     "SETITEM": lambda machine, _: machine.set_items([machine.pop(), machine.pop()][::-1]),
     "SETITEMS": lambda machine, _: machine.set_items(machine.items()),
     "BINPUT": lambda machine, place: machine.memoize(place),

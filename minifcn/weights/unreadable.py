@@ -30,8 +30,8 @@ def widened(bfloat16: np.ndarray) -> np.ndarray:
     return (bfloat16.astype(np.uint32) << 16).view(np.float32)
 
 
-def claim(found: dict[str, Any], key: str, value: Any) -> None:
+def claim(found: dict[Any, Any], key: Any, value: Any) -> None:
     """Puts a value under a key that may not be there yet."""
     if key in found:
-        raise Unreadable(f"holds two arrays called {shown(key)}")
+        raise Unreadable(f"holds two things called {shown(key)}")
     found[key] = value

@@ -262,6 +262,7 @@ def hostile() -> dict[str, bytes]:
         "a missing storage": tuple_of(fine, tensor(storage(6, "Float", "1"))),
         "a storage elsewhere": tensor(storage(6, "Float", "../../../../etc/passwd")),
         "complex numbers": tensor(storage(3, "ComplexFloat"), 0, [3], [1]),
+        "a key twice": b"}(" + text("a") + fine + text("a") + fine + b"u",
         "no tensors": dict_of(epoch=number(3)),
     }  # fmt: skip
     files = {f"{what}.pth": torch_zip(program(body)) for what, body in pickles.items()}

@@ -179,9 +179,9 @@ def test_quantized_tensors_are_refused(saved):
 def test_nothing_and_clashes(saved):
     with pytest.raises(ValueError, match="holds no tensors"):
         weights.read(saved({"epoch": 3}))
-    with pytest.raises(ValueError, match=r"two arrays called 'a\.b'"):
+    with pytest.raises(ValueError, match=r"two things called 'a\.b'"):
         weights.read(saved({"a": {"b": torch.ones(1)}, "a.b": torch.ones(1)}))
-    with pytest.raises(ValueError, match="two arrays called '1'"):
+    with pytest.raises(ValueError, match="two things called '1'"):
         weights.read(saved({1: torch.ones(1), "1": torch.ones(1)}))
 
 
