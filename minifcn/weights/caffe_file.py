@@ -117,7 +117,8 @@ def _blob(fields: _Fields, blob: memoryview, key: str) -> np.ndarray:
             old[field] = content
     if pieces[5] and pieces[8]:
         raise Unreadable(f"has numbers of two kinds in {shown(key)}")
-    data, dtype = (b"".join(pieces[8]), np.dtype("<f8")) if pieces[8] else (b"".join(pieces[5]), np.dtype("<f4"))
+    rows, dtype = (pieces[8], np.dtype("<f8")) if pieces[8] else (pieces[5], np.dtype("<f4"))
+    data = rows[0] if len(rows) == 1 else b"".join(rows)  # Caffe writes one row, half a gigabyte of it
     if len(data) % dtype.itemsize:
         raise Unreadable(f"has {len(data):,} bytes of {dtype} for {shown(key)}")
     numbers = np.frombuffer(data, dtype)

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 
 from minifcn.backend import Array
 
-_WRAPPERS = ("module.", "_orig_mod.")  # of nn.DataParallel and torch.compile, in front of every key
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "net.")  # of nn.DataParallel, torch.compile, Lightning: before every key
 _RESNET = "backbone."
 
 
@@ -56,7 +56,7 @@ def translated(state: Mapping[str, Array], wanted: Container[str], kin: str) -> 
     """
     ours: dict[str, Array] = {}
     theirs: dict[str, str] = {}
-    prefix = next((wrapper for wrapper in _WRAPPERS if state and all(key.startswith(wrapper) for key in state)), "")
+    prefix = _wrapper(state)
     for key, array in state.items():
         name = next((name for name in _spellings(key.removeprefix(prefix), kin) if name in wanted), key)
         if name in ours:
@@ -71,11 +71,17 @@ def preprocessing_of(state: Mapping[str, Array], kin: str) -> str | None:
     """How pictures are usually prepared for weights under such names; None where names say nothing."""
     if kin == "resnet":
         return "torchvision"
-    layers = {key.rpartition(".")[0] for name in state for key in _spellings(name.rpartition("module.")[2], "")}
+    prefix = _wrapper(state)
+    layers = {key.rpartition(".")[0] for name in state for key in _spellings(name.removeprefix(prefix), "")}
     table = _CAFFE_TO_TORCHVISION.get(kin, {})
     if layers & {*table.values()}:
         return "torchvision"
     return next((name for begin, name in _PREPARED.items() if kin.startswith(begin) and layers & {*table}), None)
+
+
+def _wrapper(state: Mapping[str, Array]) -> str:
+    """What stands in front of every key, because the network was a part of something else."""
+    return next((wrapper for wrapper in _WRAPPERS if state and all(key.startswith(wrapper) for key in state)), "")
 
 
 def _spellings(key: str, kin: str) -> Iterator[str]:

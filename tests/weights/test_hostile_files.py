@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minifcn import weights
@@ -136,6 +136,7 @@ def test_mutated_byte_by_byte(name, tmp_path):
     (path,) = weight_files.write(tmp_path, {name: GOOD[name]})
     right = weights.read(path)
 
+    @settings(max_examples=600)
     @given(st.data())
     def holds(data):
         content = bytearray(GOOD[name])

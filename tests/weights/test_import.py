@@ -78,11 +78,11 @@ def test_the_fcn_authors_and_pytorch_fcns_names(tmp_path):
     assert done.metadata["preprocessing"]["name"] == "caffe"
     older = write(tmp_path / "older.npz", state, score_fr="score-fr", score_pool4="score-pool4")
     assert training.import_weights(older, "fcn8s", options=NARROW).report.theirs["score_fr.bias"] == "score-fr.bias"
-    wrapped = {f"module.{key}": array for key, array in state.items()}  # by nn.DataParallel
-    weights.write(tmp_path / "wrapped.npz", wrapped)
-    done = training.import_weights(tmp_path / "wrapped.npz", "fcn8s", options=NARROW)
-    np.testing.assert_array_equal(done.net.score_pool3.bias.data, state["score_pool3.bias"])
-    assert done.metadata["preprocessing"]["name"] == "caffe"
+    for wrapper in ("module.", "model."):  # nn.DataParallel's, Lightning's
+        weights.write(tmp_path / "wrapped.npz", {f"{wrapper}{key}": array for key, array in state.items()})
+        done = training.import_weights(tmp_path / "wrapped.npz", "fcn8s", options=NARROW)
+        np.testing.assert_array_equal(done.net.score_pool3.bias.data, state["score_pool3.bias"])
+        assert done.metadata["preprocessing"]["name"] == "caffe"
 
 
 def test_squeezenets_names_of_both(tmp_path):
