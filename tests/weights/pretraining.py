@@ -1,6 +1,6 @@
 """Does pretraining pay? FCN-SqueezeNet on PASCAL VOC, from ImageNet's weights and from scratch, as many steps, several seeds.
 
-python tests/weights/pretraining.py --weights squeezenet_v1.1.npz --root VOCdevkit --iterations 2000 --out runs/pretraining
+python tests/weights/pretraining.py --weights squeezenet_v1.1.npz --root VOCdevkit --iterations 1500 --out runs/pretraining
 
 Each run is a `minifcn train` in a folder of its own, printed as it is called; what was stopped goes on, what is done is not
 done again. Pretrained runs learn at the rate that suits fine-tuning, those from scratch at the one that suits them, and both
@@ -50,7 +50,7 @@ def main() -> None:
         "--weights", type=Path, required=True, help="ImageNet's weights of SqueezeNet 1.1, Caffe's or torchvision's"
     )
     parser.add_argument("--root", type=Path, required=True, help="VOCdevkit")
-    parser.add_argument("--iterations", type=int, default=2000)
+    parser.add_argument("--iterations", type=int, default=1500)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("runs/pretraining"))
     given = parser.parse_args()
