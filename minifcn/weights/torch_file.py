@@ -46,7 +46,8 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
         described = _from_zip if file.read(4) == b"PK\x03\x04" else _from_legacy
         file.seek(0)
         with described(file, size) as (value, read):
-            return _arrays(_views(_network(value)), read, size)
+            everything, part = _views(value), _network(value)  # what is not asked for is held to be plain, too
+            return _arrays(everything if part is value else _views(part), read, size)
 
 
 def _network(value: Any) -> Any:

@@ -114,6 +114,13 @@ def test_the_networks_part_of_a_checkpoint(saved, part):
     same(weights.read(saved(value)), dict(net.state_dict()))
 
 
+def test_a_function_beside_the_networks_part_is_refused_too(saved):
+    """Even one whose name is known, as that of what makes a tensor."""
+    for other in (torch._utils._rebuild_tensor_v2, collections.OrderedDict, torch.uint16):
+        with pytest.raises(ValueError, match="in the place of a value"):
+            weights.read(saved({"state_dict": {"a": torch.ones(2)}, "others": [{"f": other}]}))
+
+
 @pytest.mark.parametrize("name", models.names())
 def test_every_networks_file(tmp_path, name):
     module, _ = oracle(name)
