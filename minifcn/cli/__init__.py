@@ -23,7 +23,7 @@ app = typer.Typer(
 
 # In the order of --help. A name without function is a group of commands (its module's ``app``).
 COMMANDS = ("demo", "train", "evaluate", "predict", "models", "summary", "coordinates", "gradcheck", "bench", "doctor")
-GROUPS = ("data", "lesson")
+GROUPS = ("data", "lesson", "weights")
 
 
 @app.callback()

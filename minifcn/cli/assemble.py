@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from minifcn import training
+from minifcn import models, training
 from minifcn.anatomy.room import check_room
 from minifcn.backend import check_device
+from minifcn.data.preprocessing import Preprocessing
 from minifcn.layers import Layer
 
 
@@ -48,8 +49,17 @@ def use_device(device: str, precision: str = "tf32") -> str:
     return device
 
 
-def trained_network(weights: Path, device: str, precision: str) -> tuple[Layer, dict[str, Any]]:
-    """The network of a run or checkpoint on its device, and what the run says of it: classes, palette, preprocessing."""
+def trained_network(
+    weights: Path, device: str, precision: str, preprocessing: str | None = None
+) -> tuple[Layer, dict[str, Any]]:  # fmt: skip
+    """The network of a run or checkpoint on its device, and what the run says of it: classes, palette, preprocessing.
+
+    Raises ValueError where it segments no pictures, or is used to pictures that are prepared in another way than is wanted.
+    """
+    known = training.read_metadata(weights)
+    if isinstance(known.get("model"), dict) and known["model"].get("name") in models.names():
+        models.check_segments(known["model"]["name"])
+    _check_prepared(weights, known, preprocessing)
     net, about = training.load_model(weights, use_device(device, precision))
     if "classes" not in about:
         raise ValueError(
@@ -77,9 +87,20 @@ def out_of_memory(trainer: training.Trainer) -> ValueError:
 def check_preprocessing(plan: training.Plan) -> None:
     """Refuses weights that were trained on differently prepared pictures: mixing the two costs points in silence."""
     source, mine = plan.network.init_from, plan.data.preprocessing
-    known = training.read_metadata(source).get("preprocessing") if source is not None else None
-    if known and known["name"] != mine:
+    if source is not None:
+        _check_prepared(source, training.read_metadata(source), mine)
+
+
+def _check_prepared(source: str | Path, about: dict[str, Any], wanted: str | None) -> None:
+    """Raises ValueError where a file says that its pictures were prepared in another way than is wanted, or in no way known."""
+    if not about.get("preprocessing"):
+        return
+    try:
+        known = Preprocessing.from_config({**about["preprocessing"]})
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{source} says nothing sensible of how its pictures were prepared ({error})") from error
+    if wanted not in (None, known.name):
         raise ValueError(
-            f"the weights of {source} were trained with preprocessing {known['name']!r} and this run has {mine!r}: "
-            f"add --preprocessing {known['name']}"
+            f"the weights of {source} were trained with preprocessing {known.name!r} and this run has {wanted!r}: "
+            f"add --preprocessing {known.name}"
         )

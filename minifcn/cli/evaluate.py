@@ -20,6 +20,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Else the run's validation split.")] = None,
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
+    preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
@@ -34,7 +35,7 @@ def evaluate(
     from minifcn.safe_file import write_text
     from minifcn.visualize import best_effort, draw_confusion
 
-    net, about = trained_network(weights, device, precision)
+    net, about = trained_network(weights, device, precision, preprocessing)
     dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
     if dataset.num_classes != net.config["num_classes"]:
         raise ValueError(

@@ -17,6 +17,7 @@ def predict(
     weights: Annotated[Path, typer.Argument(help="A run folder (its best checkpoint) or a checkpoint.")],
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     out: Annotated[Path, typer.Option(help="Where masks and overlays go.")] = Path("predicted"),
+    preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
@@ -35,8 +36,8 @@ def predict(
     from minifcn.visualize import best_effort, overlay
 
     files, left_out = data.named_pictures(pictures)
-    net, about = trained_network(weights, device, precision)
-    preprocessing = data.Preprocessing.from_config(about["preprocessing"])
+    net, about = trained_network(weights, device, precision, preprocessing)
+    prepared = data.Preprocessing.from_config(about["preprocessing"])
     palette, classes = np.array(about["palette"], np.uint8), about["classes"]
     for folder in (out / "masks", out / "overlays"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,7 @@ def predict(
     for file, name in zip(files, names_for(files), strict=True):
         try:
             image = data.read_image(file)
-            labels = _labels(net, image, preprocessing)
+            labels = _labels(net, image, prepared)
         except (ValueError, OSError, MemoryError) as error:
             failed.append(str(file))
             say(str(error) if str(file) in str(error) else f"{file}: {error}")

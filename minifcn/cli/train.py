@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import typer
 from minifcn.cli.options import SHORTHANDS, option, options_of, taking
 from minifcn.cli.plan import make_plan, values_of
 from minifcn.training.plan import FIELDS, RECORDS, Plan
+from minifcn.training.run.folder import RunFolder
+from minifcn.training.staged import RATE, begin, is_staged, read_stages, stages
 
 if TYPE_CHECKING:
     from minifcn.training import Result, Trainer
@@ -26,21 +29,32 @@ _optimisation, _run = partial(option, panel="The optimisation"), partial(option,
         **{name: annotation for record in RECORDS.values() for name, annotation in options_of(record).items()},
         "out": _run(Path, "The run folder."),
         "resume": _run(Path, "Go on with the run in this folder."),
+        "staged": _run(bool, "Train FCN-32s first, then 16s from it, then 8s: a folder each."),
+        "stage_rate": _optimisation(float, "Rate of a stage, times that of the one before (0.01)."),
     }
 )
-def train(recipe: str | None, out: Path | None, resume: Path | None, **arguments: Any) -> None:
+def train(
+    recipe: str | None, out: Path | None, resume: Path | None, staged: bool | None, stage_rate: float | None, **arguments: Any
+) -> None:  # fmt: skip
     """Train a network: validates, keeps the last and the best checkpoint, and can be stopped (Ctrl-C) and resumed.
 
     Example: minifcn train --data voc --root VOCdevkit --recipe scratch --width 0.25 --epochs 20 --out runs/voc
 
     Then: minifcn train --resume runs/voc
     """
+    fixed = {"recipe": recipe, "out": out, "staged": staged, "stage_rate": stage_rate}
     if resume is not None:
-        result = _resume(resume, recipe, out, arguments)
+        folder, staged = resume, is_staged(resume)
+        result = _resume_stages(folder, fixed, arguments) if staged else _resume(folder, fixed, arguments)
     else:
         plan = make_plan(recipe, **arguments)
-        result = run(plan, out or Path("runs") / f"{plan.data.data}-{plan.network.model}")
+        folder = out or Path("runs") / f"{plan.data.data}-{plan.network.model}"
+        if stage_rate is not None and not staged:
+            raise ValueError("--stage-rate belongs to --staged")
+        result = _run_stages(plan, RATE if stage_rate is None else stage_rate, folder) if staged else run(plan, folder)
     print(result.message)
+    if result.interrupted and staged:
+        print(f"and with the stages behind it: minifcn train --resume {folder}")
     if result.interrupted:
         raise typer.Exit(130)
 
@@ -55,35 +69,72 @@ def run(plan: Plan, folder: Path) -> Result:
     return _go(trainer)
 
 
-def _resume(folder: Path, recipe: str | None, out: Path | None, arguments: dict[str, Any]) -> Result:
-    """Goes on with the run in ``folder`` by its config.toml; new may be what decides how long, where and how talkatively."""
+def _run_stages(plan: Plan, rate: float, folder: Path) -> Result:
+    """A new run in stages, each in a folder of its own in ``folder``."""
+    begin(plan, rate, folder)
+    return _climb(stages(plan, rate), folder)
+
+
+def _resume_stages(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
+    """Goes on with the last stage that has begun, then with those that have not."""
+    plan, rate = read_stages(folder)
+    way = stages(_changed(plan, fixed, arguments), rate)
+    begun = [place for place, name in enumerate(way) if RunFolder(folder / name).last.is_file()]
+    if not begun:
+        return _climb(way, folder)
+    result = _resume(folder / list(way)[begun[-1]], fixed, arguments)
+    return result if result.interrupted else _climb(way, folder, begun[-1] + 1, result)
+
+
+def _climb(way: dict[str, Plan], folder: Path, first: int = 0, result: Result | None = None) -> Result:
+    """Runs the stages from the ``first`` on, each from the weights of the one before; ``result`` is that of the one before."""
+    for place, (name, plan) in enumerate(way.items()):
+        if place >= first:
+            if place > 0:
+                before = str(folder / list(way)[place - 1])
+                plan = replace(plan, network=replace(plan.network, init_from=before))
+            print(f"stage {place + 1} of {len(way)}: {name}, rate {plan.optimizer.lr:g}")
+            result = run(plan, folder / name)
+            if result.interrupted:
+                break
+    assert result is not None  # there are two stages or more
+    return result
+
+
+def _resume(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
+    """Goes on with the run in ``folder`` by its config.toml."""
     from minifcn.cli.assemble import make_trainer
     from minifcn.cli.screen import TrainingScreen, console
-    from minifcn.training import RunFolder
 
-    plan = Plan.from_config(RunFolder(folder).open().read_config())
+    plan = _changed(Plan.from_config(RunFolder(folder).open().read_config()), fixed, arguments)
+    trainer = make_trainer(plan, folder, TrainingScreen(), console.print, resumed=True)
+    trainer.resume()
+    return _go(trainer)
+
+
+def _changed(plan: Plan, fixed: dict[str, Any], arguments: dict[str, Any]) -> Plan:
+    """The plan of a resumed run: new may be what decides how long, where and how talkatively. Raises ValueError for all else,
+    and where one of ``fixed`` is given."""
     before, values = plan.values(), values_of(plan.network.model, arguments)
     options = values.pop("options")
     new = {name: value for name, value in values.items() if value != before[name]}
-    fixed = [name for name in new if not FIELDS[name].metadata["on_resume"]]
-    fixed += [name for name, value in options.items() if value != before["options"].get(name)]
-    fixed += [name for name, value in (("recipe", recipe), ("out", out)) if value is not None]
-    if fixed:
-        flags = ", ".join(map(_flag, sorted(fixed)))
+    wrong = [name for name in new if not FIELDS[name].metadata["on_resume"]]
+    wrong += [name for name, value in options.items() if value != before["options"].get(name)]
+    wrong += [name for name, value in fixed.items() if value is not None]
+    if wrong:
+        flags = ", ".join(map(_flag, sorted(wrong)))
         raise ValueError(f"a resumed run keeps its settings: drop {flags}, or start a new run with --init-from")
     for length, other in (("iterations", "epochs"), ("epochs", "iterations")):
         if length in new and other not in values:
             new[other] = None  # the one that is given now holds
-    trainer = make_trainer(Plan.of({**before, **new}), folder, TrainingScreen(), console.print, resumed=True)
-    trainer.resume()
-    return _go(trainer)
+    return Plan.of({**before, **new})
 
 
 def _flag(name: str) -> str:
     """What a field, or an option of the network, is called on the command line."""
     if name in FIELDS and FIELDS[name].metadata["names"]:
         return FIELDS[name].metadata["names"][0]
-    known = name in FIELDS or name in SHORTHANDS or name in ("recipe", "out")
+    known = name in FIELDS or name in SHORTHANDS or name in ("recipe", "out", "staged", "stage_rate")
     return "--" + name.replace("_", "-") if known else f"--option {name}"
 
 

@@ -6,21 +6,14 @@ the set is moved to its place when all of it is there. So whatever bears its fin
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
 import shutil
 import tarfile
 import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-Progress = Callable[[int, int | None], None]
-_PIECE = 1 << 20  # bytes read at a time
-_TIMEOUT = 30  # seconds without a byte
+from minifcn.fetching import Progress, fetch, wrong_digest
 
 
 class Archive(NamedTuple):
@@ -73,58 +66,10 @@ def download(name: str, root: str | Path = "data", progress: Progress | None = N
     path = root / archive.filename
     if not path.exists():
         fetch(archive.url, path, archive.md5, progress)
-    elif (found := _md5(path)) != archive.md5:
-        raise ValueError(f"{path}: its MD5 is {found} instead of {archive.md5}; remove the file and fetch it again")
+    elif trouble := wrong_digest(path, archive.md5):
+        raise ValueError(f"{path}: {trouble}; remove the file and fetch it again")
     unpack(path, archive.folder, target)
     return target
-
-
-def fetch(url: str, path: Path, md5: str, progress: Progress | None = None) -> None:
-    """Writes what `url` holds to `path`, going on where an earlier try stopped; see `download` for what it raises."""
-    part = path.with_name(path.name + ".part")
-    try:
-        _fetch_rest(url, part, progress)
-    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
-        reason = getattr(error, "reason", None) or error or type(error).__name__
-        raise ConnectionError(
-            f"{url} could not be fetched ({reason}); run this again to go on where it stopped, or put the file at {path} "
-            f"by other means"
-        ) from error
-    found = _md5(part)
-    if found != md5:
-        part.unlink()  # going on from wrong bytes would never end well
-        raise ValueError(f"{url}: what came is not the archive, its MD5 is {found} instead of {md5}; nothing of it was kept")
-    os.replace(part, path)
-
-
-def _fetch_rest(url: str, part: Path, progress: Progress | None) -> None:
-    """Appends what is missing of `url` to `part`, or all of it where the server cannot start in the middle."""
-    done = part.stat().st_size if part.exists() else 0
-    headers = {"User-Agent": "minifcn"} | ({"Range": f"bytes={done}-"} if done else {})
-    try:
-        response = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
-    except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is missing; the checksum will tell
-        raise
-    with response:
-        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-            done = 0
-        length = response.headers.get("Content-Length")
-        total = done + int(length) if length else None
-        with part.open("ab" if done else "wb") as file:
-            while piece := response.read(_PIECE):
-                file.write(piece)
-                done += len(piece)
-                if progress is not None:
-                    progress(done, total)
-    if total is not None and done < total:
-        raise ConnectionError(f"the server stopped after {done} of {total} bytes")
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "md5").hexdigest()
 
 
 def unpack(path: Path, folder: str, target: Path) -> None:

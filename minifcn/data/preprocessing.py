@@ -21,7 +21,7 @@ class _Recipe:
     std: tuple[float, float, float]
 
 
-_RECIPES = {
+RECIPES = {
     # the FCN authors' VGG16: ILSVRC's mean colour, blue first
     "caffe": _Recipe("BGR", (104.00698793, 116.66876762, 122.67891434), (1.0, 1.0, 1.0)),
     # torchvision: x / 255, mean (.485, .456, .406), std (.229, .224, .225)
@@ -39,14 +39,14 @@ class Preprocessing:
     name: str = "plain"
 
     def __post_init__(self) -> None:
-        if self.name not in _RECIPES:
-            raise ValueError(f"preprocessing {self.name!r} is not known; choose one of {', '.join(_RECIPES)}")
+        if self.name not in RECIPES:
+            raise ValueError(f"preprocessing {self.name!r} is not known; choose one of {', '.join(RECIPES)}")
 
     def __call__(self, image: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """A picture (H, W, 3) uint8 RGB -> (3, H, W) float32, written into `out` where it is given."""
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(f"a picture of shape {image.shape} and type {image.dtype}; expected uint8 (H, W, 3) RGB")
-        recipe = _RECIPES[self.name]
+        recipe = RECIPES[self.name]
         if recipe.channels == "BGR":
             image = image[..., ::-1]
         if out is None:
@@ -59,14 +59,14 @@ class Preprocessing:
     @property
     def fill(self) -> tuple[int, int, int]:
         """The RGB colour that becomes about zero: what new pixels of a rotated or padded picture get."""
-        recipe = _RECIPES[self.name]
+        recipe = RECIPES[self.name]
         red, green, blue = (round(value) for value in (recipe.mean if recipe.channels == "RGB" else recipe.mean[::-1]))
         return red, green, blue
 
     @property
     def config(self) -> dict[str, Any]:
         """Everything that defines it, of JSON's types, to be stored with weights."""
-        recipe = _RECIPES[self.name]
+        recipe = RECIPES[self.name]
         return {
             "name": self.name,
             "channels": recipe.channels,
@@ -78,7 +78,7 @@ class Preprocessing:
     def from_config(cls, config: dict[str, Any]) -> Preprocessing:
         """The preprocessing of a `config`. ValueError where its numbers are not those that its name stands for."""
         if "name" not in config:
-            raise ValueError(f"the preprocessing {config} has no name; known are {', '.join(_RECIPES)}")
+            raise ValueError(f"the preprocessing {config} has no name; known are {', '.join(RECIPES)}")
         preprocessing = cls(config["name"])
         if config != preprocessing.config:
             raise ValueError(f"the preprocessing {config} is not what its name stands for: {preprocessing.config}")

@@ -316,9 +316,11 @@ class Layer:
         """Copies arrays into parameters and buffers of the same key, keeping this layer's dtype and device.
 
         All is checked before anything is changed. Raises ValueError naming missing and unexpected keys (``strict``) and
-        keys whose shape differs. PyTorch's ``num_batches_tracked``, which nothing here counts, is passed over.
+        keys whose shape differs, TypeError for what is no array. PyTorch's ``num_batches_tracked``, which nothing here counts,
+        is passed over.
         """
         mine = self.state_dict()
+        _check_state(state)
         state = {key: array for key, array in state.items() if key.rpartition(".")[2] != "num_batches_tracked" or key in mine}
         missing = [key for key in mine if key not in state]
         unexpected = [key for key in state if key not in mine]
@@ -445,6 +447,18 @@ class Layer:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.children()]
         inner = "\n" + "\n".join(lines) + "\n" if lines else self.options()
         return f"{type(self).__name__}({inner})"
+
+
+def _check_state(state: Any) -> None:
+    """Raises TypeError unless this is a mapping of texts to arrays."""
+    if not isinstance(state, Mapping):
+        raise TypeError(f"a state is a mapping {{key: array}}, as state_dict() gives, and no {type(state).__name__}")
+    if wrong := [f"{key!r}: {type(array).__name__}" for key, array in state.items() if not _is_entry(key, array)]:
+        raise TypeError(f"a state holds arrays under texts, not {_some(wrong)}; make arrays of them with numpy.asarray")
+
+
+def _is_entry(key: Any, array: Any) -> bool:
+    return isinstance(key, str) and hasattr(array, "shape") and hasattr(array, "dtype")
 
 
 def check_writable(state: Mapping[str, Array]) -> None:

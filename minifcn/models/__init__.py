@@ -5,7 +5,8 @@
 Each network's module is imported when it is built; :mod:`minifcn.models.catalogue` lists them.
 """
 
-from minifcn.models.catalogue import CATALOGUE, Entry, build, check_segments, entry, names, options
+from minifcn.models.adoption import adopt, count_classes
+from minifcn.models.catalogue import CATALOGUE, Entry, backbone, build, check_segments, entry, names, options
 from minifcn.models.sliding import convolutionalize
 from minifcn.weights.transplant import Transplant, transplant
 
@@ -13,9 +14,12 @@ __all__ = [
     "CATALOGUE",
     "Entry",
     "Transplant",
+    "adopt",
+    "backbone",
     "build",
     "check_segments",
     "convolutionalize",
+    "count_classes",
     "entry",
     "names",
     "options",

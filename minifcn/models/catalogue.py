@@ -22,7 +22,8 @@ class Entry:
     """A network: its ``builder`` in a ``module`` of :mod:`minifcn.models`, and where it was published.
 
     ``fresh`` are beginnings of keys, of the layers that start anew when weights come from another network or other classes.
-    ``segments`` says whether it scores every pixel; a classifier scores whole pictures.
+    ``segments`` says whether it scores every pixel; a classifier scores whole pictures. ``kin`` is the classifier that it is
+    made of or is one of, by whose names others may know its layers (:mod:`minifcn.weights.names`).
     """
 
     module: str
@@ -30,6 +31,7 @@ class Entry:
     source: str
     fresh: tuple[str, ...]
     segments: bool = True
+    kin: str = ""
 
     def load(self) -> Callable[..., Layer]:
         """The builder: a class, or a function."""
@@ -38,6 +40,8 @@ class Entry:
 
 _LONG = "Long, Shelhamer and Darrell 2015"
 _AI = "Ai, Qiao and Zhang, Semantic segmentation using full convolutional network"
+_IANDOLA = "Iandola et al. 2016"
+_HSU = "Hsu, Experiment of fully convolutional network"
 _SCORES = ("score", "upscore")
 _HE = "He, Zhang, Ren and Sun 2016"
 _TORCHVISION_FCN = f"torchvision, after {_LONG} and He et al. 2016"
@@ -47,40 +51,41 @@ _NOT_IN_SQUEEZENET = ("score", "up", "conv14", *(f"fire{n}.bn" for n in range(2,
 _SIMONYAN = "Simonyan and Zisserman 2015"
 _CLASSES = ("classifier.6",)
 _SCORE = ("score",)
+_DECODER = ("score", "up")
 
 _KINDS = {bool: "True or False", int: "an integer", float: "a number"}
 
 CATALOGUE: dict[str, Entry] = {
-    "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES),
-    "fcn32s-fixed": Entry("fcn", "FCN32sFixed", _LONG, _SCORES),
-    "fcn16s": Entry("fcn", "FCN16s", _LONG, _SCORES),
-    "fcn8s": Entry("fcn", "FCN8s", _LONG, _SCORES),
-    "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES),
-    "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES),
-    "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"Iandola et al. 2016, and {_LONG}", _SCORES),
-    "encoder-decoder": Entry("encoder_decoder", "encoder_decoder", "Hsu, Experiment of fully convolutional network", _SCORE),
+    "fcn32s": Entry("fcn", "FCN32s", _LONG, _SCORES, kin="vgg16"),
+    "fcn32s-fixed": Entry("fcn", "FCN32sFixed", _LONG, _SCORES, kin="vgg16"),
+    "fcn16s": Entry("fcn", "FCN16s", _LONG, _SCORES, kin="vgg16"),
+    "fcn8s": Entry("fcn", "FCN8s", _LONG, _SCORES, kin="vgg16"),
+    "fcn8s-atonce": Entry("fcn", "FCN8sAtOnce", _LONG, _SCORES, kin="vgg16"),
+    "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES, kin="alexnet"),
+    "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"{_IANDOLA}, and {_LONG}", _SCORES, kin="squeezenet"),
+    "encoder-decoder": Entry("encoder_decoder", "encoder_decoder", _HSU, _DECODER, kin="vgg16"),
     "course-baseline": Entry("course", "CourseBaseline", _AI, _SCORE),
     "rrcnn-fcn": Entry("course", "RRCNNFCN", _AI, _SCORE),
     "segnet-basic": Entry("segnet", "SegNetBasic", "Badrinarayanan, Kendall and Cipolla 2017", _SCORE),
     "unet": Entry("unet", "unet", "Ronneberger, Fischer and Brox 2015", _SCORE),
     "r2unet": Entry("r2unet", "R2UNet", "Alom, Hasan, Yakopcic, Taha and Asari 2018", _SCORE),
-    "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", _NOT_IN_SQUEEZENET),
-    "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS),
-    "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS),
-    "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS),
-    "deeplabv3-resnet101": Entry("deeplab", "deeplabv3_resnet101", _CHEN, _HEADS),
-    "resnet18": Entry("resnet", "resnet18", _HE, ("fc",), segments=False),
-    "resnet34": Entry("resnet", "resnet34", _HE, ("fc",), segments=False),
-    "resnet50": Entry("resnet", "resnet50", _HE, ("fc",), segments=False),
-    "resnet101": Entry("resnet", "resnet101", _HE, ("fc",), segments=False),
-    "squeezenet1_1": Entry("squeezenet", "SqueezeNet", "Iandola et al. 2016", ("classifier.1",), segments=False),
-    "alexnet": Entry("alexnet", "AlexNet", "Krizhevsky 2014", _CLASSES, segments=False),
-    "vgg11": Entry("vgg", "VGG11", _SIMONYAN, _CLASSES, segments=False),
-    "vgg11-lrn": Entry("vgg", "VGG11LRN", _SIMONYAN, _CLASSES, segments=False),
-    "vgg13": Entry("vgg", "VGG13", _SIMONYAN, _CLASSES, segments=False),
-    "vgg16": Entry("vgg", "VGG16", _SIMONYAN, _CLASSES, segments=False),
-    "vgg16-1x1": Entry("vgg", "VGG16OneByOne", _SIMONYAN, _CLASSES, segments=False),
-    "vgg19": Entry("vgg", "VGG19", _SIMONYAN, _CLASSES, segments=False),
+    "squeeze-unet": Entry("squeeze_unet", "SqueezeUNet", "Beheshti and Johnsson 2020", _NOT_IN_SQUEEZENET, kin="squeezenet"),
+    "fcn-resnet50": Entry("fcn_resnet", "fcn_resnet50", _TORCHVISION_FCN, _HEADS, kin="resnet"),
+    "fcn-resnet101": Entry("fcn_resnet", "fcn_resnet101", _TORCHVISION_FCN, _HEADS, kin="resnet"),
+    "deeplabv3-resnet50": Entry("deeplab", "deeplabv3_resnet50", _CHEN, _HEADS, kin="resnet"),
+    "deeplabv3-resnet101": Entry("deeplab", "deeplabv3_resnet101", _CHEN, _HEADS, kin="resnet"),
+    "resnet18": Entry("resnet", "resnet18", _HE, ("fc",), segments=False, kin="resnet"),
+    "resnet34": Entry("resnet", "resnet34", _HE, ("fc",), segments=False, kin="resnet"),
+    "resnet50": Entry("resnet", "resnet50", _HE, ("fc",), segments=False, kin="resnet"),
+    "resnet101": Entry("resnet", "resnet101", _HE, ("fc",), segments=False, kin="resnet"),
+    "squeezenet1_1": Entry("squeezenet", "SqueezeNet", _IANDOLA, ("classifier.1",), segments=False, kin="squeezenet"),
+    "alexnet": Entry("alexnet", "AlexNet", "Krizhevsky 2014", _CLASSES, segments=False, kin="alexnet"),
+    "vgg11": Entry("vgg", "VGG11", _SIMONYAN, _CLASSES, segments=False, kin="vgg11"),
+    "vgg11-lrn": Entry("vgg", "VGG11LRN", _SIMONYAN, _CLASSES, segments=False, kin="vgg11"),
+    "vgg13": Entry("vgg", "VGG13", _SIMONYAN, _CLASSES, segments=False, kin="vgg13"),
+    "vgg16": Entry("vgg", "VGG16", _SIMONYAN, _CLASSES, segments=False, kin="vgg16"),
+    "vgg16-1x1": Entry("vgg", "VGG16OneByOne", _SIMONYAN, _CLASSES, segments=False, kin="vgg16"),
+    "vgg19": Entry("vgg", "VGG19", _SIMONYAN, _CLASSES, segments=False, kin="vgg19"),
 }
 
 
@@ -104,6 +109,17 @@ def check_segments(name: str) -> None:
             f"{name} scores whole pictures and segments none: take one of {others}; "
             "minifcn.models.convolutionalize makes a classifier score every place of a picture"
         )
+
+
+def backbone(net: Layer) -> list[str]:
+    """The keys of what a network of the catalogue takes over from others: its layers but for the fresh ones.
+
+    A layer of which nothing is fresh goes by its own key, the parameters of another by theirs.
+    """
+    fresh, keys = entry(net.config["name"]).fresh, [key for key, _ in net.named_parameters()]
+    mixed = {key.partition(".")[0] for key in keys if key.startswith(fresh)}
+    kept = [key for key in keys if not key.startswith(fresh)]
+    return list(dict.fromkeys(key if (layer := key.partition(".")[0]) in mixed else layer for key in kept))
 
 
 def options(name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from minifcn.training.diagnosis import Diverged
     from minifcn.training.gradients import clip_grad_norm
     from minifcn.training.groups import freeze, parameter_groups
+    from minifcn.training.importing import Imported, import_weights
     from minifcn.training.metrics import MEASURES, ConfusionMatrix, jaccard_index
     from minifcn.training.optimizers import SGD, Adam, AdamW, Optimizer
     from minifcn.training.plan import DataPlan, NetworkPlan, OptimizerPlan, Plan
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from minifcn.weights.files import load_weights
 
 __all__ = [
-    "MEASURES", "SGD", "Adam", "AdamW", "Checkpoint", "ConfusionMatrix", "DataPlan", "Diverged", "Evaluation", "NetworkPlan",
+    "MEASURES", "SGD", "Adam", "AdamW", "Checkpoint", "ConfusionMatrix", "DataPlan", "Diverged", "Evaluation", "Imported",
+    "NetworkPlan",
     "Optimizer", "OptimizerPlan", "Plan", "Progress", "Result", "RunFolder", "Schedule", "Settings", "Trainer",
-    "clip_grad_norm", "evaluate", "fit_batches", "freeze", "jaccard_index", "load_model", "load_weights",
+    "clip_grad_norm", "evaluate", "fit_batches", "freeze", "import_weights", "jaccard_index", "load_model", "load_weights",
     "parameter_groups", "parse_schedule", "predict", "read_checkpoint", "read_metadata", "write_checkpoint",
 ]  # fmt: skip
 
@@ -36,6 +38,7 @@ _HOME = {
     "diagnosis": ("Diverged",),
     "gradients": ("clip_grad_norm",),
     "groups": ("freeze", "parameter_groups"),
+    "importing": ("Imported", "import_weights"),
     "metrics": ("MEASURES", "ConfusionMatrix", "jaccard_index"),
     "optimizers": ("SGD", "Adam", "AdamW", "Optimizer"),
     "plan": ("DataPlan", "NetworkPlan", "OptimizerPlan", "Plan"),

@@ -84,8 +84,8 @@ class NetworkPlan:
 
     model: str = _network("fcn8s", "fcn32s, fcn16s, fcn8s, unet, ...: see minifcn models.")
     options: dict[str, Any] = _network(dict, "Any option of the network, e.g. 'batch_norm=true'.", "--option")  # noqa: RUF009
-    init_from: str | None = _network(None, "Weights to start from: a run, .safetensors, .npz.")
-    freeze: tuple[str, ...] = _network((), "Layers that do not learn, e.g. 'conv*'.")
+    init_from: str | None = _network(None, "Weights to start from: a run, .safetensors, .npz, .pth, .caffemodel.")
+    freeze: tuple[str, ...] = _network((), "Layers that do not learn, e.g. 'conv*'; backbone: all but scores.")
     device: str = _run("cpu", "cpu or cuda.", on_resume=True)
     precision: str = _run("tf32", "On a GPU: tf32 (tensor cores) or float32.", on_resume=True, choices=("tf32", "float32"))
 
@@ -106,10 +106,12 @@ class NetworkPlan:
         seeded = {"seed": seed} if "seed" in minifcn.models.options(self.model) else {}
         net = minifcn.models.build(self.model, num_classes, **{**seeded, **self.options})
         if self.init_from is not None and may_load:
-            weights, fresh = minifcn.weights.load_weights(self.init_from), minifcn.models.entry(self.model).fresh
-            report(f"weights of {self.init_from}:\n{minifcn.models.transplant(net, weights, fresh)}")
+            adopted = minifcn.models.adopt(net, minifcn.weights.read(self.init_from))
+            report(f"weights of {self.init_from}:\n{adopted}")
         if self.freeze:
-            frozen = minifcn.training.freeze(net, self.freeze)
+            others = [pattern for pattern in self.freeze if pattern != "backbone"]
+            backbone = minifcn.models.backbone(net) if "backbone" in self.freeze else []
+            frozen = minifcn.training.freeze(net, [*backbone, *others])
             report(f"frozen: {len(frozen)} parameters, {', '.join(frozen[:4])} ...")
         return net.to(self.device)
 

@@ -1,47 +1,93 @@
-"""Files of weights: safetensors and npz, read and written as arrays under keys. Nothing in such a file is ever executed.
+"""Files of weights, arrays under keys, whatever program wrote them. Nothing in such a file is ever executed.
 
-    8 bytes             length of the header, little endian
-    header              JSON: {"__metadata__": {...}, key: {"dtype": "F32", "shape": [...], "data_offsets": [a, b]}, ...}
-    the rest            the arrays one after another, little endian, in C order
-
-Safetensors files are read by the safetensors library and written here, array by array, since a checkpoint must not cost a
-second copy of the network in memory, and must be on the disk before it replaces the one before it.
+.safetensors          ours and others', `safetensors_file`
+.npz                  NumPy's, `numpy_file`
+.pth  .pt  .pth.tar   PyTorch's, both formats, `torch_file`
+.caffemodel           Caffe's, `caffe_file`
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, get_xp, to_host
-from minifcn.safe_file import replacing
+from minifcn.backend import Array, get_xp
+from minifcn.weights.caffe_file import read_caffe
+from minifcn.weights.numpy_file import read_npz, write_npz
+from minifcn.weights.safetensors_file import DTYPES, opened, read_safetensors, write_safetensors
+from minifcn.weights.torch_file import read_torch
+from minifcn.weights.unreadable import Unreadable
 
-_DTYPES = {"float16": "F16", "float32": "F32", "float64": "F64", "bool": "BOOL"} | {
-    f"{sign}int{bits}": f"{sign.upper() or 'I'}{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)
+_READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
+    ".npz": read_npz,
+    ".pth": read_torch,
+    ".pt": read_torch,
+    ".tar": read_torch,  # model_best.pth.tar, a habit of PyTorch's examples; it is no tar archive
+    ".caffemodel": read_caffe,
 }
+READ = (".safetensors", *_READERS)
+WRITTEN = (".safetensors", ".npz")
 
 
-def load_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """A state dict from .safetensors or .npz, or the network's part of a checkpoint or run folder.
+def read(path: str | Path) -> dict[str, np.ndarray]:
+    """{key: array} of a file of weights, or the network's part of a checkpoint or run folder.
 
-    Nothing is executed: pickled objects in a .npz are refused. Raises FileNotFoundError, or ValueError for another
-    kind of file or a damaged one.
+    bfloat16 becomes float32, exactly; PyTorch's nested dicts become keys joined by dots. Nothing is executed, and what is no
+    array of numbers is refused, even beside good ones. Raises FileNotFoundError, or ValueError, in one line, for another kind
+    of file or a damaged one.
     """
     path = Path(path)
     if path.is_dir():
         path = checkpoint_of(path)
-    if path.suffix.lower() == ".safetensors":
+    suffix = path.suffix.lower()
+    if suffix not in READ:
+        raise ValueError(f"{path}: weights are read from {', '.join(READ)}, not from {suffix or 'a file without suffix'}")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    if suffix == ".safetensors":
         tensors, metadata = read_safetensors(path)
         return part_of(tensors, "model.") if "minifcn" in metadata else tensors
-    if path.suffix.lower() == ".npz":
-        return _read_npz(path)
-    raise ValueError(f"{path}: weights are read from .safetensors and .npz, not from {path.suffix or 'such a file'}")
+    try:
+        return _READERS[suffix](path)
+    except Unreadable as error:
+        raise ValueError(f"{path} {error}") from error
+
+
+load_weights = read  # its name in 0.1
+
+
+def metadata(path: str | Path) -> dict[str, str]:
+    """What a .safetensors file, or a run folder's, says of itself, texts under texts; {} where there is no place for it."""
+    path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
+    if path.suffix.lower() != ".safetensors":
+        return {}
+    with opened(path) as file:
+        return file.metadata() or {}
+
+
+def write(path: str | Path, arrays: Mapping[str, Array], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes {key: array} to a .safetensors or .npz file, whole or not at all.
+
+    A network's `state_dict()` has PyTorch's keys, shapes and layouts: `safetensors.torch.load_file`, or NumPy, reads it back
+    into its twin there. ``metadata``, texts under texts, goes into a .safetensors file; a .npz has no place for it. Raises
+    ValueError for another suffix and for what cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in WRITTEN:
+        raise ValueError(f"{path}: weights are written to {' and '.join(WRITTEN)}, not to {suffix or 'a file without suffix'}")
+    wrong = [str(key) for key, array in arrays.items() if not (isinstance(key, str) and _is_written(array))]
+    if wrong:
+        raise ValueError(f"{path} is not written: {some_of(wrong)} must be arrays under texts, of {', '.join(DTYPES)}")
+    if metadata and (suffix == ".npz" or not all(isinstance(text, str) for item in metadata.items() for text in item)):
+        raise ValueError(f"{path} is not written: metadata are texts under texts, and go into .safetensors alone")
+    write_npz(path, arrays) if suffix == ".npz" else write_safetensors(path, arrays, metadata or {})
+
+
+def _is_written(array: Array) -> bool:
+    return hasattr(array, "dtype") and hasattr(array, "shape") and array.dtype.name in DTYPES
 
 
 def checkpoint_of(folder: Path) -> Path:
@@ -54,82 +100,6 @@ def checkpoint_of(folder: Path) -> Path:
 
 def part_of(tensors: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
     return {key.removeprefix(prefix): array for key, array in tensors.items() if key.startswith(prefix)}
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            tensors = {key: file[key] for key in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} cannot be read ({error}); it is cut short, no .npz file, or holds pickled objects") from error
-    for key, array in tensors.items():
-        if array.dtype.name not in _DTYPES:
-            raise ValueError(f"{path}: {key} has dtype {array.dtype}; possible are {', '.join(_DTYPES)}: convert it to float32")
-    return tensors
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Arrays and metadata of a safetensors file."""
-    with opened(path) as file:
-        dtypes = {key: file.get_slice(key).get_dtype() for key in file.keys()}  # noqa: SIM118
-        for key, dtype in dtypes.items():
-            if dtype not in (*_DTYPES.values(), "BF16"):
-                raise ValueError(
-                    f"{path}: {key} has dtype {dtype}, which NumPy does not know; possible are "
-                    f"{', '.join(_DTYPES.values())} and BF16: convert it to F32 first"
-                )
-        metadata = file.metadata() or {}
-        tensors = {key: file.get_tensor(key) for key, dtype in dtypes.items() if dtype != "BF16"}
-    halves = [key for key, dtype in dtypes.items() if dtype == "BF16"]
-    tensors |= _read_bfloat16(path, halves) if halves else {}
-    return {key: tensors[key] for key in dtypes}, metadata
-
-
-def _read_bfloat16(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
-    """Arrays of bfloat16, which NumPy does not have, as float32: bfloat16 is a float32's upper half."""
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header, tensors = json.loads(file.read(length)), {}
-        for key in keys:
-            start, end = header[key]["data_offsets"]
-            file.seek(8 + length + start)
-            halves = np.frombuffer(file.read(end - start), "<u2").astype(np.uint32)
-            tensors[key] = (halves << 16).view(np.float32).reshape(header[key]["shape"])
-    return tensors
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """A safetensors file, with errors as one sentence."""
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such file")
-    try:
-        with safe_open(path, framework="np") as file:
-            yield file
-    except SafetensorError as error:
-        raise ValueError(f"{path} cannot be read ({error}); it is cut short, damaged or no safetensors file") from error
-
-
-def write_safetensors(path: Path, tensors: Mapping[str, Array], metadata: dict[str, str], also: Path | None) -> None:
-    header: dict[str, Any] = {"__metadata__": metadata}
-    end = 0
-    for key, array in tensors.items():
-        if array.dtype.name not in _DTYPES:
-            raise TypeError(f"{key} has dtype {array.dtype}, which a checkpoint cannot hold")
-        start, end = end, end + array.nbytes
-        header[key] = {"dtype": _DTYPES[array.dtype.name], "shape": list(array.shape), "data_offsets": [start, end]}
-    encoded = json.dumps(header).encode("utf-8")
-    encoded += b" " * (-len(encoded) % 8)  # arrays start at a multiple of 8, so that they can be mapped into memory
-    with replacing(path, also) as file:
-        file.write(len(encoded).to_bytes(8, "little"))
-        file.write(encoded)
-        for array in tensors.values():
-            host = to_host(array)
-            file.write(host.astype(host.dtype.newbyteorder("<"), copy=False).reshape(-1).view(np.uint8).data)  # in C order
 
 
 def non_finite(tensors: Mapping[str, Array]) -> list[str]:

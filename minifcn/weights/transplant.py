@@ -16,6 +16,9 @@ from minifcn.layers import Layer
 from minifcn.layers.module import check_writable
 from minifcn.weights.files import some_of
 
+_OUTCOMES = ("copied", "reshaped", "skipped", "unfilled")
+_FEW = 4  # layers; where there are no more, those inside of them are shown
+
 
 @dataclass
 class Transplant:
@@ -25,12 +28,22 @@ class Transplant:
     reshaped: list[str] = field(default_factory=list)  # the same numbers in another shape: fc (O, C·KH·KW) -> (O, C, KH, KW)
     skipped: list[str] = field(default_factory=list)  # in the source only, or of another size
     unfilled: list[str] = field(default_factory=list)  # in the network only: keeps its first values
+    theirs: dict[str, str] = field(default_factory=dict)  # {our key: the source's} where the source has another name
+
+    def groups(self) -> dict[tuple[str, str], list[str]]:
+        """{(layer, what became of it): its keys}, first what was copied. A layer is as much of a key as tells some apart."""
+        keys = [(key, name) for name in _OUTCOMES for key in getattr(self, name)]
+        depth = next((depth for depth in (1, 2) if len({_layer(key, depth) for key, _ in keys}) > _FEW), 3)
+        found: dict[tuple[str, str], list[str]] = {}
+        for key, name in keys:
+            found.setdefault((_layer(key, depth), name), []).append(key)
+        return found
 
     def __str__(self) -> str:
         lines = []
-        for name in ("copied", "reshaped", "skipped", "unfilled"):
+        for name in _OUTCOMES:
             keys = getattr(self, name)
-            others = {_layer(key) for row in vars(self).values() if row is not keys for key in row if key not in keys}
+            others = {_layer(key) for other in _OUTCOMES if other != name for key in getattr(self, other) if key not in keys}
             shown = dict.fromkeys(key if _layer(key) in others else _layer(key) for key in keys)
             head = f"{name:9} {len(keys):3}  "
             lines += textwrap.wrap(head + ", ".join(shown), 120, subsequent_indent=" " * len(head)) or [head.rstrip()]
@@ -57,6 +70,8 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: str | Sequence[
         else:
             report.unfilled.append(key)
     taken = {*report.copied, *report.reshaped}
+    if wrong := [f"{key} is of {state[key].dtype}" for key in taken if state[key].dtype.kind != "f"]:
+        raise ValueError(f"{some_of(sorted(wrong))}; weights are floating numbers: convert them first")
     report.skipped = [key for key in state if key not in taken and key.rpartition(".")[2] != "num_batches_tracked"]
     stranded = [key for key in report.unfilled if not key.startswith(may_stay)]
     if stranded:
@@ -71,6 +86,6 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: str | Sequence[
     return report
 
 
-def _layer(key: str) -> str:
-    """The network's own layer that a key belongs to: "enc1" for "enc1.conv1.weight"."""
-    return key.partition(".")[0]
+def _layer(key: str, depth: int = 1) -> str:
+    """The network's own layer that a key belongs to: "enc1" for "enc1.conv1.weight", or at depth 2 "enc1.conv1"."""
+    return ".".join(key.split(".")[:-1][:depth]) or key

@@ -352,3 +352,17 @@ def test_upsample_takes_one_size(rng):
         L.Upsample(scale_factor=2)(x, (7, 5))
     with pytest.raises(ValueError, match="give size or scale_factor"):
         L.Upsample()(x)
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"weight": [[1.0]], "bias": [0.0]}, r"arrays under texts, not 'weight': list, 'bias': list; .*numpy\.asarray"),
+        ({"weight": None}, "'weight': NoneType"),
+        ({1: np.ones(1)}, "1: ndarray"),
+        ([("weight", np.ones((1, 1)))], r"a mapping \{key: array\}, .* no list"),
+    ],
+)
+def test_a_state_of_no_arrays_is_refused_in_a_sentence(state, said):
+    with pytest.raises(TypeError, match=said):
+        L.Linear(1, 1).load_state_dict(state)

@@ -17,8 +17,10 @@ import numpy as np
 from minifcn.backend import Array
 from minifcn.data.preprocessing import Preprocessing
 from minifcn.layers import Layer
-from minifcn.weights.files import checkpoint_of, non_finite, opened, part_of, read_safetensors, some_of, write_safetensors
+from minifcn.weights.files import checkpoint_of, non_finite, part_of, some_of
 from minifcn.weights.files import load_weights as load_weights
+from minifcn.weights.files import metadata as metadata_of
+from minifcn.weights.safetensors_file import read_safetensors, write_safetensors
 
 FORMAT = 1
 
@@ -73,11 +75,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
     Raises FileNotFoundError, or ValueError for a damaged file.
     """
-    path = checkpoint_of(Path(path)) if Path(path).is_dir() else Path(path)
-    if path.suffix.lower() != ".safetensors":
-        return {}
-    with opened(path) as file:
-        return _content(path, file.metadata() or {})
+    return _content(Path(path), metadata_of(path))
 
 
 def load_model(path: str | Path, device: str = "cpu") -> tuple[Layer, dict[str, Any]]:

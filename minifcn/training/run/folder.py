@@ -94,18 +94,11 @@ class RunFolder:
 
     def write_config(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
         """Writes config.toml, a table for each section."""
-        import tomli_w
-
-        write_text(self.config, tomli_w.dumps(_for_toml(sections)))
+        write_toml(self.config, sections)
 
     def read_config(self) -> dict[str, Any]:
         """The sections of config.toml. Raises FileNotFoundError, or ValueError where the file is damaged."""
-        try:
-            return tomllib.loads(self.config.read_text(encoding="utf-8", errors="surrogateescape"))
-        except FileNotFoundError:
-            raise FileNotFoundError(f"{self.config}: there is no such file; is {self.path} a run folder?") from None
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise ValueError(f"{self.config} cannot be read ({error})") from error
+        return read_toml(self.config)
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Adds a row to both logs; log.csv takes the COLUMNS among its entries. Raises OSError with a sentence."""
@@ -150,6 +143,23 @@ class RunFolder:
         if validations:
             best = max(validations, key=lambda row: -1.0 if row.get("mean_iu") is None else row["mean_iu"])
             write_text(self.metrics, json.dumps({"best": best, "last": validations[-1]}, indent=2) + "\n")
+
+
+def write_toml(path: Path, sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Writes a TOML file, whole or not at all, a table for each section."""
+    import tomli_w
+
+    write_text(path, tomli_w.dumps(_for_toml(sections)))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The sections of such a file. Raises FileNotFoundError, or ValueError where it is damaged."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: there is no such file; is {path.parent} a run folder?") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} cannot be read ({error})") from error
 
 
 def _csv_text(rows: Iterable[Mapping[str, Any]], header: bool) -> str:
