@@ -251,12 +251,13 @@ def test_parameter_counts_of_the_papers(name, given, count):
     [
         ("batch_norm", "false", "True or False"), ("batch_norm", 0, "True or False"), ("width", "0.5", "a number"),
         ("width", True, "a number"), ("in_channels", 3.0, "an integer"), ("in_channels", True, "an integer"),
-        ("num_classes", "21", "an integer"), ("num_classes", 21.0, "an integer"), ("seed", "0", "an integer"),
+        ("num_classes", "21", "an integer"), ("num_classes", 21.0, "an integer"), ("seed", "0", "a whole number from 0 up"),
+        ("seed", -1, "a whole number from 0 up"), ("seed", True, "a whole number from 0 up"),
     ],
 )  # fmt: skip
 def test_an_option_of_another_kind_is_refused(option, value, kind):
     """A text such as "false" would be taken for true."""
-    with pytest.raises(ValueError, match=re.escape(f"unet: {option}={value!r} must be {kind}, such as ")):
+    with pytest.raises(ValueError, match=re.escape(f"unet: {option}={value!r} must be {kind}")):
         models.build("unet", **{option: value})
 
 
