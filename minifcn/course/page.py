@@ -12,6 +12,7 @@ from minifcn.course.runner import Result, Shown
 from minifcn.visualize.showing import write
 
 PICTURES = "img"
+FOLDED = "how this picture is drawn"
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
     """The Markdown of one cell."""
     if result.cell.kind == "markdown":
         return [result.cell.text]
-    blocks = [f"```python\n{result.cell.text}\n```"]
+    code, blocks = f"```python\n{result.cell.text}\n```", []
     for piece in result.output:
         if isinstance(piece, Shown):
             path = write(piece.picture, temporary, f"{one.number:02}_{piece.name}")
@@ -62,7 +63,9 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
             blocks.append(f"**Picture {number}.** {piece.caption}")
         elif piece.strip():
             blocks.append("```text\n" + "\n".join(line.rstrip() for line in piece.strip("\n").split("\n")) + "\n```")
-    return blocks
+    if result.cell.kind == "drawing":
+        return [*blocks, f"<details><summary>{FOLDED}</summary>", code, "</details>"]
+    return [code, *blocks]
 
 
 def _head(one: Lesson) -> str:
