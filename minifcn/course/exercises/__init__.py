@@ -9,8 +9,8 @@ An exercise is the library's own answer, arrays to try it on, and the mistakes t
 A mistake is a function that is given the right answer and the arguments, and spoils it; its docstring is what the reader is
 told. Mistakes therefore combine: when no single one explains an answer, pairs are tried.
 
-Answers may return numbers and arrays, True or False, words from a list, and tuples or dicts of these (`minifcn.course.results`).
-Arguments may be functions: give them a name and a docstring of one line, for that is how a case is described to the reader.
+Answers return numbers and arrays, True or False, words from a list, and tuples or dicts of these (`minifcn.course.results`).
+Arguments may be functions: give each a name, for that is how a case is described to the reader.
 """
 
 from __future__ import annotations
