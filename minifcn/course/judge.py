@@ -24,7 +24,8 @@ class Verdict:
     """Of one exercise: its status, a few sentences, in how many cases it was right.
 
     `status` is "right", "not yet", "missing", "raised", "stopped" (it hung, or ended the process) or "not loaded" (the whole
-    file raised or hung). `named` is False where nothing better than a number or a shape could be told.
+    file raised or hung). `named` is False where nothing better than a number or a shape could be told; `what` says
+    what was done instead, without the case where it shows.
     """
 
     exercise: Exercise
@@ -32,6 +33,7 @@ class Verdict:
     said: str
     right: int = 0
     named: bool = True
+    what: str = ""
 
     @property
     def passed(self) -> bool:
@@ -74,7 +76,7 @@ def judge(exercise: Exercise, results: Sequence[Result]) -> Verdict:
             status, said = ("right", f"right, in all {len(keys)} cases.") if len(right) == len(keys) else ("not yet", "")
             return Verdict(exercise, status, said, sum(right))
         said, named = explain(exercise, results, keys)
-    return Verdict(exercise, "not yet", f"{said} {_where(exercise, right)}", sum(right), named)
+    return Verdict(exercise, "not yet", f"{said} {_where(exercise, right)}", sum(right), named, said)
 
 
 def _where(exercise: Exercise, right: list[bool]) -> str:
@@ -98,7 +100,8 @@ def _verdict(exercise: Exercise, ran: Ran, file: Path) -> Verdict:
         return found
     status = {"missing": "missing", "stopped": "stopped", "died": "stopped", "raised": "raised"}.get(last["what"], "not yet")
     before = f" Before that: {found.said}" if found.said else ""  # what came out before it went wrong may say why
-    return Verdict(exercise, status, _no_answer(exercise, last, file) + before, found.right)
+    what = found.what or (f"raised {last['said'].split(':')[0]}" if status == "raised" else "")
+    return Verdict(exercise, status, _no_answer(exercise, last, file) + before, found.right, what=what)
 
 
 def _not_loaded(event: Event, file: Path) -> str:

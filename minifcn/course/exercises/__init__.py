@@ -16,6 +16,7 @@ Arguments may be functions: give each a name, for that is how a case is describe
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,10 +82,17 @@ class Exercise:
 
 def exercises(lesson: Lesson) -> tuple[Exercise, ...]:
     """The exercises of a lesson. Raises ValueError where it has none."""
-    try:
-        return importlib.import_module(f"minifcn.course.exercises.lesson_{lesson.number:02}").EXERCISES
-    except ModuleNotFoundError:
-        raise ValueError(f"lesson {lesson.number:02} ({lesson.title}) has no exercises yet") from None
+    if not has_exercises(lesson):
+        raise ValueError(f"lesson {lesson.number:02} ({lesson.title}) has no exercises yet")
+    return importlib.import_module(_module(lesson)).EXERCISES
+
+
+def has_exercises(lesson: Lesson) -> bool:
+    return importlib.util.find_spec(_module(lesson)) is not None
+
+
+def _module(lesson: Lesson) -> str:
+    return f"minifcn.course.exercises.lesson_{lesson.number:02}"
 
 
 def spoil(mistake: Callable[..., Any], right: Answer) -> Answer:
