@@ -187,7 +187,7 @@ vis.show(
     "palette",
     "The labels of PASCAL VOC, with names and colours. Several are hard to tell apart, "
     "for some of us more than for others, and some drown in the black of the background. "
-    "The numbers do not. (So this course shows its own shapes in other, lighter colours.)",
+    "The numbers do not. So this course shows its own shapes in other, lighter colours.",
 )
 
 # %% [markdown]
@@ -579,11 +579,19 @@ assert as_1.mean() > 1.9 * np.nanmean(lazy_12)
 # It tells you not only whether your numbers are right, but which mistake makes them wrong. Keep the file: it grows through the
 # course, and in the end its functions are a network.
 #
-# **Main.** `class_counts(labels, num_classes)`: labels is a mask, (H, W), with labels 0 to num_classes − 1, and void, 255. Give
-# back an array of shape (num_classes,): how many pixels each class has. Void is not counted.
+# **Warm-up.** `pixel_accuracy(labels, predictions)`: the share of pixels that are predicted right, of two arrays (H, W). Pixels
+# whose *label* is void, 255, do not count. Return one number.
 #
-# **Main.** `mean_iu(labels, predictions, num_classes)`: two arrays (H, W). Pixels whose *label* is void do not count. Classes
+# **Main.** `class_counts(labels, num_classes)`: labels is a mask, (H, W), with labels 0 to num_classes − 1, and void. Return an
+# array of shape (num_classes,): how many pixels each class has. Void is not counted.
+#
+# **Main.** `mean_iu(labels, predictions, num_classes)`: two arrays (H, W). Pixels whose label is void do not count. Classes
 # that are neither in the labels nor in the predictions are left out of the mean. Return one number.
+#
+# **Stretch** (not needed to go on). `best_constant(labels, num_classes)`: the lazy predictor that says one class everywhere,
+# the class with the most pixels in labels. Return three things: that class, its pixel accuracy, its mean IU.
+#
+# `minifcn lesson quiz 1` asks a few questions about the same; its wrong answers are mistakes that people make.
 #
 # ## On one page
 
@@ -618,4 +626,4 @@ assert measures[1].endswith("accuracy 0.66, mean IU 0.48")
 # A mask holds one label for each pixel; its colours are only for looking. Void is not a class: it neither teaches nor counts.
 # Pixel accuracy flatters whoever says "background"; mean IU does not.
 #
-# **What you now own:** in `mine.py`, `class_counts` and `mean_iu`.
+# **What you now own:** in `mine.py`, `pixel_accuracy`, `class_counts` and `mean_iu`.

@@ -735,12 +735,20 @@ assert np.allclose(flat, 0.3)
 #
 # It does not only say right or wrong. If your numbers differ, it tries the usual mistakes and tells you which one you made.
 #
-# **Warm-up.** `output_size(H, K, S, P)`: the height of the output, for an input of height H, a kernel of height K, stride S and
+# **Warm-up.** `one_window(x, kernel, row, column)`: one number of a convolution. x is (H, W), the kernel (KH, KW), and the
+# window's top left cell is x[row, column]. Multiply cell by cell and add up.
+#
+# **Main.** `output_size(H, K, S, P)`: the height of the output, for an input of height H, a kernel of height K, stride S and
 # padding P on both sides. All are whole numbers, and so is the answer.
 #
 # **Main.** `conv2d(x, weight, bias, stride, padding)`: x is (N, C, H, W), weight is (O, C, KH, KW), bias is (O,), stride and
-# padding are whole numbers. Return y, (N, O, OH, OW). Loops are fine, the arrays are small. (Only NumPy, please: the library
-# has the answer already.)
+# padding are whole numbers. Return y, (N, O, OH, OW). The seven loops are a beginning: add stride and padding. (Only NumPy,
+# please: the library has the answer already.)
+#
+# **Stretch** (not needed to go on). `dilated(x, kernel, dilation)`: a kernel with gaps, whose neighbouring cells meet cells of
+# x that are `dilation` apart. x is (H, W), no padding, stride 1; the result is (H − dilation·(KH − 1), W − dilation·(KW − 1)).
+#
+# `minifcn lesson quiz 2` asks a few questions about the same; its wrong answers are mistakes that people make.
 #
 # ## On one page
 
@@ -763,4 +771,4 @@ assert np.isclose(table[1, 1] * 9, 9)
 # kernel of its own, and all channels go into one sum; every filter gives one output channel. What networks call convolution is
 # correlation: the kernel is not turned.
 #
-# **What you now own:** in `mine.py`, `output_size` and `conv2d`.
+# **What you now own:** in `mine.py`, `one_window`, `output_size` and `conv2d`.

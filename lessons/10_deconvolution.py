@@ -875,8 +875,10 @@ assert (vis.overlap_counts((2, 3), kernel_size=2, stride=2) == 1).all()
 #
 # x is (N, C, H, W); strides and paddings are whole numbers. Only NumPy, please.
 #
-# **Warm-up.** `insert_zeros(x, stride)`: step 1 of the procedure, stride − 1 zeros between neighbours and none around. The
-# result is (N, C, (H − 1)·stride + 1, (W − 1)·stride + 1).
+# **Warm-up.** `deconv_size(H, K, S, P, output_padding)`: the height of the output.
+#
+# **Main.** `insert_zeros(x, stride)`: step 1 of the procedure, stride − 1 zeros between neighbours and none around. The result
+# is (N, C, (H − 1)·stride + 1, (W − 1)·stride + 1).
 #
 # **Main.** `conv_transpose2d(x, weight, stride, padding, output_padding)`: the whole deconvolution, without bias. weight is (C,
 # O, KH, KW), input channels first; return (N, O, OH, OW). By stamps or by zeros, as you like.
@@ -884,6 +886,11 @@ assert (vis.overlap_counts((2, 3), kernel_size=2, stride=2) == 1).all()
 # **Main.** `bilinear_kernel(size)`: the tent, of shape (size, size), for even *and* odd sizes. With f = (size + 1) // 2 the
 # kernel is w[i, j] = (1 − |i − c| / f) · (1 − |j − c| / f), where c, the middle, is f − 1 if size is odd and f − 0.5 if it is
 # even.
+#
+# **Stretch** (not needed to go on). `phase_sums(kernel, stride)`: for a kernel (KH, KW), the sum of each phase; result[a, b]
+# adds up kernel[a::stride, b::stride]. Where they differ, expect a checkerboard.
+#
+# `minifcn lesson quiz 10` asks a few questions about the same; its wrong answers are mistakes that people make.
 #
 # ## On one page
 
@@ -907,4 +914,4 @@ assert y[2, 2] == 4
 # A deconvolution is the backward of a convolution, used forwards; it enlarges, and it can learn how. It does not undo a
 # convolution. Nobody computes it with the zeros that define it: each phase is a small convolution of its own.
 #
-# **What you now own:** in `mine.py`, `insert_zeros`, `conv_transpose2d` and `bilinear_kernel`.
+# **What you now own:** in `mine.py`, `deconv_size`, `insert_zeros`, `conv_transpose2d` and `bilinear_kernel`.
