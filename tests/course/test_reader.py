@@ -184,8 +184,8 @@ def test_an_input_shows_the_windows_that_hold_it(browser, page):  # noqa: F811
     tab = opened(browser, page)
     cell(tab, "window", "x", 1, 1).hover()
     assert marked(tab, "window", "y") == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    uses = "5 times into y[0, 0], 0 times into y[0, 1], −2 times into y[1, 0], 1 times into y[1, 1]"
-    assert said(tab, "window") == f"This 1 goes {uses}."
+    uses = "y[0, 0] times 5, y[0, 1] times 0, y[1, 0] times (−2), y[1, 1] times 1"
+    assert said(tab, "window") == f"x = 1 goes into {uses}."
 
 
 def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_it(browser, page):  # noqa: F811
@@ -194,7 +194,7 @@ def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_
     assert marked(tab, "stamp", "y") == [[1, 3], [1, 4], [1, 5], [2, 3], [2, 4], [2, 5]]
     cell(tab, "stamp", "x", 0, 0).hover()
     assert marked(tab, "stamp", "y") == [[0, 0], [0, 1]]  # the rest is cut off
-    assert said(tab, "stamp") == "This 1 goes 5 times into y[0, 0], −1 times into y[0, 1]."
+    assert said(tab, "stamp") == "x = 1 goes into y[0, 0] times 5, y[0, 1] times (−1)."
     cell(tab, "stamp", "y", 1, 1).hover()
     assert marked(tab, "stamp", "x") == [[1, 0], [1, 1]]
     assert said(tab, "stamp") == "y[1, 1] = 3 · 3 + 4 · 1 = 13"

@@ -108,9 +108,8 @@ function sumOf(own, data, [oh, ow]) {
 
 function usesOf(own, data, [h, w]) {
   const value = written(data.x[h][w]);
-  if (!own.length) return `This ${value} goes into no y.`;
-  const where = own.map(({ weight, y }) => `${written(at(data.weight, weight))} times into y[${y.join(", ")}]`);
-  return `This ${value} goes ${where.join(", ")}.`;
+  const where = own.map(({ weight, y }) => `y[${y.join(", ")}] times ${inSum(at(data.weight, weight))}`);
+  return `x = ${value} goes into ${where.join(", ") || "no y"}.`;
 }
 
 function at(values, [row, column]) {
