@@ -47,6 +47,9 @@ print("x" * 150)
 # %% drawing
 vis.show(vis.interactive("window", x, weight, 1, 1, start=(1, 2)), "window", "Point at a number of y.")
 vis.show(vis.interactive("stamp", x, weight, 2, 1, start=(0, 1)), "stamp", "Point at a number of x.")
+truth = np.pad(np.ones((2, 3)), ((1, 2), (1, 3)))  # (5, 7)
+prediction = np.roll(truth, (1, 1), (0, 1))
+vis.show(vis.interactive("overlap", truth, prediction), "overlap", "Drag the prediction.")
 assert x.size == 12
 """
 X = np.array([[1.0, 2, 0, -1], [3, 4, 0.5, 2], [0, -2, 1, 1]])
@@ -128,7 +131,7 @@ def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):  # noqa: 
     assert tab.locator(".answers").is_visible()
     assert tab.locator(".answers").inner_text().endswith("It is two.")
     assert not tab.locator("main > details").last.is_visible()  # how a picture is drawn
-    assert tab.locator("[data-kind]").count() == 2
+    assert tab.locator("[data-kind]").count() == 3
     assert not tab.locator("[data-kind]").first.is_visible()
     assert tab.locator(".picture").first.is_visible()  # paper shows the still instead
 
@@ -229,9 +232,37 @@ def test_a_finger_does_what_the_mouse_does(browser, page):  # noqa: F811
     assert said(tab, "window").startswith("y[3, 3] = ")
 
 
+def letters(tab) -> str:
+    """The board of the two sets, a line a row."""
+    rows = tab.locator('[data-kind="overlap"] tr').all()
+    return "\n".join("".join(td.inner_text() or "." for td in row.locator("td").all()) for row in rows)
+
+
+def test_a_prediction_is_dragged_over_the_truth_and_says_its_iu(browser, page):  # noqa: F811
+    tab = opened(browser, page)
+    assert letters(tab) == ".......\n.TTT...\n.TBBP..\n..PPP..\n......."
+    assert said(tab, "overlap") == "intersection 2, union 10, IU = 2 / 10 = 0.20"
+    tab.locator('[data-kind="overlap"] tr').nth(3).locator("td").nth(3).hover()
+    tab.mouse.down()
+    tab.locator('[data-kind="overlap"] tr').nth(2).locator("td").nth(2).hover()
+    tab.mouse.up()
+    assert said(tab, "overlap") == "intersection 6, union 6, IU = 6 / 6 = 1.00"
+    tab.locator('[data-kind="overlap"] tr').nth(0).locator("td").nth(6).hover()  # not held: nothing moves
+    assert letters(tab) == ".......\n.BBB...\n.BBB...\n.......\n......."
+
+
+def test_arrow_keys_move_the_prediction_up_to_the_edge(browser, page):  # noqa: F811
+    tab = opened(browser, page)
+    tab.locator(".overlap").focus()
+    for _ in range(9):
+        tab.keyboard.press("ArrowRight")
+    assert letters(tab) == ".......\n.TTT...\n.TTTPPP\n....PPP\n......."
+    assert said(tab, "overlap") == "intersection 0, union 12, IU = 0 / 12 = 0.00"
+
+
 def test_the_markdown_page_shows_the_still_and_holds_the_numbers(lesson_in):
     page = render(lesson_in(POINTING))
-    assert set(page.pictures) == {"03_window.png", "03_stamp.png"}
+    assert set(page.pictures) == {"03_window.png", "03_stamp.png", "03_overlap.png"}
     kind, data = re.findall(r"<!-- interactive (\w+) (.*) -->", page.text)[1]
     assert kind == "stamp"
     y = json.loads(data)["y"]
@@ -242,8 +273,10 @@ def test_the_markdown_page_shows_the_still_and_holds_the_numbers(lesson_in):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("windows", X, WEIGHT), "there is no interactive picture of kind 'windows'; choose one of window, stamp"),
+        (("windows", X, WEIGHT), "there is no interactive picture of kind 'windows'; choose one of window, stamp, overlap"),
         (("window", X, WEIGHT, 1, 0, (2, 0)), r"start=\(2, 0\) lies outside of the 2 by 2 numbers to point at"),
+        (("overlap", X > 0, X > 9), "the prediction has no pixel, so there is nothing to move"),
+        (("overlap", X > 0, WEIGHT > 0), "they must be of one picture"),
         (("stamp", X[0], WEIGHT), r"x has shape \(4,\)"),
     ],
 )
