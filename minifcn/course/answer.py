@@ -43,11 +43,11 @@ def main(number: str, file: str, log: str, *names: str) -> None:
             tell(what="file raised", said=source.said(error, path))
             return
         for exercise in asked:
-            _try(exercise, module, path, tell)
+            attempt(exercise, module, path, tell)
         tell(what="end")
 
 
-def _try(exercise: Exercise, module: Any, path: Path, tell: Callable[..., None]) -> None:
+def attempt(exercise: Exercise, module: Any, path: Path, tell: Callable[..., None]) -> None:
     """Calls the reader's function on every case, until it raises."""
     function = getattr(module, exercise.name, None)
     if function is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.course.describe import Found, agreed, fitted, not_finite, other_size, right_where
+from minifcn.course.describe import Found, agreed, fitted, longer, not_finite, other_size, reduced, right_where
 from minifcn.course.exercises import Answer, Exercise
 from minifcn.course.results import Result, kind, like, plain, same
 from minifcn.course.suspects import Suspect, listed, others
@@ -27,33 +27,37 @@ def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result
     keys = keys[: len(results)]
     if words := _suspect(listed(exercise), exercise, results):
         return words, True
-    strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at])), None)
+    strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at], exercise.cases[at])), None)
     if strange is not None:
         return _other_kind(exercise, results, keys, strange), True
     if isinstance(keys[0], (tuple, dict)):
         return _part_by_part(exercise, results, keys)
-    found = _of_words(exercise, results, keys) if isinstance(keys[0], str) else _of_numbers(exercise, results, keys)
+    exact = _of_words(exercise, results, keys) if isinstance(keys[0], str) else _exactly(exercise, results, keys)
+    if exact:
+        return exact, True
     only = right_where(exercise, list(map(same, results, keys)))
-    if found:
-        return f"{found} It {only}." if only else found, True
+    look = _roughly(exercise, results, keys) if not isinstance(keys[0], str) else None
+    if look:
+        return f"Your result {look}.{f' It {only}.' if only else ''}", True
     return (f"Your result {only}.", True) if only else (_first_difference(results, keys), False)
 
 
-def _of_numbers(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
-    """Of arrays and numbers, from all cases together; from fewer than three numbers nothing is guessed."""
+def _exactly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of arrays and numbers: what gives these very results in all cases; from fewer than three numbers nothing is guessed."""
     if sum(map(np.size, results)) < 3:
         return None
-    alike = all(mine.shape == key.shape for mine, key in zip(results, keys, strict=True))
-    return (
-        (_sentence(fitted(results, keys)) if alike else None)
-        or _suspect(others(exercise), exercise, results)
-        or _sentence(not_finite(results, keys) if alike else other_size(exercise, results, keys))
-        or (_sentence(agreed(results, keys)) if any(key.size > 1 for key in keys) else None)
-    )
+    if all(mine.shape == key.shape for mine, key in zip(results, keys, strict=True)) and (found := fitted(results, keys)):
+        return f"Your result {found}."
+    return _suspect(others(exercise), exercise, results)
 
 
-def _sentence(found: Found) -> Found:
-    return f"Your result {found}." if found else None
+def _roughly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of arrays and numbers: what all wrong cases have in common."""
+    if any(mine.shape != key.shape for mine, key in zip(results, keys, strict=True)):
+        found = reduced(results, keys) or other_size(exercise, results, keys) or longer(results, keys)
+    else:
+        found = not_finite(results, keys)
+    return found or (agreed(results, keys) if sum(map(np.size, results)) > len(results) else None)
 
 
 def _suspect(some: Iterator[Suspect], exercise: Exercise, results: Sequence[Result]) -> Found:
@@ -75,14 +79,14 @@ def _gives(wrong: Answer, exercise: Exercise, results: Sequence[Result]) -> bool
 # ---------------------------------------------------------------------------------------------------------- other kinds
 
 
-def _differ(mine: Result, key: Result) -> bool:
-    """Whether the two are of different kinds: not even one array and another."""
+def _differ(mine: Result, key: Result, case: tuple) -> bool:
+    """Whether the two are of different kinds: not both arrays, or one that is empty because an argument is 0."""
     if isinstance(mine, tuple) and isinstance(key, tuple):
         return len(mine) != len(key) or _in_another_order(mine, key)
     if isinstance(mine, dict) and isinstance(key, dict):
         return set(mine) != set(key)
     if isinstance(mine, np.ndarray) and isinstance(key, np.ndarray):
-        return key.size > mine.size == 0
+        return key.size > mine.size == 0 and any(isinstance(one, int) and one == 0 for one in case)
     return type(mine) is not type(key)
 
 
@@ -190,7 +194,7 @@ def _first_difference(results: Sequence[Result], keys: Sequence[Result]) -> str:
     if not isinstance(mine, np.ndarray) or not isinstance(key, np.ndarray):
         return f"Your result is {kind(mine)} where the library's answer is {kind(key)}."
     if mine.shape != key.shape:
-        return f"Your result has shape {mine.shape} where the library's answer has {key.shape}."
+        return f"Your result is {kind(mine)} where {kind(key)} is asked for."
     off = np.nan_to_num(np.abs(mine - key), nan=np.inf)
     place = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
     at = f" at {list(place)}" if place else ""
