@@ -85,9 +85,14 @@ def _near(name: str, module: Any) -> str:
 
 
 def _unchanged(before: Any, after: Any) -> bool:
+    """Whether an argument is what it was; a function always is."""
     if isinstance(before, np.ndarray):
         return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-    return bool(before == after) if isinstance(before, (int, float, str, list, tuple, dict)) else True
+    if isinstance(before, (list, tuple)):
+        return len(before) == len(after) and all(map(_unchanged, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_unchanged(one, after[key]) for key, one in before.items())
+    return callable(before) or bool(before == after)
 
 
 def _limit_memory() -> None:
@@ -95,9 +100,9 @@ def _limit_memory() -> None:
     try:
         import resource
 
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, hard))
+        used = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()  # data and stacks
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (used + _MEMORY, hard))
     except (ImportError, OSError, ValueError):  # Windows; no /proc; a limit that is lower already
         pass
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,6 +21,8 @@ from minifcn.course.exercises import Answer, Exercise
 from minifcn.course.results import Result, kind, like, plain, same
 from minifcn.course.suspects import Suspect, listed, others
 
+_SECONDS = 15.0  # for suspects; of an answer that takes its time not all pairs are tried
+
 
 def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result]) -> tuple[str, bool]:
     """What was done instead, and whether that is more than a number. At least one of the results is not its key."""
@@ -27,6 +30,9 @@ def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result
     keys = keys[: len(results)]
     if words := _suspect(listed(exercise), exercise, results):
         return words, True
+    if isinstance(exercise.answer(*exercise.cases[0]), (bool, np.bool_)):
+        results, keys = _true_or_false(results), _true_or_false(keys)
+        exercise = replace(exercise, words=("True", "False"))
     strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at], exercise.cases[at])), None)
     if strange is not None:
         return _other_kind(exercise, results, keys, strange), True
@@ -40,6 +46,11 @@ def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result
     if look:
         return f"Your result {look}.{f' It {only}.' if only else ''}", True
     return (f"Your result {only}.", True) if only else (_first_difference(results, keys), False)
+
+
+def _true_or_false(results: Sequence[Result]) -> list[Result]:
+    """1 and 0 as words, where the library's answer is True or False."""
+    return [str(bool(one)) if isinstance(one, np.ndarray) and one.shape == () and one in (0, 1) else one for one in results]
 
 
 def _exactly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
@@ -61,8 +72,14 @@ def _roughly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) ->
 
 
 def _suspect(some: Iterator[Suspect], exercise: Exercise, results: Sequence[Result]) -> Found:
-    """The words of the first suspect that gives the reader's results; None where none does."""
-    return next((words for words, wrong in some if _gives(wrong, exercise, results)), None)
+    """The words of the first suspect that gives the reader's results; None where none does, or none within some seconds."""
+    end = time.monotonic() + _SECONDS
+    for words, wrong in some:
+        if _gives(wrong, exercise, results):
+            return words
+        if time.monotonic() > end:
+            break
+    return None
 
 
 def _gives(wrong: Answer, exercise: Exercise, results: Sequence[Result]) -> bool:
@@ -178,12 +195,12 @@ def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -
             guess = f"; did you mean {meant}" if meant else ""
             return f'Your result is "{word[:40]}", which is not in the list: {", ".join(exercise.words)}{guess}.'
     if len(results) > 1 and len(set(results)) == 1 and len(set(keys)) > 1:
-        return f'Your result is always "{results[0]}".'
+        return f"Your result is always {results[0]}."
     renamed = dict(zip(keys, results, strict=True))
     if all(renamed[key] == mine for key, mine in zip(keys, results, strict=True)) and len(set(renamed.values())) == len(
         renamed
     ):
-        changed = [f'"{mine}" where "{key}" is right' for key, mine in renamed.items() if mine != key]
+        changed = [f"{mine} where {key} is right" for key, mine in renamed.items() if mine != key]
         return f"Your result says {' and '.join(changed)}."
     return None
 
@@ -191,6 +208,8 @@ def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -
 def _first_difference(results: Sequence[Result], keys: Sequence[Result]) -> str:
     """The last resort: where the first wrong case differs most."""
     mine, key = next((mine, key) for mine, key in zip(results, keys, strict=True) if not same(mine, key))
+    if isinstance(mine, str) and isinstance(key, str):
+        return f"Your result is {mine[:40]} where {key} is right."
     if not isinstance(mine, np.ndarray) or not isinstance(key, np.ndarray):
         return f"Your result is {kind(mine)} where the library's answer is {kind(key)}."
     if mine.shape != key.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -156,3 +157,95 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"lesson 18 .* has no exercises yet"):
         check(LESSONS[17], tmp_path / "mine.py")
     assert "mine" not in sys.modules  # the reader's file never runs in this process
+
+
+# ------------------------------------------------------------------------------------------- near names, notebooks, bad manners
+
+
+@pytest.mark.parametrize("name", ["Conv2d", "conv_2d", "conv2D", "convd"])
+def test_a_name_that_comes_close_is_seen(tmp_path, name):
+    words = said(tmp_path, f"def {name}(x, weight, bias, stride, padding):\n    return x\n")
+    assert f"has no function of this name, but one called {name}: did you mean conv2d?" in words
+
+
+def test_a_name_that_means_something_else_is_left_alone(tmp_path):
+    assert "did you mean" not in said(tmp_path, "from numpy import convolve\ndef pool2d(x):\n    return x\n")
+
+
+def notebook(*cells: str) -> str:
+    """The text of an .ipynb with these code cells, and some text between them."""
+    code = [{"cell_type": "code", "source": cell.splitlines(keepends=True), "outputs": [], "metadata": {}} for cell in cells]
+    text = {"cell_type": "markdown", "source": ["# def output_size():"], "metadata": {}}
+    return json.dumps({"cells": [text, *code], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+def test_the_code_cells_of_a_notebook_are_read(tmp_path):
+    file = tmp_path / "mine.ipynb"
+    magic = "%matplotlib inline\n!pip install numpy\nimport numpy as np"
+    file.write_text(notebook(magic, "%%html\n<b>no Python</b>", answers.ANSWERS["output_size"], HEAD + "    return 1 / 0\n"))
+    report = check(lesson(2), file)
+    assert named(report, "output_size").passed
+    assert "raised ZeroDivisionError: division by zero, in cell 4, line 2: return 1 / 0" in named(report, "conv2d").said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (notebook("x = 1", "1 +"), "mine.ipynb cannot be loaded: cell 2, line 1 is no Python (invalid syntax): 1 +"),
+        (notebook("nothing"), "NameError: name 'nothing' is not defined, in cell 1, line 1: nothing"),
+        ("{}", "this is no notebook with cells"),
+        ("def conv2d(): pass", "this is no notebook with cells"),
+    ],
+)
+def test_a_notebook_that_cannot_be_loaded_says_why(tmp_path, text, words):
+    file = tmp_path / "mine.ipynb"
+    file.write_text(text)
+    found = named(check(lesson(2), file), "conv2d")
+    assert found.status == "not loaded"
+    assert words in found.said
+
+
+def test_megabytes_of_print_are_counted_and_their_end_is_kept(tmp_path):
+    source = "for line in range(300_000):\n    print('line', line, 'x' * 20)\n" + answers.ANSWERS["output_size"]
+    report = look(tmp_path, source)
+    assert named(report, "output_size").passed
+    assert report.lines == 300_000
+    assert len(report.printed) <= 2**16
+    assert "line 299999 " in report.printed
+
+
+def test_files_that_an_answer_writes_are_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    source = "open('mine.txt', 'w').write('x')\n" + answers.ANSWERS["output_size"]
+    assert named(look(tmp_path, source), "output_size").passed
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]  # and no __pycache__
+
+
+def test_nan_and_far_too_much_are_no_answers(tmp_path):
+    words = said(tmp_path, "def output_size(H, K, S, P):\n    return float('nan')\n", "output_size")
+    assert "has NaN or infinity in 8 of 8 cases" in words
+    words = said(tmp_path, "import numpy as np\n" + HEAD + "    return np.zeros(10**7)\n")
+    assert "returned an array of shape (10000000,), far larger than the answer, where an array of shape (1, 1, 3, 3)" in words
+
+
+def test_a_process_that_an_answer_starts_does_not_outlive_it(tmp_path):
+    source = f"""
+import subprocess, sys
+def output_size(H, K, S, P):
+    child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+    open({str(tmp_path / "child")!r}, 'w').write(str(child.pid))
+    while True: pass
+"""
+    assert "was still running after 2 seconds" in said(tmp_path, source, "output_size", timeout=2)
+    status = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("there is no /proc here to look at processes")
+    assert not status.exists() or status.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
+def test_a_stretch_is_not_needed(tmp_path):
+    one = "from minifcn.course.exercises.lesson_02 import one_window\n"
+    report = look(tmp_path, one + answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"])
+    assert report.passed
+    assert named(report, "dilated").status == "missing"
+    assert not look(tmp_path, answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"]).passed
