@@ -156,6 +156,9 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(ValueError, match=r"lesson 18 .* has no exercises yet"):
         check(LESSONS[17], tmp_path / "mine.py")
+    for timeout in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="is no time to wait"):
+            check(lesson(2), tmp_path / "mine.py", timeout)
     assert "mine" not in sys.modules  # the reader's file never runs in this process
 
 
