@@ -120,7 +120,7 @@ def _spoilt_arrays(name: str, values: tuple[np.ndarray, ...]) -> Iterator[tuple[
     yield f"for `{name}` with the other sign", lambda value: -value.astype(np.float64)
     yield f"for `{name}` without its signs", np.abs
     yield f"for `{name}` squared", np.square
-    yield f"for `{name}` all 0", np.zeros_like
+    yield f"for `{name}` all 0 (is it left out?)", np.zeros_like
     yield f"for `{name}` all 1", np.ones_like
 
 
@@ -163,7 +163,7 @@ def _other_results(exercise: Exercise) -> Iterator[Suspect]:
     if not _gives_numbers(exercise):
         return
     ndim = np.ndim(exercise.answer(*exercise.cases[0]))
-    for words, function in itertools.chain(_spoilt_results(ndim), _by_size(exercise)):
+    for words, function in itertools.chain(_with_arguments(exercise), _spoilt_results(ndim), _by_size(exercise)):
         yield f"Your result is {words}.", partial(function, exercise.answer)
 
 
@@ -207,6 +207,25 @@ def _zero_at(axis: int, place: int, value: np.ndarray) -> np.ndarray:
 
 def _take(axis: int, place: int, value: np.ndarray) -> np.ndarray:
     return value.take(place, axis)
+
+
+def _with_arguments(exercise: Exercise) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """An argument that came back as it was, or once more into the result."""
+    ways: dict[str, Callable[[Any, Any], Any]] = {
+        "`{}` as it was given": lambda y, value: value,
+        "the library's answer plus `{}`": np.add,
+        "the library's answer minus `{}`": np.subtract,
+        "the library's answer times `{}`": np.multiply,
+        "the library's answer divided by `{}`": np.divide,
+    }
+    for place, (name, values) in enumerate(zip(exercise.parameters, zip(*exercise.cases, strict=True), strict=True)):
+        if _are_arrays(values):
+            for words, way in ways.items():
+                yield words.format(name), partial(_with_argument, place, way)
+
+
+def _with_argument(place: int, way: Callable[[Any, Any], Any], right: Answer, *arguments: Any) -> Any:
+    return way(np.asarray(right(*arguments), np.float64), np.asarray(arguments[place], np.float64))
 
 
 def _but_last(axis: int, value: np.ndarray) -> np.ndarray:
