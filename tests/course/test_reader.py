@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,8 +20,6 @@ from minifcn.course import reader
 from minifcn.course.catalogue import lesson, written
 from minifcn.course.page import render
 from minifcn.visualize import style
-
-from .browser import browser  # noqa: F401 (a fixture)
 
 POINTING = """\
 # %% [markdown]
@@ -54,6 +55,20 @@ assert x.size == 12
 """
 X = np.array([[1.0, 2, 0, -1], [3, 4, 0.5, 2], [0, -2, 1, 1]])
 WEIGHT = np.array([[1.0, -2, 3], [0, 5, -1]])
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")  # and no longer: Playwright is started once at a time
+def browser() -> Iterator:
+    """Debian's Chromium without a window, steered by Playwright, which downloads nothing; skips where one is not there."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to open pages with: apt-get install -y --no-install-recommends chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'")
+    with playwright.sync_playwright() as steering:
+        root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # Chromium's own refuses root
+        opened = steering.chromium.launch(executable_path=CHROMIUM, args=root)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -65,7 +80,7 @@ def page(lesson_in, tmp_path, monkeypatch) -> Path:
     return reader.as_html(one)
 
 
-def opened(browser, page: Path, width: int = 1280, **options):  # noqa: F811
+def opened(browser, page: Path, width: int = 1280, **options):
     """The page in a window of this width, from which nothing can reach a network."""
     tab = browser.new_context(viewport={"width": width, "height": 800}, offline=True, **options).new_page()
     tab.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
@@ -114,7 +129,7 @@ def test_the_lessons_turn_into_each_other():
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_line_is_cut_off(browser, page, width):  # noqa: F811
+def test_no_line_is_cut_off(browser, page, width):
     tab = opened(browser, page, width)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     for kind, wraps in (("python", True), ("text", False)):
@@ -124,7 +139,7 @@ def test_no_line_is_cut_off(browser, page, width):  # noqa: F811
             assert not (wraps and over > 1)
 
 
-def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):  # noqa: F811
+def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):
     tab = opened(browser, page, 700)
     tab.emulate_media(media="print")
     assert not any(tab.eval_on_selector_all("pre", "blocks => blocks.map(p => p.scrollWidth > p.clientWidth + 1)"))
@@ -136,7 +151,7 @@ def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):  # noqa: 
     assert tab.locator(".picture").first.is_visible()  # paper shows the still instead
 
 
-def test_an_answer_is_folded_until_it_is_asked_for(browser, page):  # noqa: F811
+def test_an_answer_is_folded_until_it_is_asked_for(browser, page):
     tab = opened(browser, page)
     answer = tab.locator("details", has_text="It is two.").locator("p")
     assert not answer.is_visible()
@@ -144,7 +159,7 @@ def test_an_answer_is_folded_until_it_is_asked_for(browser, page):  # noqa: F811
     assert answer.is_visible()
 
 
-def test_it_is_dark_for_those_who_like_it_dark(browser, page):  # noqa: F811
+def test_it_is_dark_for_those_who_like_it_dark(browser, page):
     grounds = [
         opened(browser, page, color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
         for scheme in ("light", "dark")
@@ -173,7 +188,7 @@ def said(tab, kind: str) -> str:
     return tab.locator(f'[data-kind="{kind}"] output').inner_text()
 
 
-def test_an_output_shows_its_window(browser, page):  # noqa: F811
+def test_an_output_shows_its_window(browser, page):
     tab = opened(browser, page)
     assert said(tab, "window").startswith("y[1, 2] = ")  # where it starts
     cell(tab, "window", "y", 2, 1).hover()
@@ -183,7 +198,7 @@ def test_an_output_shows_its_window(browser, page):  # noqa: F811
     assert said(tab, "window") == f"y[2, 1] = {terms(window, WEIGHT)} = {number((window * WEIGHT).sum())}"
 
 
-def test_an_input_shows_the_windows_that_hold_it(browser, page):  # noqa: F811
+def test_an_input_shows_the_windows_that_hold_it(browser, page):
     tab = opened(browser, page)
     cell(tab, "window", "x", 1, 1).hover()
     assert marked(tab, "window", "y") == [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -191,7 +206,7 @@ def test_an_input_shows_the_windows_that_hold_it(browser, page):  # noqa: F811
     assert said(tab, "window") == f"x = 1 goes into {uses}."
 
 
-def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_it(browser, page):  # noqa: F811
+def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_it(browser, page):
     tab = opened(browser, page)
     cell(tab, "stamp", "x", 1, 2).hover()
     assert marked(tab, "stamp", "y") == [[1, 3], [1, 4], [1, 5], [2, 3], [2, 4], [2, 5]]
@@ -203,7 +218,7 @@ def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_
     assert said(tab, "stamp") == "y[1, 1] = 3 · 3 + 4 · 1 = 13"
 
 
-def test_a_click_keeps_it_until_the_next(browser, page):  # noqa: F811
+def test_a_click_keeps_it_until_the_next(browser, page):
     tab = opened(browser, page)
     cell(tab, "stamp", "x", 2, 3).click()
     kept = said(tab, "stamp")
@@ -216,7 +231,7 @@ def test_a_click_keeps_it_until_the_next(browser, page):  # noqa: F811
     assert said(tab, "stamp") != kept  # back to where it starts
 
 
-def test_arrow_keys_walk_and_enter_keeps(browser, page):  # noqa: F811
+def test_arrow_keys_walk_and_enter_keeps(browser, page):
     tab = opened(browser, page)
     cell(tab, "window", "y", 0, 0).focus()
     tab.keyboard.press("ArrowDown")
@@ -226,7 +241,7 @@ def test_arrow_keys_walk_and_enter_keeps(browser, page):  # noqa: F811
     assert tab.locator(".pinned").count() == 1
 
 
-def test_a_finger_does_what_the_mouse_does(browser, page):  # noqa: F811
+def test_a_finger_does_what_the_mouse_does(browser, page):
     tab = opened(browser, page, 390, has_touch=True)
     cell(tab, "window", "y", 3, 3).tap()
     assert said(tab, "window").startswith("y[3, 3] = ")
@@ -238,7 +253,7 @@ def letters(tab) -> str:
     return "\n".join("".join(td.inner_text() or "." for td in row.locator("td").all()) for row in rows)
 
 
-def test_a_prediction_is_dragged_over_the_truth_and_says_its_iu(browser, page):  # noqa: F811
+def test_a_prediction_is_dragged_over_the_truth_and_says_its_iu(browser, page):
     tab = opened(browser, page)
     assert letters(tab) == ".......\n.TTT...\n.TBBP..\n..PPP..\n......."
     assert said(tab, "overlap") == "intersection 2, union 10, IU = 2 / 10 = 0.20"
@@ -251,7 +266,7 @@ def test_a_prediction_is_dragged_over_the_truth_and_says_its_iu(browser, page): 
     assert letters(tab) == ".......\n.BBB...\n.BBB...\n.......\n......."
 
 
-def test_arrow_keys_move_the_prediction_up_to_the_edge(browser, page):  # noqa: F811
+def test_arrow_keys_move_the_prediction_up_to_the_edge(browser, page):
     tab = opened(browser, page)
     tab.locator(".overlap").focus()
     for _ in range(9):
