@@ -459,8 +459,8 @@ assert worst < 1e-12
 assert least > 1e-5
 
 # %% [markdown]
-# In lesson 04 the gradient dx of a convolution passed the same test. It is the same operation: *the forward of a deconvolution
-# is the backward of a convolution*, and the library computes both with the same code.
+# In lesson 04 col2im passed the same test. And the gradient dx of a convolution, with dy in, gives the very same numbers: *the
+# forward of a deconvolution is the backward of a convolution*, and the library computes both with the same code.
 
 # %%
 a = rng.normal(size=(1, 1, 5, 7))
