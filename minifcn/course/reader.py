@@ -23,7 +23,8 @@ from minifcn.course.page import before_and_after, render, without_head_and_foot
 from minifcn.visualize import style
 
 _WEB = Path(__file__).with_name("web")
-_LIGHT, _DARK = "xcode", "github-dark"  # all their colours have a contrast of at least 4.5 to the ground that we give them
+# Their colours for Python have a contrast of at least 4.5 to the ground that web/page.css gives them.
+_LIGHT, _DARK = "xcode", "github-dark"
 _INDEX = "README"
 _ANSWER = re.compile(r'<details class="answer"><summary>Answer</summary>(.*?)</details>', re.DOTALL)
 
