@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from minifcn.course.answer import _unchanged
 from minifcn.course.catalogue import LESSONS, lesson
 from minifcn.course.exercises import exercises
 from minifcn.course.judge import check
@@ -219,6 +222,7 @@ def test_megabytes_of_print_are_counted_and_their_end_is_kept(tmp_path):
 
 def test_files_that_an_answer_writes_are_nowhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     source = "open('mine.txt', 'w').write('x')\n" + answers.ANSWERS["output_size"]
     assert named(look(tmp_path, source), "output_size").passed
     assert [path.name for path in tmp_path.iterdir()] == ["mine.py"]  # and no __pycache__
@@ -252,3 +256,25 @@ def test_a_stretch_is_not_needed(tmp_path):
     assert report.passed
     assert named(report, "dilated").status == "missing"
     assert not look(tmp_path, answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"]).passed
+
+
+@pytest.mark.parametrize(
+    ("given", "spoil"),
+    [
+        ([1, 2], lambda given: given.append(3)),
+        ([np.ones(2)], lambda given: given[0].fill(2)),
+        ({"a": (1, np.ones(2))}, lambda given: given["a"][1].fill(2)),
+        ({"a": 1}, lambda given: given.clear()),
+        (np.ones(2), lambda given: given.fill(2)),
+    ],
+)
+def test_an_argument_that_was_changed_inside_is_noticed(given, spoil):
+    after = copy.deepcopy(given)
+    assert _unchanged(given, after)
+    spoil(after)
+    assert not _unchanged(given, after)
+
+
+def test_functions_and_nan_are_what_they_were():
+    assert _unchanged(np.array([np.nan, 1.0]), np.array([np.nan, 1.0]))
+    assert _unchanged(len, copy.deepcopy(len))
