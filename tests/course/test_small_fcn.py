@@ -39,7 +39,6 @@ def test_its_gradients(options):
     for parameter in net.parameters():  # the score layers start at zero, where a gradient does not go through
         parameter.data = rng.normal(0, 0.5, parameter.data.shape)
     net.needs_dx = True
-    net.to("float64")
     assert gradcheck(net, rng.normal(size=(2, 3, 13, 19))).passed
 
 
@@ -53,7 +52,7 @@ def test_any_size_comes_back_and_scores_lie_over_their_pixels(size):
             parameter.data[:, :, 1, 1] = 1
         elif "score" in name and name.endswith("weight"):
             parameter.data[...] = 1
-    x = np.zeros((1, 1, *size), np.float32)
+    x = np.zeros((1, 1, *size))
     x[0, 0, 4:8, 4:8] = 1
     scores = net(x)
     assert scores.shape == (1, 2, *size)
@@ -63,9 +62,11 @@ def test_any_size_comes_back_and_scores_lie_over_their_pixels(size):
         assert np.allclose(centre, 5.5, atol=1e-5)
 
 
-def test_the_first_ten_losses():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_first_ten_losses(dtype):
     x, labels = pictures(0, 200)
-    net = SmallFCN()
+    x = x.astype(dtype)
+    net = SmallFCN(dtype=dtype)
     losses = train(net, x, labels, Adam(net.parameters(), lr=1e-2), 10)
     assert losses[0] == pytest.approx(np.log(5), abs=1e-4)
     assert losses == pytest.approx(FIRST_LOSSES, rel=0.02)
