@@ -22,10 +22,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from minifcn.data.palette import VOID, save_mask
+from minifcn.data.palette import VOID, make_palette, save_mask
 from minifcn.data.voc import VOCSegmentation
 
 SHAPES_CLASSES = ("background", "circle", "square", "triangle", "star")
+# For looking at: light colours on black, each lighter than the one before, so that they differ in grey as well; void is the
+# darkest. (In VOC's palette a star would be navy on black, a contrast of 1.3 to 1.)
+_LIGHTS = [(0, 0, 0), (47, 134, 214), (242, 142, 43), (160, 215, 105), (255, 233, 150)]
+SHAPES_PALETTE = make_palette(_LIGHTS, void=(100, 100, 100))
 _SMOOTH = 4  # shapes are drawn this many times larger, then averaged
 
 
