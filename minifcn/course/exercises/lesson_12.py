@@ -1,4 +1,4 @@
-"""Exercises of lesson 12: the confusion matrix, the four measures that are read from it, and an evaluation that does not lie."""
+"""Exercises of lesson 12: the confusion matrix, four measures read from it, and an evaluation that does not lie."""
 
 from __future__ import annotations
 

@@ -134,16 +134,13 @@ def sgd_step(w, g, v, rate, momentum, decay):
     parameter = Parameter(np.array(w))
     parameter.grad = np.array(g)
     optimizer = SGD([parameter], lr=rate, momentum=momentum, weight_decay=decay)
-    if not momentum:  # the optimizer keeps no velocity then
-        optimizer.step()
-        return parameter.data, g + decay * w
     optimizer.state["0"] = {"step": 1, "momentum_buffer": np.array(v)}
     optimizer.step()
     return parameter.data, optimizer.state["0"]["momentum_buffer"]
 
 
 def rate_in_the_velocity(right, w, g, v, rate, momentum, decay):
-    """The rate is in your velocity (v = momentum·v − rate·g, as Caffe has it); here v holds gradients: w − rate·v comes last."""
+    """The rate is in your velocity (v = momentum·v − rate·g, as in Caffe); here v holds gradients: w − rate·v comes last."""
     v = momentum * v - rate * (g + decay * w)
     return w + v, v
 
@@ -178,7 +175,7 @@ def decay_forgotten(right, w, g, v, rate, momentum, decay):
 
 def decay_pushes(right, w, g, v, rate, momentum, decay):
     """The decay has the wrong sign: it makes weights smaller, so it is g + decay·w that is gone against."""
-    return right(w, g, v, rate, momentum, -decay)
+    return right(w, g - 2 * decay * w, v, rate, momentum, decay)
 
 
 def decay_beside(right, w, g, v, rate, momentum, decay):
