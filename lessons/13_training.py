@@ -117,8 +117,9 @@ for i, ((H, W), channels, (row, left, right)) in enumerate(stairs):
 vis.show(
     board.figure,
     "staircase",
-    "The network as a staircase: blue boxes are feature maps on the way down, orange boxes are "
-    "scores on the way up, red arrows are 1 by 1 convolutions from maps to scores.",
+    "The network as a staircase: blue boxes are feature maps on the way down, orange "
+    "boxes are scores on the way up, red arrows are 1 by 1 convolutions from maps to "
+    "scores.",
 )
 
 # %% [markdown]
@@ -416,7 +417,7 @@ assert np.allclose(found, [0.152, 0.407, 0.635, 0.933, 0.986], rtol=0.02)
 # %%
 best = measure(nets[150], x_val, labels_val)
 print(
-    f"pixel accuracy {best.pixel_accuracy():.3f}, mean IU {best.mean_iu():.3f}, IU of each class:"
+    f"pixel accuracy {best.pixel_accuracy():.3f}, mean IU {best.mean_iu():.3f}; of each class:"
 )
 for name, iu in zip(SHAPES_CLASSES, best.per_class_iu(), strict=True):
     print(f"  {name:10} {iu:.3f}")
@@ -443,8 +444,8 @@ vis.show(
         size=(6, 9),
     ),
     "curves",
-    "The loss of each step, which jumps because each batch is another one, and the mean IU after "
-    "runs of 5 to 150 steps.",
+    "The loss of each step, which jumps because each batch is another one, and the mean "
+    "IU after runs of 5 to 150 steps.",
 )
 
 # %% drawing
@@ -462,8 +463,8 @@ vis.show(
         height=3.4,
     ),
     "learning",
-    "One validation picture, the answers of five networks trained for longer and longer, and the "
-    "truth. First there is nothing, then blots of the wrong class, then shapes.",
+    "One validation picture, the answers of five networks trained for longer and longer, "
+    "and the truth. First there is nothing, then blots of the wrong class, then shapes.",
 )
 
 # %% [markdown]
@@ -496,8 +497,8 @@ vis.show(
         ("picture 12", "the truth", "what our network says"),
     ),
     "solved",
-    "Picture 12, solved. In the truth the grey lines are void; a network has an answer for every "
-    "pixel, so its picture has none.",
+    "Picture 12, solved. In the truth the grey lines are void; a network has an answer "
+    "for every pixel, so its picture has none.",
 )
 
 # %%
@@ -564,8 +565,8 @@ vis.show(
         level=("ln 5", float(np.log(5))),
     ),
     "sick_ward",
-    "Six sick runs beside a healthy one, which is dashed. A triangle at the upper edge: the loss "
-    "is far above it. A cross: from here on it is nan.",
+    "Six sick runs beside a healthy one, which is dashed. A triangle at the upper edge: "
+    "the loss is far above it. A cross: from here on it is nan.",
 )
 
 # %% [markdown]
@@ -821,8 +822,8 @@ vis.show(
         level=("ln 5", float(np.log(5))),
     ),
     "one_page",
-    "Three curves to know by heart, each beside a healthy one: asleep, exploded (the cross), and "
-    "fine to look at, with the wrong masks.",
+    "Three curves to know by heart, each beside a healthy one: asleep, exploded (the "
+    "cross), and fine to look at, with the wrong masks.",
 )
 assert len(healthy) == 20
 
