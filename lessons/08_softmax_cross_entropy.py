@@ -829,7 +829,7 @@ vis.show(
     board.figure,
     "one_page",
     "The whole lesson for two pixels with the same scores (for sky, tree, road): above "
-    "with the label sky, below void, which has no loss, no gradient, no place in the count.",
+    "with the label sky, below void: no loss, no gradient, no place in the count.",
 )
 
 # %% [markdown]

@@ -157,6 +157,47 @@ def cross_entropy_gradient(scores, labels, weight):
 def class_weights(counts):
     return 1 - counts / counts.sum()
 """,
+    "address": """
+def address(i, K, S, P):
+    return S * i + (K - 1) / 2 - P
+""",
+    "compose": """
+def compose(layers):
+    stride, offset, field = 1.0, 0.0, 1
+    for kind, K, S, P in layers:
+        middle = (K - 1) / 2 - P
+        if kind == "conv":
+            offset = offset + stride * middle
+            field = field + stride * (K - 1)
+            stride = stride * S
+        else:
+            offset = offset - stride * middle / S
+            field = field + stride * (-(-K // S) - 1)
+            stride = stride / S
+    return stride, offset, field
+""",
+    "crop": """
+def crop(a, b):
+    return (b[1] - a[1]) / a[0]
+""",
+    "best_possible": """
+import numpy as np
+def best_possible(mask, stride):
+    H, W = mask.shape
+    answer = np.zeros((H, W), int)
+    for top in range(0, H, stride):
+        for left in range(0, W, stride):
+            square = mask[top : top + stride, left : left + stride]
+            votes = [(square == c).sum() for c in range(255)]
+            answer[top : top + stride, left : left + stride] = np.argmax(votes)
+    known = mask != 255
+    ious = []
+    for c in range(255):
+        a, b = (mask == c) & known, (answer == c) & known
+        if (a | b).any():
+            ious.append((a & b).sum() / (a | b).sum())
+    return np.mean(ious)
+""",
 }
 
 SLIPS = {
@@ -287,7 +328,6 @@ SLIPS = {
         ("                    continue", "                    label = C - 1", "the last class"),
         ("                s = s - s.max()\n", "", "too large for a computer"),
         ("s - s.max()", "s - scores.max()", "largest of *all* scores"),
-        ("np.log(", "np.log2(", "base 2"),
         ("* -log_p", "* log_p", "The minus is missing"),
         ("* -log_p[label]", "* -log_p.sum()", "all classes"),
         ("total += weight[label] *", "total +=", "multiply no loss"),
@@ -310,5 +350,43 @@ SLIPS = {
         ("counts.sum()", "counts.max()", "the most frequent class weighs 0"),
         (" / ", " // ", "drops the remainder"),
         ("counts.sum()", "len(counts)", "number of classes"),
+    ],
+    "address": [
+        ("(K - 1) / 2", "K / 2", "Half a pixel too far"),
+        ("(K - 1) / 2", "K // 2", "you take K // 2"),
+        ("(K - 1) / 2", "(K - 1)", "last pixel"),
+        ("- P", "+ P", "wrong sign"),
+        ("S * i", "i", "Equal for stride 1"),
+        (" + (K - 1) / 2", "", "where the window begins"),
+    ],
+    "compose": [
+        ("/ 2 - P", "/ 2 + P", "wrong sign"),
+        ("/ 2 - P", "/ 2", "left out"),
+        ("(K - 1) / 2", "(K - 1) // 2", "rounded down"),
+        ("(K - 1) / 2", "K / 2", "You take K/2"),
+        ('kind == "conv"', "True", "treated as a convolution"),
+        ("offset - stride", "offset + stride", "wrong sign"),
+        ("middle / S", "middle", "not divided by its stride"),
+        ("(-(-K // S) - 1)", "(K - 1)", "whole kernel"),
+        ("in layers", "in layers[::-1]", "wrong order"),
+        ("in layers", "in layers[-1:]", "last layer alone"),
+    ],
+    "crop": [
+        ("b[1] - a[1]", "a[1] - b[1]", "The sign"),
+        (" / a[0]", "", "pixels of the picture"),
+        (" / a[0]", " // a[0]", "rounded down"),
+        ("(b[1] - a[1]) / a[0]", "int((b[1] - a[1]) / a[0])", "cut off"),
+        ("(b[1] - a[1])", "abs(b[1] - a[1])", "absolute value"),
+        ("b[1] - a[1]", "b[2] - a[2]", "compare the fields"),
+    ],
+    "best_possible": [
+        ("np.argmax(votes)", "square[0, 0]", "upper left corner"),
+        ("np.argmax(votes)", "int(square.mean())", "average label numbers"),
+        ("np.argmax(votes)", "square.max()", "void's 255"),
+        ("    H, W", "    mask = np.where(mask == 255, 0, mask)\n    H, W", "in the vote and in the mean IU"),
+        ("    known", "    mask = np.where(mask == 255, 0, mask)\n    known", "leave them out there, too"),
+        ("    ious = []", "    return (answer == mask)[known].mean()\n    ious = []", "pixel accuracy"),
+        ("(a | b).any()", "b.any()", "it is lost"),
+        ("for c in range(255):\n", "for c in range(1, 255):\n", "Class 0 is missing"),
     ],
 }  # fmt: skip

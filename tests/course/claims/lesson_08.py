@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 CLAIMS = [
-    ("void pixels have no loss", "loss_map, _ = F.cross_entropy(scores, truth[None]", "loss_map, _ = F.cross_entropy(scores, truth[None] % 5"),
+    (
+        "void pixels have no loss",
+        "loss_map, _ = F.cross_entropy(scores, truth[None]",
+        "loss_map, _ = F.cross_entropy(scores, truth[None] % 5",
+    ),
     ("exp and a division make probabilities", "p = e / e.sum()\nprint", "p = s / s.sum()\nprint"),
     ("the loss is minus the logarithm", "loss = -np.log(p[sky])", "loss = 1 - p[sky]"),
     ("equal scores cost log(5)", "zeros = np.zeros((1, 5, 1, 1))", "zeros = np.arange(5.0).reshape(1, 5, 1, 1)"),
@@ -13,7 +17,11 @@ CLAIMS = [
     ("as it is written it breaks", "broken = naive_softmax(s + 1000)", "broken = naive_softmax(s + 100)"),
     ("the largest subtracted it does not", "e = np.exp(s - s.max())", "e = np.exp(np.minimum(s, 700))"),
     ("void has no gradient", "marks = np.array([[[1, VOID]]])", "marks = np.array([[[1, 0]]])"),
-    ("void as class 0 halves the push", "F.cross_entropy(two, np.where(marks == VOID, 0, marks))", "F.cross_entropy(two, marks)"),
+    (
+        "void as class 0 halves the push",
+        "F.cross_entropy(two, np.where(marks == VOID, 0, marks))",
+        "F.cross_entropy(two, marks)",
+    ),
     ("outlines cost most", "outline = near(void) & ~void", "outline = ~near(void)"),
     ("void is not pushed at all", "np.ones((1, 90, 120)), early_cache)", "np.ones((1, 90, 120)), early_cache) + 1e-9"),
     ("a sum's gradient is so many times the mean's", '("sum", "mean"):\n    _,', '("mean", "sum"):\n    some *= 2\n    _,'),
