@@ -805,14 +805,13 @@ assert (F.cross_entropy_backward(1.0, cache) == 0).all()
 # %% [markdown]
 # ## On one page
 
-# %%
+# %% drawing
 page_scores = np.array([[2.0, 2.0], [1.0, 1.0], [0.0, 0.0]])  # two pixels, the same scores
 page_loss, cache = F.cross_entropy(page_scores.reshape(1, 3, 1, 2), np.array([[[0, VOID]]]))
 page_gradient = F.cross_entropy_backward(1.0, cache).reshape(3, 2)
 assert np.isclose(page_loss, loss)
 assert np.allclose(page_gradient[:, 0], measured)
 
-# %% drawing
 page_p = np.stack([softmax(column) for column in page_scores.T], axis=1)
 board = Board(6.6, 25.5)
 for row, j, title in ((0.6, 0, "a pixel that is sky"), (4.6, 1, "a void pixel")):
