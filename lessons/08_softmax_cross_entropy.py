@@ -39,8 +39,9 @@ from minifcn.visualize.board import Board, signed_colours
 # We borrow a small network from lesson 13. For now it is a black box with 62,639 adjustable
 # numbers, its **weights**. It takes a picture and gives **scores**: for every pixel one
 # number for each of the five classes. A higher score means "I believe more in this class".
-# Scores can be any numbers, also negative ones. (That the box is trained, by the very loss
-# that this lesson is about, takes a few seconds; how, is said in lesson 13.)
+# Scores can be any numbers, also negative ones. (The next cell lets the box practise, with
+# the very loss that this lesson is about. That takes a few seconds; how it is done is said in
+# lesson 13.)
 
 # %%
 STEPS = 80
@@ -71,7 +72,7 @@ assert scores.shape == (1, 5, 90, 120)  # five numbers for each pixel
 # wrong the network is there.
 
 # %%
-loss_map, _ = F.cross_entropy(scores, truth[None], reduction="none")  # (1, 90, 120)
+loss_map, _ = F.cross_entropy(scores, truth[None], reduction="none")  # one number a pixel
 answer = scores.argmax(axis=1)[0]  # the class with the highest score, for each pixel
 void = truth == VOID
 assert (loss_map[0][void] == 0).all()  # where there is no truth, nothing is wrong
@@ -371,7 +372,7 @@ assert np.allclose(library, p)
 two = np.zeros((1, 3, 1, 2))  # (N, C, H, W): one picture, three classes, two pixels
 marks = np.array([[[1, VOID]]])  # (N, H, W)
 loss_two, cache = F.cross_entropy(two, marks)
-dscores = F.cross_entropy_backward(1.0, cache)  # as large as the scores, (1, 3, 1, 2)
+dscores = F.cross_entropy_backward(1.0, cache)  # 1.0: the loss grows as fast as itself
 print(f"loss {loss_two:.4f}")
 print("gradient, a column for each pixel:\n", dscores[0, :, 0].round(3))
 assert np.isclose(loss_two, np.log(3))
@@ -723,8 +724,8 @@ assert total == 4019 * 1920 * 1080  # to the last pixel
 
 # %% [markdown]
 # Exactly 4,019 pictures, to the last pixel. So *every* pixel was counted, also those that
-# nobody labelled: they must be one of the 27. Probably the last one, but that is a guess; the
-# report does not say. With it, void had become a class with a weight of 0.9997.
+# nobody labelled: they are in one of the 27. Probably it is the last one, but that is a guess;
+# the report does not say. If so, void had become a class, with a weight of 0.9997.
 
 # %%
 print(f"weight of the last class: {weights[-1]:.4f}")
