@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from support import planted_12_13
+
 ANSWERS = {
     "class_counts": """
 import numpy as np
@@ -222,3 +224,6 @@ SLIPS = {
         ("/ f", "/ (size / 2)", "divide by size / 2"),
     ],
 }  # fmt: skip
+
+ANSWERS |= planted_12_13.ANSWERS
+SLIPS |= planted_12_13.SLIPS
