@@ -91,9 +91,7 @@ SLIPS = {
         ("if truth != 255:", "if truth != 255 and truth > 0 and said > 0:", "Class 0 has no row"),
     ],
     "measures": [
-        ("both / truth)", "both / truth if truth else 0)", None),
-        ("if truth > 0:\n            accuracies.append(both / truth)", "accuracies.append(both / max(1, truth))\n        if truth > 0:",
-         None),
+        ("if truth > 0:\n", "accuracies += [0] * (truth == 0)\n        if truth > 0:\n", None),
         ("said - both", "said", "counted twice"),
         ("np.trace(matrix) / matrix.sum()", "np.mean(accuracies)", "the mean over the classes"),
         ("np.mean(accuracies)", "np.trace(matrix) / matrix.sum()", "is the pixel accuracy"),
@@ -108,8 +106,8 @@ SLIPS = {
         ("range(0, len(scores), batch)", "range(0, len(scores) - batch + 1, batch)", "fill no whole batch"),
         ("range(0, len(scores), batch)", "range(0, batch, batch)", "Only the first batch"),
         ("there = union > 0", "there = union > 0\n    union[~there] = 1\n    there[:] = True", "nowhere counts as 0"),
-        ("kept = truth != 255", "kept = truth < 256\n        truth = np.where(truth == 255, 0, truth)", "Void pixels count as background"),
-        ("return (np.diag(matrix)[there] / union[there]).mean()", "return np.trace(matrix) / matrix.sum()", "the pixel accuracy"),
+        ("kept = truth != 255", "truth = np.where(truth == 255, 0, truth)\n        kept = truth < 256", "Void pixels count as"),
+        ("(np.diag(matrix)[there] / union[there]).mean()", "np.trace(matrix) / matrix.sum()", "the pixel accuracy"),
         ("scores[i : i + batch].argmax(axis=1)", "scores[i : i + batch, 1:].argmax(axis=1) + 1", "background cannot win"),
     ],
     "first_loss": [
