@@ -50,7 +50,10 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
     """The Markdown of one cell."""
     if result.cell.kind == "markdown":
         return [result.cell.text]
-    blocks = [f"```python\n{result.cell.text}\n```"]
+    code = f"```python\n{result.cell.text}\n```"
+    if result.cell.kind == "drawing":
+        code = f"<details><summary>how this picture is drawn</summary>\n\n{code}\n\n</details>"
+    blocks = [code]
     for piece in result.output:
         if isinstance(piece, Shown):
             path = write(piece.picture, temporary, f"{one.number:02}_{piece.name}")

@@ -21,7 +21,7 @@ _MARKER = re.compile(r"# %%[ \t]*(.*)")
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: "markdown" or "code", its text, and the number of its first line in the file."""
+    """A cell: "markdown", "code" or "drawing" (code that only draws), its text, and the number of its first line."""
 
     kind: str
     text: str
@@ -44,7 +44,7 @@ def parse(source: str, name: str = "script") -> list[Cell]:
             continue
         if any(map(str.strip, lines)):
             cells.append(_cell(kind, lines, start, name))
-        kinds = {"": "code", "[markdown]": "markdown"}
+        kinds = {"": "code", "[markdown]": "markdown", "drawing": "drawing"}
         if marker[1].strip() not in kinds:
             raise ValueError(f"{name}, line {number}: `{line}` is no cell; cells begin with `# %%` or `# %% [markdown]`")
         kind, start, lines = kinds[marker[1].strip()], number + 1, []

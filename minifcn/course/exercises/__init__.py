@@ -37,6 +37,7 @@ class Exercise:
     answer: Answer
     cases: Sequence[tuple]
     mistakes: Sequence[Callable[..., Any]]
+    step: str = "main"  # "warm-up", "main" or "stretch"
 
     @property
     def name(self) -> str:
@@ -75,4 +76,6 @@ def spoil(mistake: Callable[..., Any], right: Answer) -> Answer:
 
 
 def _shown(value: Any) -> str:
+    if callable(value):
+        return f"= {value.__name__}"
     return f"of shape {value.shape}" if isinstance(value, np.ndarray) and value.ndim else f"= {value}"
