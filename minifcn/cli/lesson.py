@@ -1,4 +1,4 @@
-"""``minifcn lesson``: list, run, open, check and render the lessons of the course."""
+"""``minifcn lesson``: list, run, open, check and render the lessons of the course, and give them other forms."""
 
 from __future__ import annotations
 
@@ -127,6 +127,35 @@ def check_answers(
         console.print(f"        {verdict.said}")
     if not report.passed:
         raise typer.Exit(1)
+
+
+@app.command("card")
+def show_card(number: Number) -> None:
+    """Print what a lesson comes down to: its picture's file, its formulas, three sentences. Example: minifcn lesson card 2"""
+    from rich.markdown import Markdown
+
+    from minifcn.cli.screen import console
+    from minifcn.course.card import card
+    from minifcn.course.catalogue import lesson
+
+    text = card(lesson(number))
+    if console.is_terminal:
+        console.print(Markdown(text), soft_wrap=False)
+    else:
+        typer.echo(text)
+
+
+@app.command("notebook")
+def write_notebook(
+    number: Number,
+    out: Annotated[Path, typer.Option(help="The file to write, NAME.ipynb; one that you have worked in is left alone.")],
+) -> None:
+    """Write a lesson as a notebook for Jupyter or Colab. Example: minifcn lesson notebook 2 --out lesson2.ipynb"""
+    from minifcn.course import notebook
+    from minifcn.course.catalogue import lesson
+
+    notebook.write(lesson(number), out)
+    typer.echo(f"{out}: open it with Jupyter or VS Code where minifcn is installed")
 
 
 @app.command("render")

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minifcn.course import runner
-from minifcn.course.catalogue import Lesson, lesson, written
+from minifcn.course.catalogue import Lesson, written
 from minifcn.course.runner import Result, Shown
 from minifcn.visualize.showing import write
 
 PICTURES = "img"
+FOLDED = "how this picture is drawn"
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,7 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
     """The Markdown of one cell."""
     if result.cell.kind == "markdown":
         return [result.cell.text]
-    code = f"```python\n{result.cell.text}\n```"
-    if result.cell.kind == "drawing":
-        code = f"<details><summary>how this picture is drawn</summary>\n\n{code}\n\n</details>"
-    blocks = [code]
+    code, blocks = f"```python\n{result.cell.text}\n```", []
     for piece in result.output:
         if isinstance(piece, Shown):
             path = write(piece.picture, temporary, f"{one.number:02}_{piece.name}")
@@ -65,7 +63,9 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
             blocks.append(f"**Picture {number}.** {piece.caption}")
         elif piece.strip():
             blocks.append("```text\n" + "\n".join(line.rstrip() for line in piece.strip("\n").split("\n")) + "\n```")
-    return blocks
+    if result.cell.kind == "drawing":
+        return [*blocks, f"<details><summary>{FOLDED}</summary>", code, "</details>"]
+    return [code, *blocks]
 
 
 def _head(one: Lesson) -> str:
@@ -77,10 +77,19 @@ def _head(one: Lesson) -> str:
 
 def _foot(one: Lesson) -> str:
     """Links to the lessons before and after, those that are there."""
-    there = [other.number for other in written()]
-    before = max((n for n in there if n < one.number), default=None)
-    after = min((n for n in there if n > one.number), default=None)
-    links = [f"← [{lesson(n).title}]({lesson(n).name}.md)" for n in [before] if n]
-    links.append("[All lessons](README.md)")
-    links += [f"[{lesson(n).title}]({lesson(n).name}.md) →" for n in [after] if n]
+    before, after = before_and_after(one)
+    links = [f"← [{before.title}]({before.name}.md)"] if before else []
+    links += ["[All lessons](README.md)", *([f"[{after.title}]({after.name}.md) →"] if after else [])]
     return "---\n\n" + " · ".join(links)
+
+
+def before_and_after(one: Lesson) -> tuple[Lesson | None, Lesson | None]:
+    """The lessons before and after this one, of those that are there."""
+    before = [other for other in written() if other.number < one.number]
+    after = [other for other in written() if other.number > one.number]
+    return (before[-1] if before else None), (after[0] if after else None)
+
+
+def without_head_and_foot(text: str) -> str:
+    """A page's text without what it says about itself and where it links to: the first two and the last two of its blocks."""
+    return "\n\n".join(text.split("\n\n")[2:-2]) + "\n"

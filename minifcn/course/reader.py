@@ -1,46 +1,52 @@
-"""A lesson's page for the browser: the same Markdown as one HTML file, with the pictures where they are, or made anew."""
+"""A lesson's page for the browser: the same Markdown as one HTML file, with the pictures where they are, or made anew.
+
+The pages of all lessons that are there are written side by side, so that links lead from one to the next. A page needs no
+network: its style sheet (web/page.css), its colours and what makes it move (web/interactive.js) are inside it.
+"""
 
 from __future__ import annotations
 
+import html
 import re
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from PIL import Image
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
-from minifcn.course.catalogue import Lesson, lessons_folder
-from minifcn.course.page import render
+from minifcn.course.catalogue import Lesson, lessons_folder, written
+from minifcn.course.page import before_and_after, render, without_head_and_foot
+from minifcn.visualize import style
 
-_STYLE = """
-body { max-width: 48rem; margin: 2rem auto; padding: 0 1rem; font: 1.05rem/1.6 Georgia, serif; color: #1a1a1a }
-h1, h2, h3, table { font-family: system-ui, sans-serif; line-height: 1.25 } h2 { margin-top: 2.5rem }
-code { font: 0.9em/1.45 "DejaVu Sans Mono", Menlo, Consolas, monospace }
-pre { background: #f6f6f4; padding: 0.8rem 1rem; overflow-x: auto; border-left: 3px solid #0072b2 }
-pre:has(> .language-text) { background: #fff; border-left-color: #bdbdbd }
-img { max-width: 100% } table { border-collapse: collapse } td, th { padding: 0.2rem 0.8rem; border-bottom: 1px solid #ddd }
-@media print { body { max-width: none } pre, img { break-inside: avoid } }
-"""
+_WEB = Path(__file__).with_name("web")
+_LIGHT, _DARK = "xcode", "github-dark"  # all their colours have a contrast of at least 4.5 to the ground that we give them
+_INDEX = "README"
+_ANSWER = re.compile(r"<details><summary>Answer</summary>(.*?)</details>", re.DOTALL)
 
 
 def as_html(one: Lesson) -> Path:
-    """Writes the lesson's page as HTML into a temporary folder of its own and returns its path.
+    """Writes the lesson's page as HTML into a temporary folder of its own, beside those of the others, and returns its path.
 
     A page that is not there with all its pictures is made first, by running the lesson: an installed package has the scripts
-    alone. Raises LessonFailed where that fails.
+    alone, and there the other lessons are named by the command that opens them. Raises LessonFailed where that fails.
     """
     made = Path(tempfile.mkdtemp(prefix=f"minifcn-lesson-{one.number:02}-"))
     folder = lessons_folder()
-    if not _has_its_page(one, folder):
-        folder = made
-        render(one).save(folder, one)
-    text = (folder / f"{one.name}.md").read_text(encoding="utf-8")
-    body = MarkdownIt("commonmark").enable("table").render(text)
-    body = re.sub(r'<a href="(?!https?:|#)([^"]+)">(.*?)</a>', lambda m: _link(folder, m[1], m[2]), body)
-    body = re.sub(r'src="(?!https?:)([^"]+)"', lambda m: f'src="{(folder / m[1]).as_uri()}"', body)
-    page = made / f"{one.name}.html"
-    head = f'<meta charset="utf-8"><title>{one.title}</title><style>{_STYLE}</style>'
-    page.write_text(f'<!doctype html><html lang="en">{head}{body}</html>\n', encoding="utf-8")
-    return page
+    there = [other for other in written() if _has_its_page(other, folder)]
+    names = {one.name, *(other.name for other in there)}
+    if (folder / f"{_INDEX}.md").is_file():
+        names.add(_INDEX)
+        _write(made, _INDEX, "All lessons", _body(folder, folder / f"{_INDEX}.md", names))
+    for other in there:
+        if other != one:
+            _write_lesson(made, other, folder, names)
+    if one not in there:
+        render(one).save(made, one)
+    return _write_lesson(made, one, folder if one in there else made, names)
 
 
 def _has_its_page(one: Lesson, folder: Path) -> bool:
@@ -50,10 +56,99 @@ def _has_its_page(one: Lesson, folder: Path) -> bool:
     )
 
 
-def _link(folder: Path, target: str, words: str) -> str:
-    """A link to a file beside the page or the script; where there is none, the command that shows the same."""
+def _write_lesson(made: Path, one: Lesson, folder: Path, names: Collection[str]) -> Path:
+    body = _body(folder, folder / f"{one.name}.md", names)
+    script = f'<a href="{one.script.as_uri()}">this lesson as a script</a>'
+    turn = _turn(one, folder, names)
+    header = f'<header><nav class="turn">{turn}</nav></header>'
+    about = f'<p class="about">about {one.minutes} minutes · {script}</p>'
+    body = body.replace("</h1>", f"</h1>\n{about}\n{_contents(body)}", 1) + _printed_answers(body)
+    return _write(made, one.name, one.title, f'{body}<footer><nav class="turn">{turn}</nav></footer>', header)
+
+
+def _write(made: Path, name: str, title: str, body: str, header: str = "") -> Path:
+    page = made / f"{name}.html"
+    moving = f"<script>{(_WEB / 'interactive.js').read_text(encoding='utf-8')}</script>" if "data-kind=" in body else ""
+    page.write_text(
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)} · minifcn</title><style>{_style()}</style></head>\n"
+        f"<body>{header}<main>\n{body}</main>{moving}</body>\n</html>\n",
+        encoding="utf-8",
+    )
+    return page
+
+
+def _style() -> str:
+    light, dark = (HtmlFormatter(style=style).get_style_defs("pre") for style in (_LIGHT, _DARK))
+    coloured = f"@media screen, print {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ {dark} }}"
+    return coloured + "\n" + (_WEB / "page.css").read_text(encoding="utf-8")  # which comes last: its grounds hold
+
+
+# ---------------------------------------------------------------------------------------------------------------- the body
+
+
+def _body(folder: Path, source: Path, names: Collection[str]) -> str:
+    """The Markdown file `source` as HTML, its links leading to the pages of these `names`, which lie side by side."""
+    text = source.read_text(encoding="utf-8")
+    text = text if source.stem == _INDEX else without_head_and_foot(text)
+    body = MarkdownIt("commonmark", {"highlight": _code}).enable("table").render(text)
+    body = re.sub(r'<a href="(?!https?:|#)([^"]+)">(.*?)</a>', lambda m: _link(folder, names, m[1], m[2]), body)
+    body = re.sub(r'<img src="(?!https?:)([^"]+)"( width="\d+")?', lambda m: _picture(folder / m[1], m[2] or ""), body)
+    body = re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{_anchor(m[1])}">{m[1]}</h2>', body)
+    body = re.sub(r"<p>(<img [^>]*>)</p>", r'<p class="picture">\1</p>', body)
+    body = body.replace("<p><strong>Picture ", '<p class="caption"><strong>Picture ')
+    return re.sub(
+        r"<!-- interactive (\w+) (\{.*?\}) -->", r'<div data-kind="\1"><script type="application/json">\2</script></div>', body
+    )
+
+
+def _code(text: str, language: str, _attributes: object) -> str:
+    """A block of code: Python in colours, what was printed as it is."""
+    inside = highlight(text, PythonLexer(), HtmlFormatter(nowrap=True)) if language == "python" else html.escape(text)
+    return f'<pre class="{language or "text"}"><code>{inside}</code></pre>'
+
+
+def _picture(path: Path, width: str) -> str:
+    """The beginning of a picture's tag. Stills have 150 dots an inch: as wide as that makes them, and sharp on good screens."""
+    if not width and path.suffix == ".png":
+        with Image.open(path) as picture:
+            W, H = (round(96 * length / style.DPI) for length in picture.size)
+        return f'<img src="{path.as_uri()}" width="{W}" height="{H}"'
+    return f'<img src="{path.as_uri()}"{width}'
+
+
+def _link(folder: Path, names: Collection[str], target: str, words: str) -> str:
+    """A link to a page beside this one, or to a file; where there is none, the command that shows the same."""
+    name, _, _ = target.partition(".md")
+    if name in names:
+        return f'<a href="{name}.html">{words}</a>'
     for path in (folder / target, lessons_folder() / target):
         if path.is_file():
             return f'<a href="{path.as_uri()}">{words}</a>'
     number = re.match(r"\d\d(?=_)", target)
     return f"{words} (<code>minifcn lesson {f'open {int(number[0])}' if number else 'list'}</code>)"
+
+
+def _turn(one: Lesson, folder: Path, names: Collection[str]) -> str:
+    """The links to the lesson before, to all lessons, and to the lesson after."""
+    before, after = before_and_after(one)
+    links = [("← " + before.title, before.name)] if before else []
+    links += [("All lessons", _INDEX), *([(after.title + " →", after.name)] if after else [])]
+    return " ".join(_link(folder, names, f"{name}.md", html.escape(words)) for words, name in links)
+
+
+def _contents(body: str) -> str:
+    headings = re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
+    lines = "".join(f'<li><a href="#{anchor}">{words}</a></li>' for anchor, words in headings)
+    return f'<nav class="contents" aria-label="Contents"><ol>{lines}</ol></nav>' if headings else ""
+
+
+def _anchor(words: str) -> str:
+    return re.sub(r"\W+", "-", re.sub(r"<.*?>", "", html.unescape(words)).lower()).strip("-")
+
+
+def _printed_answers(body: str) -> str:
+    """The folded answers once more, for paper, which cannot be unfolded: in order, behind everything else."""
+    answers = "".join(f"<li>{answer}</li>" for answer in _ANSWER.findall(body))
+    return f'<section class="answers"><h2>Answers, in order</h2><ol>{answers}</ol></section>' if answers else ""

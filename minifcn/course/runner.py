@@ -46,7 +46,7 @@ def run(path: Path, echo: Callable[[str | Shown], None] | None = None) -> Iterat
     namespace: dict[str, Any] = {"__name__": "__main__", "__file__": str(path), "__builtins__": __builtins__}
     for cell in read(path):
         result = Result(cell)
-        if cell.kind != "markdown":
+        if cell.is_code:
             _execute(cell, path, namespace, result, echo or (lambda _: None))
         yield result
 

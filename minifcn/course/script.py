@@ -1,4 +1,4 @@
-"""Percent format: a Python file whose comments `# %%` and `# %% [markdown]` cut it into cells.
+"""Percent format: a Python file whose comments `# %%`, `# %% [markdown]` and `# %% drawing` cut it into cells.
 
     # %% [markdown]
     # ## One window, one number
@@ -7,7 +7,11 @@
     # %%
     print((window * kernel).sum())
 
-VS Code, PyCharm, Spyder and Jupytext open such a file as a notebook; Python runs it as it stands.
+    # %% drawing
+    vis.show(vis.draw_table(window * kernel), "products", "Eight cells agree, one does not.")
+
+A drawing cell is code that only draws: it runs like any other, and a page folds it away below its picture. VS Code, PyCharm,
+Spyder and Jupytext open such a file as a notebook; Python runs it as it stands.
 """
 
 from __future__ import annotations
@@ -17,15 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MARKER = re.compile(r"# %%[ \t]*(.*)")
+_KINDS = {"": "code", "[markdown]": "markdown", "drawing": "drawing"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: "markdown", "code" or "drawing" (code that only draws), its text, and the number of its first line."""
+    """A cell: "markdown", "code" or "drawing" (code that only draws), its text, and its first line's number."""
 
     kind: str
     text: str
     line: int
+
+    @property
+    def is_code(self) -> bool:
+        return self.kind != "markdown"
 
 
 def read(path: Path) -> list[Cell]:
@@ -44,16 +53,16 @@ def parse(source: str, name: str = "script") -> list[Cell]:
             continue
         if any(map(str.strip, lines)):
             cells.append(_cell(kind, lines, start, name))
-        kinds = {"": "code", "[markdown]": "markdown", "drawing": "drawing"}
-        if marker[1].strip() not in kinds:
-            raise ValueError(f"{name}, line {number}: `{line}` is no cell; cells begin with `# %%` or `# %% [markdown]`")
-        kind, start, lines = kinds[marker[1].strip()], number + 1, []
+        if marker[1].strip() not in _KINDS:
+            begins = ", ".join(f"`# %% {word}`".replace(" `", "`") for word in _KINDS)
+            raise ValueError(f"{name}, line {number}: `{line}` is no cell; cells begin with one of {begins}")
+        kind, start, lines = _KINDS[marker[1].strip()], number + 1, []
     return cells
 
 
 def headings(cell: Cell) -> list[str]:
     """The heading lines of a markdown cell; none of a code cell, where `#` begins a comment."""
-    return [line for line in cell.text.splitlines() if line.startswith("#")] if cell.kind == "markdown" else []
+    return [] if cell.is_code else [line for line in cell.text.splitlines() if line.startswith("#")]
 
 
 def _cell(kind: str, lines: list[str], start: int, name: str) -> Cell:

@@ -1,8 +1,9 @@
 """The embedded data set: coloured shapes on busy grounds, drawn from a seed and written in VOC's own layout.
 
 Small enough to learn in a minute on a CPU, and with everything that makes segmentation segmentation: an unbalanced
-background, several objects that hide each other, pictures of different sizes, void borders, colours that are a hint
-but no answer (`hue_overlap`), so that a network has to look at the shape.
+background, several objects that hide each other, pictures of different sizes, void borders. With the usual `hue_overlap` of
+0.1 each class has colours of its own, and a small network looks at nothing else (lesson 13); above 1/7 neighbouring classes
+begin to share colours, and at 1 only the shape is left to look at.
 
     root/JPEGImages/shapes_0001.jpg  root/SegmentationClass/shapes_0001.png  root/ImageSets/Segmentation/train.txt ...
 """
@@ -21,10 +22,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from minifcn.data.palette import VOID, save_mask
+from minifcn.data.palette import VOID, make_palette, save_mask
 from minifcn.data.voc import VOCSegmentation
 
 SHAPES_CLASSES = ("background", "circle", "square", "triangle", "star")
+# For looking at: light colours on black, each lighter than the one before, so that they differ in grey as well; void is the
+# darkest. (In VOC's palette a star would be navy on black, a contrast of 1.3 to 1.)
+_LIGHTS = [(0, 0, 0), (47, 134, 214), (242, 142, 43), (160, 215, 105), (255, 233, 150)]
+SHAPES_PALETTE = make_palette(_LIGHTS, void=(100, 100, 100))
 _SMOOTH = 4  # shapes are drawn this many times larger, then averaged
 
 

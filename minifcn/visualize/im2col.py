@@ -75,5 +75,5 @@ class _Columns:
         """Frames one window in x and its column."""
         oh, ow = divmod(window, self.OW)
         row, column = self.at_x[0] + oh * self.stride, self.at_x[1] + ow * self.stride
-        self.board.frame(row, column, self.K, self.K, style.VERMILION)
-        self.board.frame(self.at[0], self.at[1] + window, self.columns.shape[0], 1, style.VERMILION)
+        self.board.frame(row, column, self.K, self.K, style.FRAME)
+        self.board.frame(self.at[0], self.at[1] + window, self.columns.shape[0], 1, style.FRAME)

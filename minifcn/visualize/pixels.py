@@ -58,13 +58,13 @@ def draw_zoom(labels: Any, palette: Any, row: int, column: int, size: int = 9, h
     each = height / labels.shape[0]  # one pixel of the mask, in cells
     board = Board(TITLE + max(height, size), width + 2.5 + size, cell)
     board.picture(np.asarray(palette)[labels], TITLE, 0, height, "labels, as colours")
-    board.frame(TITLE + row * each, column * each, size * each, size * each, style.VERMILION)
+    board.frame(TITLE + row * each, column * each, size * each, size * each, style.FRAME)
     part = labels[row : row + size, column : column + size]
     colours = np.asarray(palette)[part] / 255
     board.grid(part, TITLE, width + 2.5, title="labels, as numbers", colours=colours, size=0.34)
-    board.frame(TITLE, width + 2.5, size, size, style.VERMILION)
+    board.frame(TITLE, width + 2.5, size, size, style.FRAME)
     start, end = (TITLE + (row + size / 2) * each, (column + size) * each + 0.2), (TITLE + size / 2, width + 2.2)
-    board.arrow(start, end, style.VERMILION)
+    board.arrow(start, end, style.FRAME)
     return board.figure
 
 

@@ -40,7 +40,7 @@ def draw_reach(x: Any, weight: Any, pixel: tuple[int, int], stride: int = 1, cel
     for k, (oh, ow, kh, kw) in enumerate(products):
         row = TITLE + k * line
         board.grid(x, row, 0, colours=_one(x.shape, pixel, style.BLUE))
-        board.frame(row + oh * stride, ow * stride, KH, KW, style.VERMILION)
+        board.frame(row + oh * stride, ow * stride, KH, KW, style.FRAME)
         board.grid(weight, row, at_weight, colours=_one(weight.shape, (kh, kw), style.ORANGE))
         board.grid(np.zeros(names.shape), row, at_y, colours=_one(names.shape, (oh, ow), style.GREEN), text=names, size=0.32)
         said = f"y[{oh},{ow}] takes x[{pixel[0]},{pixel[1]}] · {cell_texts(weight)[kh, kw]}"

@@ -91,8 +91,8 @@ class Scene:
         """Draws what only this step shows: the window, the pixel of y that it gives, the sum in words."""
         oh, ow = divmod(step, self.y.shape[1])
         KH, KW = self.weight.shape
-        self.board.frame(self.at_x[0] + oh * self.stride, self.at_x[1] + ow * self.stride, KH, KW, style.VERMILION)
-        self.board.frame(self.at_y[0] + oh, self.at_y[1] + ow, 1, 1, style.VERMILION)
+        self.board.frame(self.at_x[0] + oh * self.stride, self.at_x[1] + ow * self.stride, KH, KW, style.FRAME)
+        self.board.frame(self.at_y[0] + oh, self.at_y[1] + ow, 1, 1, style.FRAME)
         row, column = self.at_weight[0] + KH + 1.5, self.at_weight[1] + KW / 2
         self.board.write(f"{KH * KW} products,\nadded up:\n{self.words[oh, ow]}", row, column, size=0.32)
 

@@ -45,6 +45,7 @@ PADDING = "#e9e9e9"  # cells that are not data: padding and inserted zeros
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 SKY, PURPLE = "#56b4e9", "#cc79a7"
+FRAME = "#9e0b0f"  # dark red: a frame stands out from cells of every colour here, also in grey
 
 # Lines of a plot take these in turns; without the yellow that white paper swallows, neighbours apart in lightness too.
 COLOURS = (BLUE, VERMILION, GREEN, PURPLE, INK, SKY, ORANGE)
@@ -134,5 +135,15 @@ def tint(colour: str, strength: float) -> tuple[float, ...]:
 
 def ink_on(colour: ColorType) -> str:
     """INK or PAPER, whichever reads better on a ground of this colour (by its relative luminance)."""
-    linear = np.array(to_rgb(colour), float) ** 2.2
-    return INK if linear @ [0.2126, 0.7152, 0.0722] > 0.2 else PAPER  # 0.2: where both have a contrast of 4.2
+    return INK if luminance(colour) > 0.2 else PAPER  # 0.2: where both have a contrast of 4.2
+
+
+def contrast(one: ColorType, other: ColorType) -> float:
+    """The contrast of two colours, 1 (none) to 21 (black and white); WCAG 2.2 asks 3 of what a picture needs to be read."""
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: ColorType) -> float:
+    """How light a colour is, 0 (black) to 1 (white)."""
+    return float(np.array(to_rgb(colour), float) ** 2.2 @ [0.2126, 0.7152, 0.0722])

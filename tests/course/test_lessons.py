@@ -63,20 +63,21 @@ def test_it_begins_with_its_title_and_ends_with_its_exercises(one):
     assert cells[0].kind == cells[-1].kind == "markdown"
     assert cells[0].text.startswith(f"# {one.number:02} · {one.title}\n")
     assert "You need " in cells[0].text
-    last = next(cell.text for cell in cells if "## Exercises\n" in cell.text)  # "On one page" may follow it
-    assert f"minifcn lesson check {one.number} mine.py" in last
+    assert cells[-1].text.rfind("## Exercises") > cells[-1].text.rfind("\n# ")
+    assert f"minifcn lesson check {one.number} mine.py" in cells[-1].text
     for exercise in exercises(one):
-        assert f"`{exercise.signature}`" in last.replace("\n", " ")
+        assert f"`{exercise.signature}`" in cells[-1].text.replace("\n", " ")
 
 
 @each_lesson
 def test_every_claim_is_followed_by_an_assert(one):
-    """Whatever prints or shows something has an assert in its own cell or in the next piece of code."""
-    codes = [cell.text for cell in read(one.script) if cell.kind != "markdown"]
-    for cell, after in zip(codes, [*codes[1:], ""], strict=True):
-        if "print(" in cell or "vis.show(" in cell:
-            assert "assert " in cell or "assert " in after, cell
-    assert sum(text.count("assert ") for text in codes) >= 20
+    """Whatever prints or shows something has an assert in its own cell or in the next piece of code; a drawing, in the last."""
+    codes = [cell for cell in read(one.script) if cell.is_code]
+    for before, cell, after in zip([codes[0], *codes[:-1]], codes, [*codes[1:], codes[-1]], strict=True):
+        if "print(" in cell.text or "vis.show(" in cell.text:
+            near = [before, cell, after] if cell.kind == "drawing" else [cell, after]
+            assert any("assert " in one.text for one in near), cell.text
+    assert sum(cell.text.count("assert ") for cell in codes) >= 20
 
 
 @each_lesson

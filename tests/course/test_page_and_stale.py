@@ -13,6 +13,8 @@ from minifcn.course.page import Page, render
 from minifcn.course.stale import differences, picture_difference
 from minifcn.visualize.showing import write
 
+from .conftest import LESSON
+
 
 def test_two_renderings_are_equal_to_the_last_byte(lesson_in):
     one = lesson_in()
@@ -37,6 +39,25 @@ def test_the_page_has_text_code_output_and_pictures_in_order(lesson_in):
     assert -1 not in places
     assert places == sorted(places)
     assert set(page.pictures) == {"03_table.png", "03_moving.gif"}
+
+
+def test_drawing_code_is_folded_below_its_picture_and_runs_like_any_other(lesson_in):
+    source = LESSON.replace("total = 1 + 1\n", "total = 1 + 1\n\n# %% drawing\n").replace(
+        "assert total == 2", "# %%\nassert total == 2"
+    )
+    page = render(lesson_in(source))
+    wanted = [
+        "```python\nimport numpy",
+        "```text\ntotal: 2",
+        "**Picture 1.** Six numbers.",
+        "\n\n<details><summary>how this picture is drawn</summary>\n\n```python\nprint(",
+        "```\n\n</details>\n\n",
+        "```python\nassert total == 2\n```",
+    ]
+    places = [page.text.find(part) for part in wanted]
+    assert -1 not in places
+    assert places == sorted(places)
+    assert page.text.count("<details>") == 1
 
 
 def test_saving_removes_pictures_that_the_lesson_no_longer_shows(lesson_in, tmp_path):

@@ -10,7 +10,7 @@ from minifcn.course.runner import LessonFailed, Shown
 
 
 def outputs(path):
-    return [result.output for result in runner.run(path) if result.cell.kind == "code"]
+    return [result.output for result in runner.run(path) if result.cell.is_code]
 
 
 def test_printed_text_and_pictures_come_in_order(lesson_in):

@@ -20,6 +20,8 @@ x = 1  # %% no marker here
 # %%
 
 y = 2
+# %% drawing
+draw(y)
 # %% [markdown]
 # End
 """
@@ -30,7 +32,8 @@ def test_cells_keep_their_kind_text_and_first_line():
         Cell("markdown", "# Title\n\nText with a #hash.", 2),
         Cell("code", "import numpy as np\n\nx = 1  # %% no marker here", 7),
         Cell("code", "y = 2", 13),
-        Cell("markdown", "End", 15),
+        Cell("drawing", "draw(y)", 15),
+        Cell("markdown", "End", 17),
     ]
 
 
@@ -42,14 +45,17 @@ def test_the_line_numbers_are_those_of_the_file():
 
 def test_headings_are_of_markdown_only():
     assert headings(Cell("markdown", "## A\ntext\n### B", 1)) == ["## A", "### B"]
-    assert headings(Cell("code", "# a comment", 1)) == []
+    assert headings(Cell("code", "# a comment", 1)) == headings(Cell("drawing", "# a comment", 1)) == []
 
 
 @pytest.mark.parametrize(
     ("source", "said"),
     [
         ("import numpy\n# %%\n", "line 1: there is text before the first cell"),
-        ("# %%\nx = 1\n# %% [raw]\n", "line 3: `# %% [raw]` is no cell"),
+        (
+            "# %%\nx = 1\n# %% [raw]\n",
+            "line 3: `# %% [raw]` is no cell; cells begin with one of `# %%`, `# %% [markdown]`, `# %% drawing`",
+        ),
         ("# %% [markdown]\n# text\nx = 1\n", "line 3: in a markdown cell every line begins with"),
     ],
 )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from minifcn.data import report
 from minifcn.data.dataset import check_disjoint
-from minifcn.data.shapes import SHAPES_CLASSES, ShapesOptions, ShapesSegmentation, draw, write
+from minifcn.data.palette import VOC_PALETTE, VOID
+from minifcn.data.shapes import SHAPES_CLASSES, SHAPES_PALETTE, ShapesOptions, ShapesSegmentation, draw, write
 from minifcn.data.voc import VOCSegmentation
+from minifcn.visualize import style
 
 SMALL = {"train": 5, "val": 3}
 
@@ -156,3 +160,15 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch):
 def test_impossible_options_are_refused(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         ShapesOptions(**options)
+
+
+def test_every_class_stands_out_from_the_background_and_from_its_neighbours_also_in_grey():
+    colours = [SHAPES_PALETTE[label] / 255 for label in (0, VOID, 1, 2, 3, 4)]
+    assert all(style.contrast(colours[0], colour) >= 3 for colour in colours[1:])
+    assert all(style.luminance(lighter) > 1.3 * style.luminance(colour) for colour, lighter in pairwise(colours))
+    assert style.contrast(VOC_PALETTE[0] / 255, VOC_PALETTE[4] / 255) < 3  # why VOC's own palette will not do
+
+
+def test_a_contrast_is_that_of_wcag():
+    assert style.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert style.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.1)

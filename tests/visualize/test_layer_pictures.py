@@ -81,7 +81,7 @@ def test_a_still_shows_the_output_up_to_its_step_and_no_further():
 
 def test_the_window_is_where_the_step_says():
     figure = vis.draw_sliding(X, WEIGHT, stride=2, step=1)
-    red = mpl.colors.to_rgba(style.VERMILION)
+    red = mpl.colors.to_rgba(style.FRAME)
     frames = [a for a in figure.axes[0].get_children() if isinstance(a, Rectangle) and a.get_edgecolor() == red]
     (window,) = [frame for frame in frames if frame.get_width() == 2]
     assert (window.get_x(), window.get_height()) == (2.0, 2)  # x begins at column 0; stride 2, so step 1 is at column 2

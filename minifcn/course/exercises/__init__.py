@@ -8,6 +8,9 @@ An exercise is the library's own answer, arrays to try it on, and the mistakes t
 
 A mistake is a function that is given the right answer and the arguments, and spoils it; its docstring is what the reader is
 told. Mistakes therefore combine: when no single one explains an answer, pairs are tried.
+
+Answers may return numbers and arrays, True or False, words from a list, and tuples or dicts of these (`minifcn.course.results`).
+Arguments may be functions: give them a name and a docstring of one line, for that is how a case is described to the reader.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import numpy as np
 from minifcn.course.catalogue import Lesson
 
 Answer = Callable[..., Any]
+STEPS = ("warm-up", "main", "stretch")
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,21 @@ class Exercise:
     """One function that the reader writes.
 
     `answer` is the library's, with the reader's name and parameters; its docstring is the task. `cases` are tuples of
-    arguments, the simplest first. `mistakes` are functions (right, *arguments) -> wrong result.
+    arguments, the simplest first. `mistakes` are functions (right, *arguments) -> wrong result. `step` is one of `STEPS`; a
+    stretch is not needed for a lesson to be right. `parts` name the parts of a tuple ("dx", "dweight"); `words` are the words
+    that an answer may choose from.
     """
 
     answer: Answer
     cases: Sequence[tuple]
     mistakes: Sequence[Callable[..., Any]]
-    step: str = "main"  # "warm-up", "main" or "stretch"
+    step: str = "main"
+    parts: Sequence[str] = ()
+    words: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        if self.step not in STEPS:
+            raise ValueError(f"{self.name} is a step {self.step!r}; the steps are {', '.join(STEPS)}")
 
     @property
     def name(self) -> str:
@@ -53,12 +65,17 @@ class Exercise:
         return f"{self.name}({', '.join(self.parameters)})"
 
     @property
+    def is_needed(self) -> bool:
+        """Whether the lesson is right only with it."""
+        return self.step != "stretch"
+
+    @property
     def task(self) -> str:
         """What is asked, in words."""
         return inspect.getdoc(self.answer) or ""
 
     def describe(self, case: tuple) -> str:
-        """A case in words: shapes of arrays, values of numbers."""
+        """A case in words: shapes of arrays, values of numbers, names of functions."""
         return ", ".join(f"{name} {_shown(value)}" for name, value in zip(self.parameters, case, strict=True))
 
 
@@ -76,6 +93,6 @@ def spoil(mistake: Callable[..., Any], right: Answer) -> Answer:
 
 
 def _shown(value: Any) -> str:
-    if callable(value):
-        return f"= {value.__name__}"
-    return f"of shape {value.shape}" if isinstance(value, np.ndarray) and value.ndim else f"= {value}"
+    if isinstance(value, np.ndarray) and value.ndim:
+        return f"of shape {value.shape}"
+    return f"= {value.__name__}" if callable(value) and hasattr(value, "__name__") else f"= {value}"
