@@ -32,23 +32,26 @@ def diagnose(mine: Array, reference: Array, name: str = "the reference", toleran
     It begins with a verb ("is zero everywhere", "is the reference times 1/12"), so that a caller can put a name before it.
     ``name`` is what to call the reference, ``tolerance`` the relative error that still counts as equal.
     """
+    return next(patterns(mine, reference, name, tolerance), None)
+
+
+def patterns(mine: Array, reference: Array, name: str = "the reference", tolerance: float = 1e-6) -> Iterator[str]:
+    """All that :func:`diagnose` could say, the simplest first: for who has several arrays, and looks for what holds in all."""
     mine, reference = to_host(mine).astype(np.float64), to_host(reference).astype(np.float64)
     if mine.shape != reference.shape:
-        return _other_shape(mine, reference, name, tolerance)
-    if same(mine, reference, tolerance):
-        return None
-    if not np.isfinite(mine).all():
+        yield _other_shape(mine, reference, name, tolerance)
+    elif same(mine, reference, tolerance):
+        return
+    elif not np.isfinite(mine).all():
         bad = ~np.isfinite(mine)
-        return f"has NaN or infinity at {bad.sum()} of {mine.size} places, the first at {_place(bad)}"
-    if not mine.any():
-        return "is zero everywhere"
-    if not reference.any():
-        return "is not zero, but should be zero everywhere"
-    for look in (_scaled, _rearranged, _shifted, _clipped, _in_places, _offset, _reordered, _in_some_places, _rounded):
-        found = look(mine, reference, name, tolerance)
-        if found:
-            return found
-    return None
+        yield f"has NaN or infinity at {bad.sum()} of {mine.size} places, the first at {_place(bad)}"
+    elif not mine.any():
+        yield "is zero everywhere"
+    elif not reference.any():
+        yield "is not zero, but should be zero everywhere"
+    else:
+        looks = (_scaled, _rearranged, _shifted, _clipped, _in_places, _offset, _reordered, _in_some_places, _rounded)
+        yield from filter(None, (look(mine, reference, name, tolerance) for look in looks))
 
 
 # ---------------------------------------------------------------------------------------- the whole array, transformed
@@ -225,7 +228,7 @@ def _other_shape(mine: np.ndarray, reference: np.ndarray, name: str, tolerance: 
                 window = larger[tuple(slice(s, s + n) for s, n in zip(start, smaller.shape, strict=True))]
                 if window.size and window.any() and same(window, smaller, tolerance):
                     part = f"from {list(start)} on it is {name}" if larger is mine else f"is {name} from {list(start)} on"
-                    return f"{said}, and {part}: look at crops and padding"
+                    return f"{said}, and {part}{': look at crops and padding' if mine.ndim > 1 else ''}"
     return said
 
 

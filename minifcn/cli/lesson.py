@@ -1,4 +1,4 @@
-"""``minifcn lesson``: list, run, open, check and render the lessons of the course, and give them other forms."""
+"""``minifcn lesson``: list, run, open and render the lessons of the course, and give them other forms."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from minifcn.cli import lesson_answers
 
 app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
 
@@ -102,33 +104,6 @@ def open_lesson(
         typer.echo("There is no browser here: open the page above yourself.")
 
 
-@app.command("check")
-def check_answers(
-    number: Number,
-    file: Annotated[Path, typer.Argument(help="Your Python file with the functions that the lesson asks for.")],
-    timeout: Annotated[float, typer.Option(help="Seconds after which your code is stopped.")] = 60,
-) -> None:
-    """Check your answers to a lesson's exercises, and hear what is wrong. Example: minifcn lesson check 2 mine.py
-
-    Status 0 when all answers are right, 1 when one is not.
-    """
-    from rich.text import Text
-
-    from minifcn.cli.screen import console
-    from minifcn.course.catalogue import lesson
-    from minifcn.course.judge import check
-
-    report = check(lesson(number), file, timeout)
-    if report.printed.strip():
-        console.print(f"{file.name} printed:\n{report.printed[:4000].rstrip()}\n", style="dim")
-    for verdict in report.verdicts:
-        mark, style = ("right", "green") if verdict.passed else ("not yet", "yellow")
-        console.print(Text.assemble((f"{mark:8}", style), (verdict.exercise.name, "bold")))
-        console.print(f"        {verdict.said}")
-    if not report.passed:
-        raise typer.Exit(1)
-
-
 @app.command("card")
 def show_card(number: Number) -> None:
     """Print what a lesson comes down to: its picture's file, its formulas, three sentences. Example: minifcn lesson card 2"""
@@ -184,3 +159,7 @@ def render_lessons(
     if stale:
         console.print("Look at the differences; if they are meant, run: minifcn lesson render")
         raise typer.Exit(1)
+
+
+for _name, _command in lesson_answers.COMMANDS.items():
+    app.command(_name)(_command)

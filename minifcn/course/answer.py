@@ -1,63 +1,57 @@
-"""Runs a reader's file in a process of its own: ``python -m minifcn.course.answer LESSON FILE FOLDER``.
+"""Runs a reader's file in a process of its own: ``python -m minifcn.course.answer LESSON FILE LOG EXERCISE...``.
 
-Whatever the file does, hang, crash or exit, happens here and not in the checker. Results go to FOLDER: one .npy file a case,
-and one JSON line an event in events.jsonl, written the moment it happens, so that the checker knows how far it got.
+Whatever the file does, hang, crash or exit, happens here and not in the checker. What happens goes to LOG: one line of JSON an
+event, results included, written the moment it happens, so that the checker knows how far it got.
 """
 
 from __future__ import annotations
 
 import copy
-import importlib.util
+import difflib
 import inspect
 import json
 import sys
-import traceback
 from collections.abc import Callable
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minifcn.course import source
 from minifcn.course.catalogue import lesson
 from minifcn.course.exercises import Exercise, exercises
+from minifcn.course.results import NoResult, pack, plain
+
+_MEMORY = 4 * 2**30  # bytes that a reader's file may use beyond those in use when it begins
 
 
-def main(number: str, file: str, folder: str) -> None:
-    """Runs every exercise of the lesson that FILE has a function for."""
+def main(number: str, file: str, log: str, *names: str) -> None:
+    """Runs those exercises of the lesson that FILE has a function for."""
     path = Path(file).resolve()
-    with open(Path(folder) / "events.jsonl", "w", encoding="utf-8") as stream:
+    with open(log, "w", encoding="utf-8") as stream:
 
         def tell(**event: Any) -> None:
             stream.write(json.dumps(event) + "\n")
             stream.flush()
 
+        asked = [exercise for exercise in exercises(lesson(int(number))) if exercise.name in names]
+        _limit_memory()
         tell(what="loading")
         try:
-            module = _load(path)
+            module = source.load(path)
         except BaseException as error:  # SystemExit, too: the file must only define functions
-            tell(what="file raised", said=_said(error, path))
+            tell(what="file raised", said=source.said(error, path))
             return
-        for exercise in exercises(lesson(int(number))):
-            _try(exercise, getattr(module, exercise.name, None), path, Path(folder), tell)
+        for exercise in asked:
+            _try(exercise, module, path, tell)
         tell(what="end")
 
 
-def _load(path: Path) -> Any:
-    sys.path.append(str(path.parent))  # so that the file can import its neighbours
-    loader = SourceFileLoader("mine", str(path))  # whatever the file's suffix
-    spec = importlib.util.spec_from_loader("mine", loader)
-    assert spec is not None  # a file's loader always gives one
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mine"] = module
-    loader.exec_module(module)
-    return module
-
-
-def _try(exercise: Exercise, function: Any, path: Path, folder: Path, tell: Callable[..., None]) -> None:
+def _try(exercise: Exercise, module: Any, path: Path, tell: Callable[..., None]) -> None:
     """Calls the reader's function on every case, until it raises."""
+    function = getattr(module, exercise.name, None)
     if function is None:
-        return tell(what="missing", exercise=exercise.name)
+        return tell(what="missing", exercise=exercise.name, said=_near(exercise.name, module))
     if not callable(function):
         return tell(what="no function", exercise=exercise.name, said=f"a {type(function).__name__}")
     try:
@@ -72,34 +66,40 @@ def _try(exercise: Exercise, function: Any, path: Path, folder: Path, tell: Call
         try:
             result = function(*arguments)
         except BaseException as error:
-            return tell(what="raised", exercise=exercise.name, case=index, said=_said(error, path))
-        same = [np.array_equal(before, after) for before, after in zip(case, arguments, strict=True)]
+            return tell(what="raised", exercise=exercise.name, case=index, said=source.said(error, path))
+        same = [_unchanged(before, after) for before, after in zip(case, arguments, strict=True)]
         if not all(same):
             return tell(what="changed", exercise=exercise.name, case=index, said=exercise.parameters[same.index(False)])
-        if not _keep(result, folder / f"{exercise.name}.{index}.npy"):
-            return tell(what="no numbers", exercise=exercise.name, case=index, said=type(result).__name__)
+        try:
+            tell(what="result", exercise=exercise.name, case=index, result=pack(plain(result)))
+        except NoResult as found:
+            return tell(what="no result", exercise=exercise.name, case=index, said=str(found))
     return None
 
 
-def _keep(result: Any, path: Path) -> bool:
-    """Saves the result as float64; False where it is no array of numbers."""
+def _near(name: str, module: Any) -> str:
+    """The file's function whose name comes close to `name`: another case, a letter too few; "" where there is none."""
+    own = {key.lower().replace("_", ""): key for key, value in vars(module).items() if inspect.isfunction(value)}
+    close = difflib.get_close_matches(name.lower().replace("_", ""), own, n=1, cutoff=0.8)
+    return own[close[0]] if close else ""
+
+
+def _unchanged(before: Any, after: Any) -> bool:
+    if isinstance(before, np.ndarray):
+        return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
+    return bool(before == after) if isinstance(before, (int, float, str, list, tuple, dict)) else True
+
+
+def _limit_memory() -> None:
+    """So that a list which grows for ever ends in MemoryError and not with the machine; where the system can do that."""
     try:
-        array = np.asarray(result)
-    except ValueError:  # lists of unequal lengths
-        return False
-    if array.dtype.kind not in "biuf":
-        return False
-    np.save(path, array.astype(np.float64), allow_pickle=False)
-    return True
+        import resource
 
-
-def _said(error: BaseException, path: Path) -> str:
-    """What was raised, in which line of the reader's file, and that line."""
-    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"line {error.lineno} is no Python ({error.msg}): {(error.text or '').strip()}"
-    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
-    return f"{words}, in line {lines[-1].lineno}: {lines[-1].line}" if lines else words
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, hard))
+    except (ImportError, OSError, ValueError):  # Windows; no /proc; a limit that is lower already
+        pass
 
 
 if __name__ == "__main__":

@@ -9,13 +9,14 @@ An exercise is the library's own answer, arrays to try it on, and the mistakes t
 A mistake is a function that is given the right answer and the arguments, and spoils it; its docstring is what the reader is
 told. Mistakes therefore combine: when no single one explains an answer, pairs are tried.
 
-Answers may return numbers and arrays, True or False, words from a list, and tuples or dicts of these (`minifcn.course.results`).
-Arguments may be functions: give them a name and a docstring of one line, for that is how a case is described to the reader.
+Answers return numbers and arrays, True or False, words from a list, and tuples or dicts of these (`minifcn.course.results`).
+Arguments may be functions: give each a name, for that is how a case is described to the reader.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,10 +82,17 @@ class Exercise:
 
 def exercises(lesson: Lesson) -> tuple[Exercise, ...]:
     """The exercises of a lesson. Raises ValueError where it has none."""
-    try:
-        return importlib.import_module(f"minifcn.course.exercises.lesson_{lesson.number:02}").EXERCISES
-    except ModuleNotFoundError:
-        raise ValueError(f"lesson {lesson.number:02} ({lesson.title}) has no exercises yet") from None
+    if not has_exercises(lesson):
+        raise ValueError(f"lesson {lesson.number:02} ({lesson.title}) has no exercises yet")
+    return importlib.import_module(_module(lesson)).EXERCISES
+
+
+def has_exercises(lesson: Lesson) -> bool:
+    return importlib.util.find_spec(_module(lesson)) is not None
+
+
+def _module(lesson: Lesson) -> str:
+    return f"minifcn.course.exercises.lesson_{lesson.number:02}"
 
 
 def spoil(mistake: Callable[..., Any], right: Answer) -> Answer:

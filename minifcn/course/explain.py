@@ -1,0 +1,206 @@
+"""Says what a wrong answer did, from what it returned in all cases together.
+
+A suspect (`suspects`) that gives the reader's results in every case explains them. Where none does, they are described: another
+kind, another size, always 1 too many, a pattern that all wrong cases show (`describe`). The last resort is two numbers that
+differ.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minifcn.course.describe import Found, agreed, fitted, not_finite, other_size, right_where
+from minifcn.course.exercises import Answer, Exercise
+from minifcn.course.results import Result, kind, like, plain, same
+from minifcn.course.suspects import Suspect, listed, others
+
+
+def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result]) -> tuple[str, bool]:
+    """What was done instead, and whether that is more than a number. At least one of the results is not its key."""
+    results = [like(mine, key) for mine, key in zip(results, keys, strict=False)]
+    keys = keys[: len(results)]
+    if words := _suspect(listed(exercise), exercise, results):
+        return words, True
+    strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at])), None)
+    if strange is not None:
+        return _other_kind(exercise, results, keys, strange), True
+    if isinstance(keys[0], (tuple, dict)):
+        return _part_by_part(exercise, results, keys)
+    found = _of_words(exercise, results, keys) if isinstance(keys[0], str) else _of_numbers(exercise, results, keys)
+    only = right_where(exercise, list(map(same, results, keys)))
+    if found:
+        return f"{found} It {only}." if only else found, True
+    return (f"Your result {only}.", True) if only else (_first_difference(results, keys), False)
+
+
+def _of_numbers(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of arrays and numbers, from all cases together; from fewer than three numbers nothing is guessed."""
+    if sum(map(np.size, results)) < 3:
+        return None
+    alike = all(mine.shape == key.shape for mine, key in zip(results, keys, strict=True))
+    return (
+        (_sentence(fitted(results, keys)) if alike else None)
+        or _suspect(others(exercise), exercise, results)
+        or _sentence(not_finite(results, keys) if alike else other_size(exercise, results, keys))
+        or (_sentence(agreed(results, keys)) if any(key.size > 1 for key in keys) else None)
+    )
+
+
+def _sentence(found: Found) -> Found:
+    return f"Your result {found}." if found else None
+
+
+def _suspect(some: Iterator[Suspect], exercise: Exercise, results: Sequence[Result]) -> Found:
+    """The words of the first suspect that gives the reader's results; None where none does."""
+    return next((words for words, wrong in some if _gives(wrong, exercise, results)), None)
+
+
+def _gives(wrong: Answer, exercise: Exercise, results: Sequence[Result]) -> bool:
+    """Whether this wrong answer gives the reader's results in every case."""
+    for case, mine in zip(exercise.cases, results, strict=False):
+        try:
+            if not same(mine, plain(wrong(*case))):
+                return False
+        except Exception:  # a mistake that cannot be made with these sizes, in whatever way the library says so
+            return False
+    return bool(results)
+
+
+# ---------------------------------------------------------------------------------------------------------- other kinds
+
+
+def _differ(mine: Result, key: Result) -> bool:
+    """Whether the two are of different kinds: not even one array and another."""
+    if isinstance(mine, tuple) and isinstance(key, tuple):
+        return len(mine) != len(key) or _in_another_order(mine, key)
+    if isinstance(mine, dict) and isinstance(key, dict):
+        return set(mine) != set(key)
+    if isinstance(mine, np.ndarray) and isinstance(key, np.ndarray):
+        return key.size > mine.size == 0
+    return type(mine) is not type(key)
+
+
+def _other_kind(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result], at: int) -> str:
+    """The sentence for results of another kind, the first of which is number `at`."""
+    mine, key = results[at], keys[at]
+    said = f"Your result is {kind(mine)} where {kind(key)} is asked for"
+    if isinstance(key, tuple):
+        return _not_that_tuple(said, mine, key, _part_names(exercise, key))
+    if isinstance(mine, dict) and isinstance(key, dict):
+        return _other_names(mine, key)
+    if isinstance(mine, tuple):
+        return said + _right_inside(results, keys)
+    if isinstance(mine, np.ndarray) and isinstance(key, np.ndarray):
+        return f"{said}: nothing is in it. A slice like x[p:-p] is empty when p is 0: write x[p : n - p], with n the length."
+    return f"{said}."
+
+
+def _right_inside(results: Sequence[Result], keys: Sequence[Result]) -> str:
+    """The end of the sentence for tuples where one thing is asked for: which of their parts is right."""
+    least = min(len(one) if isinstance(one, tuple) else 0 for one in results)
+    for place in range(least):
+        if all(same(one[place], key) for one, key in zip(results, keys, strict=True)):
+            return f"; its {_ordinal(place)} part is right: return that alone."
+    return "."
+
+
+def _not_that_tuple(said: str, mine: Result, key: tuple, names: list[str]) -> str:
+    """Where a tuple is asked for: one of its parts alone, another order, another length."""
+    if isinstance(mine, tuple) and len(mine) == len(key):
+        return f"The parts of your result are right, but in another order: return {', '.join(names)}."
+    alone = next((name for name, part in zip(names, key, strict=True) if same(mine, part)), None)
+    return f"{said}{f': it is {alone} alone' if alone else ''}; return {', '.join(names)}."
+
+
+def _in_another_order(mine: tuple, key: tuple) -> bool:
+    matches = [[same(part, one) for part in key] for one in mine]
+    taken = [row.index(True) if any(row) else -1 for row in matches]
+    return sorted(taken) == list(range(len(key))) != taken
+
+
+def _other_names(mine: dict, key: dict) -> str:
+    """Of two dicts with different names."""
+    missing, strange = [name for name in key if name not in mine], [name for name in mine if name not in key]
+    said = [f"has nothing for {_listed(missing)}"] if missing else []
+    said += [f"has {_listed(strange)}, which nobody asked for"] if strange else []
+    return f"Your result {' and '.join(said)}; its names must be {_listed(list(key))}."
+
+
+def _part_names(exercise: Exercise, key: tuple) -> list[str]:
+    if len(exercise.parts) == len(key):
+        return list(exercise.parts)
+    return [f"the {_ordinal(place)} part" for place in range(len(key))]
+
+
+def _part_by_part(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> tuple[str, bool]:
+    """Of tuples and dicts: each wrong part is explained like an answer of its own."""
+    names = list(keys[0]) if isinstance(keys[0], dict) else range(len(keys[0]))
+    called = [str(name) for name in keys[0]] if isinstance(keys[0], dict) else _part_names(exercise, keys[0])
+    said, named, right = [], True, []
+    for name, words in zip(names, called, strict=True):
+        mine, key = [one[name] for one in results], [one[name] for one in keys]
+        if all(map(same, mine, key)):
+            right.append(words)
+            continue
+        part = replace(exercise, answer=_part(exercise.answer, name), mistakes=(), parts=())
+        found, good = explain(part, mine, key)
+        said.append(f"Of {words}: {found}")
+        named = named and good
+    return " ".join([*([f"{_listed(right)} {'is' if len(right) == 1 else 'are'} right."] if right else []), *said]), named
+
+
+def _part(answer: Answer, name: Any) -> Answer:
+    @functools.wraps(answer)
+    def part(*arguments: Any) -> Any:
+        return answer(*arguments)[name]
+
+    return part
+
+
+# ----------------------------------------------------------------------------------------------------------------- words
+
+
+def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of words: one that is not in the list, always the same, two exchanged."""
+    for word in results:
+        if exercise.words and word not in exercise.words:
+            meant = next(iter(difflib.get_close_matches(word, exercise.words, n=1)), None)
+            guess = f"; did you mean {meant}" if meant else ""
+            return f'Your result is "{word[:40]}", which is not in the list: {", ".join(exercise.words)}{guess}.'
+    if len(results) > 1 and len(set(results)) == 1 and len(set(keys)) > 1:
+        return f'Your result is always "{results[0]}".'
+    renamed = dict(zip(keys, results, strict=True))
+    if all(renamed[key] == mine for key, mine in zip(keys, results, strict=True)) and len(set(renamed.values())) == len(
+        renamed
+    ):
+        changed = [f'"{mine}" where "{key}" is right' for key, mine in renamed.items() if mine != key]
+        return f"Your result says {' and '.join(changed)}."
+    return None
+
+
+def _first_difference(results: Sequence[Result], keys: Sequence[Result]) -> str:
+    """The last resort: where the first wrong case differs most."""
+    mine, key = next((mine, key) for mine, key in zip(results, keys, strict=True) if not same(mine, key))
+    if not isinstance(mine, np.ndarray) or not isinstance(key, np.ndarray):
+        return f"Your result is {kind(mine)} where the library's answer is {kind(key)}."
+    if mine.shape != key.shape:
+        return f"Your result has shape {mine.shape} where the library's answer has {key.shape}."
+    off = np.nan_to_num(np.abs(mine - key), nan=np.inf)
+    place = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
+    at = f" at {list(place)}" if place else ""
+    return f"Your result has {mine[place]:.6g}{at} where the library's answer has {key[place]:.6g}."
+
+
+def _ordinal(place: int) -> str:
+    return ("first", "second", "third", "fourth", "fifth", "sixth")[place] if place < 6 else f"{place + 1}th"
+
+
+def _listed(names: Sequence[Any]) -> str:
+    words = [str(name) for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
