@@ -9,7 +9,7 @@ from pathlib import Path
 from minifcn.course import runner
 from minifcn.course.catalogue import Lesson, written
 from minifcn.course.runner import Result, Shown
-from minifcn.visualize.showing import write
+from minifcn.visualize.showing import Interactive, write
 
 PICTURES = "img"
 FOLDED = "how this picture is drawn"
@@ -60,6 +60,8 @@ def _blocks(result: Result, one: Lesson, temporary: Path, pictures: dict[str, by
             pictures[path.name] = path.read_bytes()
             number = len(pictures)
             blocks.append(f"![Picture {number}: {piece.caption}]({PICTURES}/{path.name})")
+            if isinstance(piece.picture, Interactive):
+                blocks.append(piece.picture.to_comment())
             blocks.append(f"**Picture {number}.** {piece.caption}")
         elif piece.strip():
             blocks.append("```text\n" + "\n".join(line.rstrip() for line in piece.strip("\n").split("\n")) + "\n```")

@@ -135,7 +135,7 @@ def _turn(one: Lesson, folder: Path, names: Collection[str]) -> str:
     before, after = before_and_after(one)
     links = [("← " + before.title, before.name)] if before else []
     links += [("All lessons", _INDEX), *([(after.title + " →", after.name)] if after else [])]
-    return " ".join(_link(folder, names, f"{name}.md", html.escape(words)) for words, name in links)
+    return " ".join(f"<span>{_link(folder, names, f'{name}.md', html.escape(words))}</span>" for words, name in links)
 
 
 def _contents(body: str) -> str:

@@ -27,17 +27,18 @@ if TYPE_CHECKING:
     from minifcn.visualize.overlays import blend, legend, overlay, sample_sheet
     from minifcn.visualize.phases import draw_phases
     from minifcn.visualize.pixels import draw_agreement, draw_bars, draw_labels, draw_palette, draw_pictures, draw_zoom
+    from minifcn.visualize.pointing import interactive
     from minifcn.visualize.reach import draw_reach
-    from minifcn.visualize.showing import Animation, show
+    from minifcn.visualize.showing import Animation, Interactive, show
     from minifcn.visualize.sliding import animate_sliding, draw_sliding
     from minifcn.visualize.zero_insertion import animate_zero_insertion, draw_zero_insertion
 
 __all__ = [
-    "Animation", "Board", "animate_im2col", "animate_sliding", "animate_zero_insertion", "best_effort", "blend",
+    "Animation", "Board", "Interactive", "animate_im2col", "animate_sliding", "animate_zero_insertion", "best_effort", "blend",
     "draw_agreement", "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels",
     "draw_matrices",
     "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
-    "draw_zero_insertion", "draw_zoom", "feature_maps", "legend", "overlap_counts", "overlay", "pixel_colours",
+    "draw_zero_insertion", "draw_zoom", "feature_maps", "interactive", "legend", "overlap_counts", "overlay", "pixel_colours",
     "sample_sheet", "show", "window_counts",
 ]  # fmt: skip
 
@@ -53,8 +54,9 @@ _HOME = {
     "overlays": ("blend", "legend", "overlay", "sample_sheet"),
     "phases": ("draw_phases",),
     "pixels": ("draw_agreement", "draw_bars", "draw_labels", "draw_palette", "draw_pictures", "draw_zoom"),
+    "pointing": ("interactive",),
     "reach": ("draw_reach",),
-    "showing": ("Animation", "show"),
+    "showing": ("Animation", "Interactive", "show"),
     "sliding": ("animate_sliding", "draw_sliding"),
     "zero_insertion": ("animate_zero_insertion", "draw_zero_insertion"),
 }

@@ -10,6 +10,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair, pair
+from minifcn.visualize import style
 from minifcn.visualize.board import Board, amount_colours, cell_texts, signed_colours
 from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE, matrix
@@ -45,34 +46,41 @@ def draw_counts(*counts: Any, titles: tuple[str, ...] = (), cell: float = 0.4) -
     return board.figure
 
 
-def draw_stamps(x: Any, weight: Any, stride: int = 1, cell: float = 0.34) -> Figure:
-    """Each pixel of x (H, W) stamps the kernel (KH, KW), times its value, on the output; the last table is their sum."""
+def draw_stamps(x: Any, weight: Any, stride: int = 1, padding: int = 0, cell: float = 0.34) -> Figure:
+    """x (H, W) and the kernel (KH, KW); the stamp of each pixel of x, framed where it lies on the output; and their sum."""
     x, weight = matrix(x, "x"), matrix(weight, "weight")
-    H, W = x.shape
-    stamps = []
-    for i, j in np.ndindex(H, W):
+    (H, W), (KH, KW) = x.shape, weight.shape
+    total = _deconvolved(x, weight, stride, padding)
+    OH, OW = total.shape
+    columns = math.ceil((x.size + 2) / 2)
+    gap, line, width = 1.1, max(OH, H, KH) + 2 * TITLE, max(OW, W + 1 + KW)
+    board = Board(2 * line, columns * (width + gap) - gap, cell)
+    scale = np.abs(total).max()
+    board.grid(x, 1.2 * TITLE, 0, title="x")
+    board.grid(weight, 1.2 * TITLE, W + 1, title="kernel")
+    for k in range(x.size + 1):
+        row, column = (k + 1) // columns * line + 1.2 * TITLE, (k + 1) % columns * (width + gap)
+        if k == x.size:
+            board.grid(total, row, column, title="y: their sum", colours=signed_colours(total, scale))
+            board.write("=", row + OH / 2, column - gap / 2, size=0.6)
+            continue
+        i, j = divmod(k, W)
         alone = np.zeros_like(x)
         alone[i, j] = x[i, j]
-        stamps.append(F.conv_transpose2d(alone[None, None], weight[None, None], stride=stride)[0][0, 0])  # (OH, OW)
-    total = F.conv_transpose2d(x[None, None], weight[None, None], stride=stride)[0][0, 0]  # (OH, OW)
-    OH, OW = total.shape
-    columns = math.ceil((len(stamps) + 1) / 2) if len(stamps) > 4 else len(stamps) + 1
-    rows = math.ceil((len(stamps) + 1) / columns)
-    gap, line = 1.1, OH + 2 * TITLE
-    board = Board(rows * line, columns * (OW + gap) - gap, cell)
-    scale = np.abs(total).max()
-    for k, table in enumerate([*stamps, total]):
-        row, column = k // columns * line + 1.2 * TITLE, k % columns * (OW + gap)
-        last = k == len(stamps)
-        i, j = divmod(k, W)
-        title = "y: their sum" if last else f"x[{i},{j}] = {x[i, j]:g}"
-        words = cell_texts(table)
-        if not last:
-            inside = np.zeros((OH, OW), bool)
-            inside[i * stride : i * stride + weight.shape[0], j * stride : j * stride + weight.shape[1]] = True
-            words = np.where(inside, words, "")
-            board.frame(row + i * stride, column + j * stride, *weight.shape)
-        board.grid(table, row, column, title=title, colours=signed_colours(table, scale), text=words)
-        if k % columns:
-            board.write("=" if last else "+", row + OH / 2, column - gap / 2, size=0.6)
+        stamp = _deconvolved(alone, weight, stride, padding)
+        top, left = max(0, i * stride - padding), max(0, j * stride - padding)
+        bottom, right = min(OH, i * stride - padding + KH), min(OW, j * stride - padding + KW)
+        words = np.full((OH, OW), "", object)
+        words[top:bottom, left:right] = cell_texts(stamp)[top:bottom, left:right]
+        title = f"x[{i},{j}] = {x[i, j]:g}"
+        board.grid(stamp, row, column, title=title, colours=signed_colours(stamp, scale), text=words)
+        board.frame(row + top, column + left, bottom - top, right - left, style.FRAME)
+        if k + 1 < x.size:
+            board.write("+", row + OH / 2, column + OW + gap / 2, size=0.6)
     return board.figure
+
+
+def _deconvolved(x: np.ndarray, weight: np.ndarray, stride: int, padding: int) -> np.ndarray:
+    """(H, W), (KH, KW) -> (OH, OW)."""
+    y: Array = F.conv_transpose2d(x[None, None], weight[None, None], stride=stride, padding=padding)[0]
+    return y[0, 0]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -71,14 +73,27 @@ def _indexed(frame: Image.Image, palette: np.ndarray) -> Image.Image:
     return indexed
 
 
-Picture = Figure | Animation | Image.Image
+@dataclass(frozen=True)
+class Interactive:
+    """A still picture, and what a page needs to make it answer: its kind and its arrays."""
+
+    still: Figure
+    kind: str
+    data: dict[str, Any]
+
+    def to_comment(self) -> str:
+        """As a comment in HTML and Markdown, which shows nothing by itself."""
+        return f"<!-- interactive {self.kind} {json.dumps(self.data)} -->"
+
+
+Picture = Figure | Animation | Image.Image | Interactive
 Sink = Callable[[Picture, str, str], None]
 
 _sink: ContextVar[Sink | None] = ContextVar("minifcn_show", default=None)
 
 
 def show(picture: Picture, name: str, caption: str) -> None:
-    """Shows a picture: a matplotlib Figure, an :class:`Animation` or a Pillow picture.
+    """Shows a picture: a matplotlib Figure, an :class:`Animation`, an :class:`Interactive` or a Pillow picture.
 
     `name` becomes the name of its file; the caption says what to see in it.
     """
@@ -97,8 +112,10 @@ def showing_to(sink: Sink) -> Iterator[None]:
 
 
 def write(picture: Picture, folder: Path, name: str) -> Path:
-    """Writes the picture to `folder` as NAME.png, or NAME.gif where it moves."""
+    """Writes the picture to `folder` as NAME.png, or NAME.gif where it moves; of an interactive one the still."""
     folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(picture, Interactive):
+        picture = picture.still
     if isinstance(picture, Animation):
         return picture.save(folder / f"{name}.gif")
     if isinstance(picture, Figure):
@@ -119,6 +136,8 @@ def _in_a_file(picture: Picture, name: str, caption: str) -> None:
 def _in_notebook(picture: Picture, name: str, caption: str) -> None:
     from IPython.display import display
 
+    if isinstance(picture, Interactive):
+        picture = picture.still
     display(style.to_image(picture) if isinstance(picture, Figure) else picture)
     print(caption)
 
