@@ -77,6 +77,36 @@ def input_gradient(dy, weight, H, W, stride, padding):
         dx[n, :, oh * stride : oh * stride + KH, ow * stride : ow * stride + KW] += share
     return dx[:, :, padding : padding + H, padding : padding + W]
 """,
+    "relative_error": """
+import numpy as np
+def relative_error(mine, measured):
+    largest = max(np.abs(mine).max(), np.abs(measured).max())
+    return np.abs(mine - measured).max() / largest if largest > 0 else 0.0
+""",
+    "numeric_gradient": """
+import numpy as np
+def numeric_gradient(f, x, h):
+    x = np.array(x, float)
+    gradient = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        keep = x[place]
+        x[place] = keep + h
+        up = f(x)
+        x[place] = keep - h
+        down = f(x)
+        x[place] = keep
+        gradient[place] = (up - down) / (2 * h)
+    return gradient
+""",
+    "passes": """
+import numpy as np
+def passes(forward, backward, x, seed):
+    rng = np.random.default_rng(seed + 1)
+    dy, v = rng.normal(size=forward(x).shape), rng.normal(size=x.shape)
+    measured = ((forward(x + 1e-5 * v) - forward(x - 1e-5 * v)) * dy).sum() / 2e-5
+    told = (backward(dy, x) * v).sum()
+    return abs(told - measured) <= 1e-6 * max(abs(told), abs(measured))
+""",
     "relu_backward": """
 import numpy as np
 def relu_backward(dy, x):
@@ -222,6 +252,29 @@ SLIPS = {
         ("range(O)", "range(O - 1, O)", "Only the last filter"),
         ("share += dy[n, o, oh, ow] * weight[o]", "share += dy[n, o, oh, ow] * weight[o] / O", "average over the filters"),
         ("oh * stride : oh * stride + KH, ow * stride : ow * stride + KW", "oh : oh + KH, ow : ow + KW", "left the stride out"),
+    ],
+    "relative_error": [
+        ("if largest > 0 else 0.0", "", "0/0 is no number"),
+        ("np.abs(mine - measured).max()", "np.abs(mine - measured).mean()", "the *mean* of the differences"),
+        ("np.abs(mine - measured).max()", "(mine - measured).max()", "counts as none"),
+        (" / largest if largest > 0 else 0.0", "", "the absolute error"),
+        ("max(np.abs(mine).max(), np.abs(measured).max())", "max(mine.max(), measured.max())", "with its sign"),
+    ],
+    "numeric_gradient": [
+        ("(2 * h)", "h", "divide by 2·h"),
+        ("        x[place] = keep\n", "", "pile up"),
+        ("np.array(x, float)", "x.copy()", "whole numbers"),
+        ("np.array(x, float)", "np.array(x, np.float32)", "float32"),
+        ("up - down", "down - up", "The sign is turned"),
+        ("np.ndindex(x.shape)", "range(len(x))", "runs along the first axis alone"),
+    ],
+    "passes": [
+        ("dy, v = rng.normal(size=forward(x).shape), ", "dy, v = np.ones(forward(x).shape), ", "Your dy is all ones"),
+        ("rng.normal(size=x.shape)", "np.ones(x.shape)", "move all numbers of x together"),
+        ("1e-6 * max(abs(told), abs(measured))", "1e-3", "fixed tolerance"),
+        ("1e-6 *", "0.01 *", "too wide"),
+        ("abs(told - measured)", "abs(abs(told) - abs(measured))", "Minus the gradient passes"),
+        ("x - 1e-5 * v", "x", None),
     ],
     "relu_backward": [
         ("x > 0", "x >= 0", "exactly 0"),
