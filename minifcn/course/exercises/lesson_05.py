@@ -409,7 +409,7 @@ def _dy_and_v(forward, x, seed):
     return rng.normal(size=forward(x).shape), rng.normal(size=x.shape)
 
 
-def _agrees(forward, backward, x, dy, v, h=1e-5, relative=1e-6, absolute=0.0, noise=1e-10):
+def _agrees(forward, backward, x, dy, v, *, h=1e-5, relative=1e-6, absolute=0.0, noise=1e-10):
     """Whether two slopes of sum(forward(x) · dy) along v agree: as measured, and as backward's dx tells it.
 
     `noise` is what rounding, blown up by the division, may amount to, in units of the sum's terms.
