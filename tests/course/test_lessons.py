@@ -63,10 +63,10 @@ def test_it_begins_with_its_title_and_ends_with_its_exercises(one):
     assert cells[0].kind == cells[-1].kind == "markdown"
     assert cells[0].text.startswith(f"# {one.number:02} · {one.title}\n")
     assert "You need " in cells[0].text
-    assert cells[-1].text.rfind("## Exercises") > cells[-1].text.rfind("\n# ")
-    assert f"minifcn lesson check {one.number} mine.py" in cells[-1].text
+    last = next(cell.text for cell in cells if "## Exercises\n" in cell.text)  # "On one page" may follow it
+    assert f"minifcn lesson check {one.number} mine.py" in last
     for exercise in exercises(one):
-        assert f"`{exercise.signature}`" in cells[-1].text.replace("\n", " ")
+        assert f"`{exercise.signature}`" in last.replace("\n", " ")
 
 
 @each_lesson
