@@ -178,6 +178,56 @@ def bilinear_kernel(size):
     ramp = 1 - np.abs(np.arange(size) - c) / f
     return np.outer(ramp, ramp)
 """,
+    "equal_rate": """
+def equal_rate(rate_of_sum, pixels):
+    return rate_of_sum * pixels
+""",
+    "cross_entropy": """
+import numpy as np
+def cross_entropy(scores, labels, weight):
+    N, C, H, W = scores.shape
+    total, count = 0.0, 0.0
+    for n in range(N):
+        for h in range(H):
+            for w in range(W):
+                label = labels[n, h, w]
+                if label == 255:
+                    continue
+                s = scores[n, :, h, w]
+                s = s - s.max()
+                log_p = s - np.log(np.exp(s).sum())
+                total += weight[label] * -log_p[label]
+                count += weight[label]
+    if count == 0:
+        return 0.0
+    return total / count
+""",
+    "cross_entropy_gradient": """
+import numpy as np
+def cross_entropy_gradient(scores, labels, weight):
+    N, C, H, W = scores.shape
+    d = np.zeros((N, C, H, W))
+    count = 0.0
+    for n in range(N):
+        for h in range(H):
+            for w in range(W):
+                label = labels[n, h, w]
+                if label == 255:
+                    continue
+                s = scores[n, :, h, w]
+                e = np.exp(s - s.max())
+                p = e / e.sum()
+                p[label] -= 1
+                d[n, :, h, w] = weight[label] * p
+                count += weight[label]
+    if count == 0:
+        return d
+    return d / count
+""",
+    "class_weights": """
+def class_weights(counts):
+    return 1 - counts / counts.sum()
+""",
 }
 
 SLIPS = {
@@ -345,6 +395,46 @@ SLIPS = {
         ("/ f", "/ c", "The tent ends with 0"),
         ("return np.outer(ramp, ramp)", "return np.ones((size, size))", "All numbers are the same"),
         ("/ f", "/ (size / 2)", "divide by size / 2"),
+    ],
+    "equal_rate": [
+        ("* pixels", "/ pixels", "multiply"),
+        (" * pixels", "", "the sum's rate itself"),
+        ("* pixels", "* 187500", "375 x 500"),
+        ("* pixels", "* pixels ** 2", "twice"),
+        ("* pixels", "* pixels ** 0.5", "square root"),
+        ("rate_of_sum * pixels\n", "pixels\n", "the factor between the two rates"),
+    ],
+    "cross_entropy": [
+        ("total / count", "total / labels.size", "number of all pixels"),
+        ("total / count", "total", "the sum of the pixels' losses"),
+        ("count += weight[label]", "count += 1", "number of labelled pixels"),
+        ("                    continue", "                    label = 0", "class 0"),
+        ("                    continue", "                    label = C - 1", "the last class"),
+        ("                s = s - s.max()\n", "", "too large for a computer"),
+        ("s - s.max()", "s - scores.max()", "largest of *all* scores"),
+        ("np.log(", "np.log2(", "base 2"),
+        ("* -log_p", "* log_p", "The minus is missing"),
+        ("* -log_p[label]", "* -log_p.sum()", "all classes"),
+        ("total += weight[label] *", "total +=", "multiply no loss"),
+        ("return 0.0", "return float('nan')", "0 / 0"),
+    ],
+    "cross_entropy_gradient": [
+        ("                p[label] -= 1\n", "", "subtract 1"),
+        ("d / count", "d", "gradient of the sum"),
+        ("d / count", "d / labels.size", "number of all pixels"),
+        ("d / count", "d / N", "number of pictures"),
+        ("d / count", "-d / count", "The sign"),
+        ("weight[label] * p", "weight * p", "that class's own weight"),
+        ("weight[label] * p", "p", "multiply no pixel"),
+        ("s - s.max()", "s", "too large for a computer"),
+        ("                    continue", "                    label = 0", "class 0"),
+    ],
+    "class_weights": [
+        ("1 - ", "", "These are the shares"),
+        ("1 - counts / counts.sum()", "1 / counts", "far milder"),
+        ("counts.sum()", "counts.max()", "the most frequent class weighs 0"),
+        (" / ", " // ", "drops the remainder"),
+        ("counts.sum()", "len(counts)", "number of classes"),
     ],
 }  # fmt: skip
 
