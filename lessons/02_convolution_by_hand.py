@@ -36,7 +36,11 @@ for i in range(1, 8):
     x[i, i] = 1  # the stroke that goes down to the right
     x[i, 8 - i] = 1  # the stroke that goes down to the left
 
-vis.show(vis.draw_table(x, "x"), "picture", "The letter X as 9 x 9 numbers. Orange cells are +1 (ink), blue cells −1 (paper).")
+vis.show(
+    vis.draw_table(x, "x"),
+    "picture",
+    "The letter X as 9 x 9 numbers. Orange cells are +1 (ink), blue cells −1 (paper).",
+)
 print("shape:", x.shape, " pixels with ink:", int((x == 1).sum()))
 assert x.shape == (9, 9)
 assert (x == 1).sum() == 13  # two strokes of 7 pixels that share the one in the middle
@@ -53,7 +57,11 @@ kernel = np.array([
     [-1.0, 1.0, -1.0],
     [-1.0, -1.0, 1.0],
 ])  # fmt: skip
-vis.show(vis.draw_table(kernel, "kernel"), "kernel", "The kernel: a stroke that goes down to the right, 3 by 3.")
+vis.show(
+    vis.draw_table(kernel, "kernel"),
+    "kernel",
+    "The kernel: a stroke that goes down to the right, 3 by 3.",
+)
 
 # %% [markdown]
 # ## One window, one number
@@ -67,7 +75,11 @@ window = x[0:3, 0:3]
 products = window * kernel
 
 board = vis.Board(4, 13.5)
-for column, sign, title, values in ((0, "×", "window", window), (5, "=", "kernel", kernel), (10, "", "products", products)):
+for column, sign, title, values in (
+    (0, "×", "window", window),
+    (5, "=", "kernel", kernel),
+    (10, "", "products", products),
+):
     board.grid(values, 1, column, title=title)
     board.write(sign, 2.5, column + 4, size=0.8)
 vis.show(
@@ -114,7 +126,9 @@ assert (x[1:4, 1:4] * kernel).sum() / 9 == 1
 # `x[None, None]` puts two axes of length 1 in front. What they mean comes in a moment.
 
 # %%
-y, _ = F.conv2d(x[None, None], kernel[None, None] / 9)  # (1, 1, 7, 7); the second result is for lesson 04
+y, _ = F.conv2d(
+    x[None, None], kernel[None, None] / 9
+)  # (1, 1, 7, 7); the second result is for lesson 04
 table = y[0, 0]  # (7, 7)
 for row in table:
     print("  ".join(f"{number:5.2f}" for number in row))
@@ -155,7 +169,9 @@ matches = np.argwhere(np.isclose(table, 1))
 print("places where all nine cells agree:", matches.tolist())
 assert matches.tolist() == [[1, 1], [2, 2], [4, 4], [5, 5]]
 assert np.isclose(table[3, 3], 5 / 9)
-assert np.abs([table[1, 5], table[2, 4], table[4, 2], table[5, 1]]).max() < 0.2  # on the other stroke
+assert (
+    np.abs([table[1, 5], table[2, 4], table[4, 2], table[5, 1]]).max() < 0.2
+)  # on the other stroke
 
 # %% [markdown]
 # ## How large is the answer?
@@ -167,7 +183,13 @@ assert np.abs([table[1, 5], table[2, 4], table[4, 2], table[5, 1]]).max() < 0.2 
 board = vis.Board(4.8, 14.5)
 board.grid(np.arange(9)[None], 0, 0, colours=(1, 1, 1))
 board.write("the 9 rows of x", 0.5, 9.4, align="left", size=0.36)
-for line, (top, said) in enumerate([(0, "first place: top at 0"), (1, "second place: top at 1"), (6, "last place: top at 6")]):
+for line, (top, said) in enumerate(
+    [
+        (0, "first place: top at 0"),
+        (1, "second place: top at 1"),
+        (6, "last place: top at 6"),
+    ]
+):
     board.frame(1.5 + line * 1.2, top, 0.8, 3, fill="#f7c05c")
     board.write(said, 1.9 + line * 1.2, 9.4, align="left", size=0.36)
 vis.show(
@@ -202,7 +224,9 @@ vis.show(
 strided, _ = F.conv2d(ramp[None, None], ones[None, None], stride=2)
 print(strided[0, 0])
 assert strided.shape == (1, 1, 3, 3)
-assert np.isclose(strided[0, 0, 0, 1], ramp[0:3, 2:5].sum())  # the second window begins at column 2
+assert np.isclose(
+    strided[0, 0, 0, 1], ramp[0:3, 2:5].sum()
+)  # the second window begins at column 2
 
 # %% [markdown]
 # ## Padding: a border of zeros
@@ -221,7 +245,9 @@ vis.show(
 padded, _ = F.conv2d(small[None, None], ones[None, None], padding=1)
 print(padded[0, 0])
 assert padded.shape == (1, 1, 4, 4)
-assert np.isclose(padded[0, 0, 0, 0], 1 + 2 + 5 + 6)  # the other five cells of the first window are padding
+assert np.isclose(
+    padded[0, 0, 0, 0], 1 + 2 + 5 + 6
+)  # the other five cells of the first window are padding
 
 # %% [markdown]
 # Put the two together. With padding the input is H + 2·P rows tall (P above and P below). The window's top goes from 0 in
@@ -238,7 +264,9 @@ for H in range(3, 12):
     for K in range(1, 4):
         for S in range(1, 4):
             for P in range(0, 3):
-                out, _ = F.conv2d(np.zeros((1, 1, H, H)), np.zeros((1, 1, K, K)), stride=S, padding=P)
+                out, _ = F.conv2d(
+                    np.zeros((1, 1, H, H)), np.zeros((1, 1, K, K)), stride=S, padding=P
+                )
                 assert out.shape[2] == (H + 2 * P - K) // S + 1
                 compared += 1
 print("sizes compared:", compared)
@@ -273,7 +301,9 @@ bias = 1.0
 # The first window lies half on the padding. Compute each channel by itself first, as the lecture does.
 
 # %%
-corner = np.pad(photo, ((0, 0), (1, 1), (1, 1)))[:, 0:3, 0:3]  # (3, 3, 3): the first window of each channel
+corner = np.pad(photo, ((0, 0), (1, 1), (1, 1)))[
+    :, 0:3, 0:3
+]  # (3, 3, 3): the first window of each channel
 sums = (corner * kernels_rgb).sum(axis=(1, 2))  # (3,): one sum a channel
 
 board = vis.Board(13.2, 14)
@@ -283,7 +313,13 @@ for c, name in enumerate(("red", "green", "blue")):
     board.grid(corner[c], row, 0, title=f"window, {name}", colours=grey_border)
     board.write("×", row + 1.5, 4, size=0.8)
     board.grid(kernels_rgb[c], row, 5, title=f"kernel, {name}")
-    board.write(f"adds up to  {sums[c]:.0f}".replace("-", "−"), row + 1.5, 8.6, align="left", size=0.45)
+    board.write(
+        f"adds up to  {sums[c]:.0f}".replace("-", "−"),
+        row + 1.5,
+        8.6,
+        align="left",
+        size=0.45,
+    )
 vis.show(
     board.figure,
     "rgb",
@@ -310,15 +346,23 @@ assert np.isclose(y[0, 0, 0, 0], -25)
 # gives its own table: each becomes one **output channel**. Ask our X for both strokes.
 
 # %%
-both = np.stack([kernel, kernel[:, ::-1]])[:, None] / 9  # (2, 1, 3, 3): two kernels, each for one input channel
+both = (
+    np.stack([kernel, kernel[:, ::-1]])[:, None] / 9
+)  # (2, 1, 3, 3): two kernels, each for one input channel
 y, _ = F.conv2d(x[None, None], both)  # (1, 2, 7, 7)
 
 board = vis.Board(8, 15)
 board.grid(y[0, 0], 1, 0, title="channel 0: down to the right")
 board.grid(y[0, 1], 1, 8, title="channel 1: down to the left")
-vis.show(board.figure, "two_filters", "Two kernels, two answers: each stroke lights up in the channel that asked for it.")
+vis.show(
+    board.figure,
+    "two_filters",
+    "Two kernels, two answers: each stroke lights up in the channel that asked for it.",
+)
 assert y.shape == (1, 2, 7, 7)
-assert np.allclose(y[0, 1], y[0, 0][:, ::-1])  # the X is its own mirror image, so the answers mirror each other
+assert np.allclose(
+    y[0, 1], y[0, 0][:, ::-1]
+)  # the X is its own mirror image, so the answers mirror each other
 
 # %% [markdown]
 # Now all four axes have a meaning, and a letter each. These letters are the same everywhere in the library:
@@ -419,7 +463,9 @@ assert np.allclose(convolution[0, 0], numbers)
 # function.
 
 # %%
-layer = Conv2d(in_channels=1, out_channels=2, kernel_size=3, rng=np.random.default_rng(0)).to("float64")
+layer = Conv2d(
+    in_channels=1, out_channels=2, kernel_size=3, rng=np.random.default_rng(0)
+).to("float64")
 layer.weight.data[:] = both
 layer.bias.data[:] = [0, 1]
 y = layer(x[None, None])

@@ -38,9 +38,17 @@ nearest, _ = F.interpolate(tiny[None, None], scale_factor=2, mode="nearest")
 smooth, _ = F.interpolate(tiny[None, None], scale_factor=2, mode="bilinear")
 
 board = vis.Board(5, 13)
-for column, title, values in ((0, "picture", tiny), (3.5, "nearest", nearest[0, 0]), (9, "bilinear", smooth[0, 0])):
+for column, title, values in (
+    (0, "picture", tiny),
+    (3.5, "nearest", nearest[0, 0]),
+    (9, "bilinear", smooth[0, 0]),
+):
     board.grid(values, 1, column, title=title)
-vis.show(board.figure, "no_learning", "A 2 by 2 picture made 4 by 4: by repeating pixels, and by mixing neighbours.")
+vis.show(
+    board.figure,
+    "no_learning",
+    "A 2 by 2 picture made 4 by 4: by repeating pixels, and by mixing neighbours.",
+)
 assert nearest.shape == smooth.shape == (1, 1, 4, 4)
 assert np.array_equal(nearest[0, 0, :2, :2], np.full((2, 2), 1.0))
 
@@ -149,7 +157,9 @@ vis.show(
 )
 y1 = deconvolve(x, weight)
 assert y1.shape == (4, 4)
-shares = 1 * weight[1, 1] + 2 * weight[1, 0] + 3 * weight[0, 1] + 4 * weight[0, 0]  # all four pixels are in that window
+shares = (
+    1 * weight[1, 1] + 2 * weight[1, 0] + 3 * weight[0, 1] + 4 * weight[0, 0]
+)  # all four pixels are in that window
 assert np.isclose(y1[1, 1], shares)
 
 # %% [markdown]
@@ -178,7 +188,9 @@ assert np.allclose(y_padded, y_full[1:-1, 1:-1])  # one row and column less on e
 
 # %%
 for height in (5, 6):
-    small, _ = F.conv2d(np.zeros((1, 1, height, height)), weight[None, None], stride=2, padding=1)
+    small, _ = F.conv2d(
+        np.zeros((1, 1, height, height)), weight[None, None], stride=2, padding=1
+    )
     print(f"{height} rows become {small.shape[2]}")
     assert small.shape[2] == 3
 
@@ -222,9 +234,13 @@ for H in range(1, 6):
                     if OH < 1 or OH + 2 * P < K:
                         continue
                     kernel = np.zeros((K, K))
-                    large = deconvolve(np.zeros((H, H)), kernel, stride=S, padding=P, output_padding=extra)
+                    large = deconvolve(
+                        np.zeros((H, H)), kernel, stride=S, padding=P, output_padding=extra
+                    )
                     assert large.shape == (OH, OH)
-                    back, _ = F.conv2d(large[None, None], kernel[None, None], stride=S, padding=P)
+                    back, _ = F.conv2d(
+                        large[None, None], kernel[None, None], stride=S, padding=P
+                    )
                     assert back.shape[2] == H
                     compared += 1
 print("sizes compared:", compared)
@@ -243,7 +259,9 @@ assert compared > 200
 # %%
 numbers = np.arange(1.0, 10).reshape(3, 3)
 one_pixel_each = np.eye(16).reshape(16, 1, 4, 4)  # 16 pictures, each with a single 1
-M = F.conv2d(one_pixel_each, numbers[None, None])[0].reshape(16, 4).T  # (4, 16): 4 outputs, 16 inputs
+M = (
+    F.conv2d(one_pixel_each, numbers[None, None])[0].reshape(16, 4).T
+)  # (4, 16): 4 outputs, 16 inputs
 vis.show(
     vis.draw_matrices(M, titles=("M: a convolution as a matrix",), cell=0.44),
     "matrix",
@@ -252,7 +270,10 @@ vis.show(
 )
 picture = np.random.default_rng(10).normal(size=(4, 4))
 direct, _ = F.conv2d(picture[None, None], numbers[None, None])
-print("convolution and matrix differ by", np.abs((M @ picture.ravel()).reshape(2, 2) - direct[0, 0]).max())
+print(
+    "convolution and matrix differ by",
+    np.abs((M @ picture.ravel()).reshape(2, 2) - direct[0, 0]).max(),
+)
 assert np.allclose((M @ picture.ravel()).reshape(2, 2), direct[0, 0], rtol=0, atol=1e-12)
 
 # %% [markdown]
@@ -262,7 +283,9 @@ assert np.allclose((M @ picture.ravel()).reshape(2, 2), direct[0, 0], rtol=0, at
 # %%
 stamps = [column.reshape(4, 4) for column in M]
 vis.show(
-    vis.draw_matrices(M.T, *stamps, titles=("M.T", "column 0", "column 1", "column 2", "column 3")),
+    vis.draw_matrices(
+        M.T, *stamps, titles=("M.T", "column 0", "column 1", "column 2", "column 3")
+    ),
     "transposed",
     "M transposed: one column for each of 4 pixels. Fold a column back into 4 by 4, and you see the stamp of that pixel.",
 )
@@ -308,8 +331,12 @@ for stride in (1, 2, 3):
             kernel = rng.normal(size=(4, 3, KH, KW))
             forward, _ = F.conv2d(a, kernel, stride=stride, padding=padding)
             b = rng.normal(size=forward.shape)
-            extra = tuple((n + 2 * padding - k) % stride for n, k in ((9, KH), (11, KW)))  # what the last step left over
-            backward, _ = F.conv_transpose2d(b, kernel, stride=stride, padding=padding, output_padding=extra)
+            extra = tuple(
+                (n + 2 * padding - k) % stride for n, k in ((9, KH), (11, KW))
+            )  # what the last step left over
+            backward, _ = F.conv_transpose2d(
+                b, kernel, stride=stride, padding=padding, output_padding=extra
+            )
             left, right = inner(forward, b), inner(a, backward)
             worst = max(worst, abs(left - right) / np.abs(forward * b).sum())
 print(f"18 random cases, greatest relative difference {worst:.0e}")
@@ -336,11 +363,22 @@ assert np.allclose(dx[0, 0], deconvolve(dy, weight, stride=2))
 b = rng.normal(size=(4, 5))
 kernel = rng.normal(size=(4, 4))
 options = {"stride": 2, "padding": 1}
-geometry = kernels.Geometry.of((1, 1, 8, 10), (1, 1, 4, 4), stride=2, padding=1)  # the convolution from 8 x 10 to 4 x 5
+geometry = kernels.Geometry.of(
+    (1, 1, 8, 10), (1, 1, 4, 4), stride=2, padding=1
+)  # the convolution from 8 x 10 to 4 x 5
 
-columns = kernel.reshape(16, 1) @ b.reshape(1, 20)  # (KH·KW, H·W): every pixel times every weight
-M = F.conv2d(np.eye(80).reshape(80, 1, 8, 10), kernel[None, None], **options)[0].reshape(80, 20).T  # (20, 80)
-roads = {"stamps": col2im(columns[None], geometry)[0], "transposed matrix": (M.T @ b.ravel()).reshape(8, 10)}
+columns = kernel.reshape(16, 1) @ b.reshape(
+    1, 20
+)  # (KH·KW, H·W): every pixel times every weight
+M = (
+    F.conv2d(np.eye(80).reshape(80, 1, 8, 10), kernel[None, None], **options)[0]
+    .reshape(80, 20)
+    .T
+)  # (20, 80)
+roads = {
+    "stamps": col2im(columns[None], geometry)[0],
+    "transposed matrix": (M.T @ b.ravel()).reshape(8, 10),
+}
 for rung in ("zero_insertion", "phases"):
     with kernels.using(rung):
         roads[rung] = deconvolve(b, kernel, **options)
@@ -380,7 +418,9 @@ small_kernel = weight[0::2, 0::2]
 phase_a = deconvolve(x, small_kernel)  # stride 1: (2, 2) and (2, 2) -> (3, 3)
 print(phase_a)
 assert np.allclose(phase_a, y[0::2, 0::2])
-assert np.allclose(deconvolve(x, weight[1::2, 1::2]), y[1::2, 1::2])  # phase d, a single weight
+assert np.allclose(
+    deconvolve(x, weight[1::2, 1::2]), y[1::2, 1::2]
+)  # phase d, a single weight
 
 # %% [markdown]
 # How much does it save? Count multiplications for the last layer of FCN-32s: 21 classes, a kernel of 64 by 64, stride 32, an
@@ -395,7 +435,9 @@ print(f"zero insertion {with_zeros / 1e9:6.2f} billion multiplications")
 print(f"phases         {without / 1e9:6.2f} billion")
 assert round(with_zeros / 1e9) == 409
 assert without == large.macs
-assert with_zeros / without > 1 / (1 - 1023 / 1024)  # a little more than 1024: at the border there are still more zeros
+assert with_zeros / without > 1 / (
+    1 - 1023 / 1024
+)  # a little more than 1024: at the border there are still more zeros
 
 # %% [markdown]
 # And the whole rest of the network, for comparison? Its layers are those of VGG16: thirteen convolutions of 3 by 3, the first
@@ -403,14 +445,22 @@ assert with_zeros / without > 1 / (1 - 1023 / 1024)  # a little more than 1024: 
 # score. (Lesson 09 tells where they come from.)
 
 # %%
-total, channels, (height, width) = 0, 3, (375 + 2 * 99, 500 + 2 * 99)  # padding 100, minus 1 for the 3 x 3 window
+total, channels, (height, width) = (
+    0,
+    3,
+    (375 + 2 * 99, 500 + 2 * 99),
+)  # padding 100, minus 1 for the 3 x 3 window
 for outputs, convolutions in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
     for _ in range(convolutions):
-        total += kernels.Geometry.of((1, channels, height, width), (outputs, channels, 3, 3), padding=1).macs
+        total += kernels.Geometry.of(
+            (1, channels, height, width), (outputs, channels, 3, 3), padding=1
+        ).macs
         channels = outputs
     height, width = -(-height // 2), -(-width // 2)  # a pooling, rounded up
 for outputs, size in ((4096, 7), (4096, 1), (21, 1)):
-    layer = kernels.Geometry.of((1, channels, height, width), (outputs, channels, size, size))
+    layer = kernels.Geometry.of(
+        (1, channels, height, width), (outputs, channels, size, size)
+    )
     total, channels, height, width = total + layer.macs, outputs, layer.OH, layer.OW
 print(f"the rest of FCN-32s {total / 1e9:.1f} billion, down to {height} by {width}")
 assert (height, width) == (12, 16)
@@ -426,9 +476,14 @@ assert with_zeros > 2.5 * total
 # lie on each pixel.
 
 # %%
-three, four = vis.overlap_counts(4, kernel_size=3, stride=2), vis.overlap_counts(4, kernel_size=4, stride=2)
+three, four = (
+    vis.overlap_counts(4, kernel_size=3, stride=2),
+    vis.overlap_counts(4, kernel_size=4, stride=2),
+)
 vis.show(
-    vis.draw_counts(three, four, titles=("kernel 3, stride 2", "kernel 4, stride 2"), cell=0.36),
+    vis.draw_counts(
+        three, four, titles=("kernel 3, stride 2", "kernel 4, stride 2"), cell=0.36
+    ),
     "checkerboard",
     "How many stamps lie on each output pixel. Kernel 3, stride 2: the overlaps make a pattern of 1, 2 and 4. Kernel 4, stride "
     "2: inside, every pixel gets exactly 4.",
@@ -446,7 +501,9 @@ for K, S in ((2, 2), (3, 2), (4, 2), (5, 2), (6, 3), (16, 8), (64, 32)):
     counts = vis.overlap_counts(8, kernel_size=K, stride=S)
     inside = counts[K:-K, K:-K]
     even = inside.min() == inside.max()
-    print(f"kernel {K:2}, stride {S}: stamps on a pixel inside: {inside.min()} to {inside.max()}")
+    print(
+        f"kernel {K:2}, stride {S}: stamps on a pixel inside: {inside.min()} to {inside.max()}"
+    )
     assert even == (K % S == 0)
 
 # %% [markdown]
@@ -462,8 +519,18 @@ tent = bilinear(1, 4)[0, 0].astype(float)
 big_tent = bilinear(1, 16)[0, 0].astype(float)
 board = vis.Board(8, 15)
 board.grid(tent, 1.5, 0, title="size 4, stride 2")
-board.picture((255 * (1 - 0.75 * big_tent[..., None]) * np.ones(3)).astype(np.uint8), 1, 7, 7, "size 16, stride 8")
-vis.show(board.figure, "tent", "The bilinear kernel of size 4 in numbers, and that of size 16 as a picture (darker is more).")
+board.picture(
+    (255 * (1 - 0.75 * big_tent[..., None]) * np.ones(3)).astype(np.uint8),
+    1,
+    7,
+    7,
+    "size 16, stride 8",
+)
+vis.show(
+    board.figure,
+    "tent",
+    "The bilinear kernel of size 4 in numbers, and that of size 16 as a picture (darker is more).",
+)
 ramp = np.array([0.25, 0.75, 0.75, 0.25])
 assert np.allclose(tent, np.outer(ramp, ramp))
 
@@ -481,7 +548,10 @@ assert np.isclose(constant[0, 0], 0.75**2)  # faded in the corner
 anything = rng.normal(size=(6, 6))
 interpolated, _ = F.interpolate(anything[None, None], scale_factor=2, mode="bilinear")
 enlarged = deconvolve(anything, tent, stride=2, padding=1)
-print("difference from bilinear interpolation, inside:", np.abs(enlarged - interpolated[0, 0])[1:-1, 1:-1].max())
+print(
+    "difference from bilinear interpolation, inside:",
+    np.abs(enlarged - interpolated[0, 0])[1:-1, 1:-1].max(),
+)
 assert np.allclose(enlarged[1:-1, 1:-1], interpolated[0, 0, 1:-1, 1:-1])
 
 # %% [markdown]
@@ -489,7 +559,9 @@ assert np.allclose(enlarged[1:-1, 1:-1], interpolated[0, 0, 1:-1, 1:-1])
 
 # %%
 rows, cols = np.mgrid[:20, :20]
-ring = np.exp(-((np.hypot(rows - 9.5, cols - 9.5) - 6) ** 2) / 4)  # 1 on a circle, falling off to both sides
+ring = np.exp(
+    -((np.hypot(rows - 9.5, cols - 9.5) - 6) ** 2) / 4
+)  # 1 on a circle, falling off to both sides
 
 
 def grey(picture):
@@ -497,7 +569,9 @@ def grey(picture):
     return (255 * (1 - np.clip(picture, 0, 1))[..., None] * np.ones(3)).astype(np.uint8)
 
 
-ones3 = np.full((3, 3), 4 / 9)  # each output pixel gets 9/4 stamps on average, so this keeps the brightness
+ones3 = np.full(
+    (3, 3), 4 / 9
+)  # each output pixel gets 9/4 stamps on average, so this keeps the brightness
 vis.show(
     vis.draw_pictures(
         [
@@ -513,7 +587,9 @@ vis.show(
     "A ring, doubled by three deconvolutions of stride 2. Kernel 3 prints its checkerboard on it; a 2 by 2 kernel of ones "
     "repeats pixels; the bilinear kernel is smooth.",
 )
-equal_weights = deconvolve(np.ones((8, 8)), ones3, stride=2, padding=1, output_padding=1)[2:-2, 2:-2]
+equal_weights = deconvolve(np.ones((8, 8)), ones3, stride=2, padding=1, output_padding=1)[
+    2:-2, 2:-2
+]
 assert np.ptp(equal_weights) > 1  # not constant: 4/9 to 16/9
 assert np.isclose(equal_weights.mean(), 1, atol=0.15)
 
@@ -528,7 +604,9 @@ assert np.isclose(equal_weights.mean(), 1, atol=0.15)
 
 # %%
 white = rng.normal(size=(16, 1, 36, 36))
-waves = F.conv2d(white, np.outer(np.hanning(7)[1:-1], np.hanning(7)[1:-1])[None, None] / 4)[0]  # (16, 1, 32, 32), smooth
+waves = F.conv2d(white, np.outer(np.hanning(7)[1:-1], np.hanning(7)[1:-1])[None, None] / 4)[
+    0
+]  # (16, 1, 32, 32), smooth
 halves, _ = F.avg_pool2d(waves, 2)  # (16, 1, 16, 16)
 
 layer = ConvTranspose2d(1, 1, kernel_size=4, stride=2, padding=1, bias=False).to("float64")
@@ -551,7 +629,9 @@ assert losses[-1] < 0.75 * losses[0]
 learned = layer.weight.data[0, 0]
 board = vis.Board(5, 10)
 for column, title, values in ((0, "bilinear", tent), (5.5, "learned", learned)):
-    board.grid(values, 1, column, title=title, scale=learned.max())  # one scale of colours for both
+    board.grid(
+        values, 1, column, title=title, scale=learned.max()
+    )  # one scale of colours for both
 vis.show(
     board.figure,
     "learned",

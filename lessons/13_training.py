@@ -417,7 +417,7 @@ assert np.allclose(found, [0.152, 0.407, 0.635, 0.933, 0.986], rtol=0.02)
 # %%
 best = measure(nets[150], x_val, labels_val)
 print(
-    f"pixel accuracy {best.pixel_accuracy():.3f}, mean IU {best.mean_iu():.3f}; of each class:"
+    f"pixel accuracy {best.pixel_accuracy():.3f}, mean IU {best.mean_iu():.3f}, by class:"
 )
 for name, iu in zip(SHAPES_CLASSES, best.per_class_iu(), strict=True):
     print(f"  {name:10} {iu:.3f}")
@@ -619,14 +619,14 @@ assert np.isnan(losses_d[-1])
 assert iu_d == floor
 
 # %% [markdown]
-# **E drags.** The line "forget" is missing, so every step goes along the sum of *all* gradients so
-# far. It learns, but half as well: the worst kind of illness, for nobody calls a doctor. Symptom: it starts
-# exactly like the healthy one, for two losses, and then falls behind.
+# **E drags.** The line "forget" is missing, so every step goes along the sum of *all* gradients
+# so far. It learns, but half as well: the worst kind of illness, for nobody calls a doctor.
+# Symptom: it starts exactly like the healthy one, for two losses, and then falls behind.
 #
-# **F looks healthy.** Every picture has the mask of the *next* picture. The loss falls, from 1.61 to
-# about 0.74, and stays there. Symptom: a fine curve, and a mean IU at the floor. What did it learn?
-# What can be known about a mask without seeing its picture: mostly background, and in the middle
-# a little of everything. Cure: draw a picture with its mask, and look. Always.
+# **F looks healthy.** Every picture has the mask of the *next* picture. The loss falls, from 1.61
+# to about 0.74, and stays there. Symptom: a fine curve, and a mean IU at the floor. What did it
+# learn? What can be known about a mask without seeing its picture: mostly background, and in the
+# middle a little of everything. Cure: draw a picture with its mask, and look. Always.
 
 # %%
 losses_e, iu_e = ward["E: never forgets"]
@@ -682,9 +682,9 @@ vis.show(
 
 # %% [markdown]
 # It has never looked at a shape. In our pictures circles are red or orange, squares yellow to
-# green, triangles greenish blue, stars blue to violet: each class has colours of its own. Colour is the easiest
-# way to tell them apart, and training takes the easiest way. Nobody had told it that we meant the
-# *shape*. Three more experiments, to be sure.
+# green, triangles greenish blue, stars blue to violet: each class has colours of its own. Colour
+# is the easiest way to tell them apart, and training takes the easiest way. Nobody had told it
+# that we meant the *shape*. Three more experiments, to be sure.
 
 # %%
 exchanged = measure(net, x_val[:, ::-1].copy(), labels_val)  # red is blue and blue is red
@@ -716,9 +716,9 @@ print(f"40 steps: {ious[40]:.2f} where colour tells, {hard:.2f} where only the s
 assert abs(hard - 0.28) < 0.03
 
 # %% [markdown]
-# **Remember this.** A high mean IU says: on pictures *like these* its answers are right. It does not
-# say why. Whoever wants to know must change the pictures and look: in grey, turned, darker, in
-# the rain.
+# **Remember this.** A high mean IU says: on pictures *like these* its answers are right. It does
+# not say why. Whoever wants to know must change the pictures and look: in grey, turned, darker,
+# in the rain.
 #
 # ## To think about
 #

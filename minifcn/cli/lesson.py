@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli import lesson_answers
+from minifcn.cli import lesson_answers, lesson_capstone
 
 app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
 
@@ -163,3 +163,4 @@ def render_lessons(
 
 for _name, _command in lesson_answers.COMMANDS.items():
     app.command(_name)(_command)
+app.command("capstone")(lesson_capstone.capstone)

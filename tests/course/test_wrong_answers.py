@@ -13,6 +13,7 @@ import pytest
 from minifcn.course.catalogue import lesson
 from minifcn.course.exercises import exercises
 from minifcn.course.judge import judge
+from minifcn.course.results import plain
 
 TABLES = {}
 for path in sorted((Path(__file__).parent / "wrong_answers").glob("lesson_*.py")):
@@ -26,21 +27,19 @@ WRONG = [(name, source) for table in TABLES.values() for name, sources in table.
 RIGHT = [(name, source) for table in TABLES.values() for name, sources in table.RIGHT.items() for source in sources]
 
 
-def verdict(name: str, source: str):
-    """Of a source, as the checker judges it: it may break, and may not change its arguments."""
+def verdict(name: str, source: str) -> tuple[bool, bool]:
+    """Of a source, as the checker judges it, whether it passes and whether more than a number is told."""
     names: dict = {}
     exec(source, names)
     exercise, results = EXERCISES[name], []
-    with contextlib.suppress(ValueError, IndexError, ZeroDivisionError), np.errstate(all="ignore"):
+    with contextlib.suppress(Exception), np.errstate(all="ignore"):  # what it gave before it raised is judged
         for case in exercise.cases:
             given = copy.deepcopy(case)
-            results.append(np.asarray(names[name](*given), np.float64))
+            results.append(plain(names[name](*given)))
             if not all(np.array_equal(before, after) for before, after in zip(case, given, strict=True)):
-                return False, "changes its argument"
-    if len(results) < len(exercise.cases):
-        return False, "raised" if not results else judge(exercise, results).said
+                return False, True
     found = judge(exercise, results)
-    return found.passed, found.said
+    return found.passed, found.named
 
 
 @pytest.mark.parametrize(("name", "source"), WRONG)
@@ -50,16 +49,14 @@ def test_no_wrong_answer_passes(name, source):
 
 @pytest.mark.parametrize(("name", "source"), RIGHT)
 def test_right_answers_in_unusual_styles_pass(name, source):
-    passed, said = verdict(name, source)
-    assert passed, said
+    assert verdict(name, source)[0]
 
 
 @pytest.mark.parametrize("number", TABLES)
 def test_most_wrong_answers_are_told_by_a_pattern(number):
-    said = [verdict(name, source)[1] for name, sources in TABLES[number].WRONG.items() for source in sources]
-    assert len(said) >= 30
-    numbers_only = [words for words in said if words.startswith("Your result has ") and "where the library's" in words]
-    assert len(numbers_only) <= len(said) / 3, numbers_only
+    told = [verdict(name, source)[1] for name, sources in TABLES[number].WRONG.items() for source in sources]
+    assert len(told) >= 30
+    assert sum(told) >= 2 / 3 * len(told)
 
 
 @pytest.mark.parametrize("number", TABLES)

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from support import planted_12_13
+
 ANSWERS = {
     "class_counts": """
 import numpy as np
@@ -76,6 +78,75 @@ def input_gradient(dy, weight, H, W, stride, padding):
             share += dy[n, o, oh, ow] * weight[o]
         dx[n, :, oh * stride : oh * stride + KH, ow * stride : ow * stride + KW] += share
     return dx[:, :, padding : padding + H, padding : padding + W]
+""",
+    "relative_error": """
+import numpy as np
+def relative_error(mine, measured):
+    largest = max(np.abs(mine).max(), np.abs(measured).max())
+    return np.abs(mine - measured).max() / largest if largest > 0 else 0.0
+""",
+    "numeric_gradient": """
+import numpy as np
+def numeric_gradient(f, x, h):
+    x = np.array(x, float)
+    gradient = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        keep = x[place]
+        x[place] = keep + h
+        up = f(x)
+        x[place] = keep - h
+        down = f(x)
+        x[place] = keep
+        gradient[place] = (up - down) / (2 * h)
+    return gradient
+""",
+    "passes": """
+import numpy as np
+def passes(forward, backward, x, seed):
+    rng = np.random.default_rng(seed + 1)
+    dy, v = rng.normal(size=forward(x).shape), rng.normal(size=x.shape)
+    measured = ((forward(x + 1e-5 * v) - forward(x - 1e-5 * v)) * dy).sum() / 2e-5
+    told = (backward(dy, x) * v).sum()
+    return abs(told - measured) <= 1e-6 * max(abs(told), abs(measured))
+""",
+    "relu_backward": """
+import numpy as np
+def relu_backward(dy, x):
+    return np.where(x > 0, dy, 0)
+""",
+    "max_pool": """
+import numpy as np
+def max_pool(x, kernel, stride, ceil_mode):
+    N, C, H, W = x.shape
+    more = stride - 1 if ceil_mode else 0
+    y = np.zeros((N, C, (H - kernel + more) // stride + 1, (W - kernel + more) // stride + 1))
+    for n, c, i, j in np.ndindex(y.shape):
+        top, left = i * stride, j * stride
+        y[n, c, i, j] = x[n, c, top : top + kernel, left : left + kernel].max()
+    return y
+""",
+    "switches": """
+import numpy as np
+def switches(x, kernel, stride):
+    N, C, H, W = x.shape
+    places = np.zeros((N, C, (H - kernel) // stride + 1, (W - kernel) // stride + 1))
+    for n, c, i, j in np.ndindex(places.shape):
+        best = -np.inf
+        for row in range(i * stride, i * stride + kernel):
+            for column in range(j * stride, j * stride + kernel):
+                if x[n, c, row, column] > best:
+                    best = x[n, c, row, column]
+                    places[n, c, i, j] = row * W + column
+    return places
+""",
+    "max_unpool": """
+import numpy as np
+def max_unpool(y, switches, H, W):
+    x = np.zeros((*y.shape[:2], H, W))
+    for n, c, i, j in np.ndindex(y.shape):
+        row, column = divmod(switches[n, c, i, j], W)
+        x[n, c, row, column] = y[n, c, i, j]
+    return x
 """,
     "insert_zeros": """
 import numpy as np
@@ -275,6 +346,60 @@ SLIPS = {
         ("share += dy[n, o, oh, ow] * weight[o]", "share += dy[n, o, oh, ow] * weight[o] / O", "average over the filters"),
         ("oh * stride : oh * stride + KH, ow * stride : ow * stride + KW", "oh : oh + KH, ow : ow + KW", "left the stride out"),
     ],
+    "relative_error": [
+        ("if largest > 0 else 0.0", "", "0/0 is no number"),
+        ("np.abs(mine - measured).max()", "np.abs(mine - measured).mean()", "the *mean* of the differences"),
+        ("np.abs(mine - measured).max()", "(mine - measured).max()", "counts as none"),
+        (" / largest if largest > 0 else 0.0", "", "the absolute error"),
+        ("max(np.abs(mine).max(), np.abs(measured).max())", "max(mine.max(), measured.max())", "with its sign"),
+    ],
+    "numeric_gradient": [
+        ("(2 * h)", "h", "divide by 2·h"),
+        ("        x[place] = keep\n", "", "pile up"),
+        ("np.array(x, float)", "x.copy()", "whole numbers"),
+        ("np.array(x, float)", "np.array(x, np.float32)", "float32"),
+        ("up - down", "down - up", "The sign is turned"),
+        ("np.ndindex(x.shape)", "range(len(x))", "runs along the first axis alone"),
+    ],
+    "passes": [
+        ("dy, v = rng.normal(size=forward(x).shape), ", "dy, v = np.ones(forward(x).shape), ", "Your dy is all ones"),
+        ("rng.normal(size=x.shape)", "np.ones(x.shape)", "move all numbers of x together"),
+        ("1e-6 * max(abs(told), abs(measured))", "1e-3", "fixed tolerance"),
+        ("1e-6 *", "0.01 *", "too wide"),
+        ("abs(told - measured)", "abs(abs(told) - abs(measured))", "Minus the gradient passes"),
+        ("x - 1e-5 * v", "x", None),
+    ],
+    "relu_backward": [
+        ("x > 0", "x >= 0", "exactly 0"),
+        ("x > 0", "dy > 0", "It is dy that you cut off"),
+        ("x > 0, dy", "x > 0, dy * x", "You multiply by x"),
+        ("dy, 0)", "dy, 0.01 * dy)", "leaky"),
+        ("x > 0, dy", "x > 0, 1", "This is the mask"),
+    ],
+    "max_pool": [
+        ("stride - 1 if ceil_mode else 0", "0", "you always round down"),
+        (".max()", ".mean()", "the mean of each window"),
+        ("i * stride, j * stride", "i, j", "one pixel apart"),
+        (".max()", ".max(initial=0)", "begins at 0"),
+        ("x[n, c, top", "np.abs(x)[n, c, top", "without the sign"),
+        ("x[n, c, top", "x[n, :, top", "over the channels"),
+        ("if ceil_mode else 0", "", "always round up"),
+    ],
+    "switches": [
+        ("> best", ">= best", "take the last"),
+        ("row * W + column", "(row - i * stride) * kernel + column - j * stride", "inside the window"),
+        ("row * W + column", "column * H + row", "exchanged"),
+        ("row * W", "row * H", "the number of rows"),
+        ("row * W", "row * places.shape[3]", "the output's width"),
+        ("row * W + column", "((n * C + c) * H + row) * W + column", "its own plane"),
+    ],
+    "max_unpool": [
+        ("column] = y", "column] += y", "you add the two up"),
+        ("[n, c, i, j], W)", "[0, 0, i, j], W)", "switches of the first one"),
+        ("np.zeros((*y.shape[:2], H, W))", "np.full((*y.shape[:2], H, W), y.mean())", "stands their mean"),
+        ("return x", "return x.swapaxes(2, 3)", "Rows and columns are exchanged"),
+        ("row, column = divmod(switches[n, c, i, j], W)", "row, column = 2 * i, 2 * j", None),
+    ],
     "insert_zeros": [
         ("(H - 1) * stride + 1, (W - 1) * stride + 1", "H * stride, W * stride", "zeros after the last row"),
         ("    y[:, :, ::stride, ::stride] = x\n    return y",
@@ -390,3 +515,6 @@ SLIPS = {
         ("for c in range(255):\n", "for c in range(1, 255):\n", "Class 0 is missing"),
     ],
 }  # fmt: skip
+
+ANSWERS |= planted_12_13.ANSWERS
+SLIPS |= planted_12_13.SLIPS

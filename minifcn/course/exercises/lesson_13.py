@@ -152,7 +152,7 @@ def rate_in_the_velocity_sign(right, w, g, v, rate, momentum, decay):
 
 
 def old_velocity(right, w, g, v, rate, momentum, decay):
-    """w moves by the *old* velocity: compute the new v first, then move w by it."""
+    """The weights move by the *old* velocity: compute the new v first, then w."""
     return w - rate * v, right(w, g, v, rate, momentum, decay)[1]
 
 
@@ -295,20 +295,20 @@ def counted_from_zero(right, w, g, m, v, t, rate):
 
 
 def eps_inside(right, w, g, m, v, t, rate):
-    """ε is under the root, where it is as large as 1e-4: add it to the root, √v̂ + ε."""
+    """The ε is under the root, where it is as large as 1e-4: add it to the root, √v̂ + ε."""
     _, m, v = right(w, g, m, v, t, rate)
     return w - rate * m / (1 - BETA1**t) / np.sqrt(v / (1 - BETA2**t) + EPS), m, v
 
 
 def gradients_not_squared(right, w, g, m, v, t, rate):
-    """v averages the gradients themselves; it must average their squares, g·g."""
+    """Your v averages the gradients themselves; it must average their squares, g·g."""
     new_m, new_v = right(w, g, m, v, t, rate)[1], BETA2 * v + (1 - BETA2) * g
     with np.errstate(all="ignore"):
         return _moved(w, new_m / (1 - BETA1**t), new_v / (1 - BETA2**t), rate), new_m, new_v
 
 
 def square_of_m(right, w, g, m, v, t, rate):
-    """v averages the squares of m; it must average the squares of the gradient, g·g."""
+    """Your v averages the squares of m; it must average the squares of the gradient, g·g."""
     new_m = right(w, g, m, v, t, rate)[1]
     new_v = BETA2 * v + (1 - BETA2) * new_m**2
     return _moved(w, new_m / (1 - BETA1**t), new_v / (1 - BETA2**t), rate), new_m, new_v
@@ -345,7 +345,7 @@ def not_averaged(right, w, g, m, v, t, rate):
 
 
 def gradient_for_m(right, w, g, m, v, t, rate):
-    """w moves by the gradient itself, divided by √v̂; it must move by the average m, corrected."""
+    """The weights move by the gradient itself, divided by √v̂; it must move by the average m, corrected."""
     _, m, v = right(w, g, m, v, t, rate)
     return _moved(w, g, v / (1 - BETA2**t), rate), m, v
 
