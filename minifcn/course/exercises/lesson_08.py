@@ -238,13 +238,14 @@ def nan_of_nothing(right, scores, labels, weight):
 def _loss_cases() -> list[tuple]:
     rng = np.random.default_rng(80)
 
-    def case(shape, void=0.0, weight=None, scale=1.0):
+    def case(shape, void=0.0, weight=None, scale=1.0, large=0.0):
         N, C, H, W = shape
         labels = rng.integers(0, C, (N, H, W))
         labels[rng.random((N, H, W)) < void] = VOID
         if 0 < void < 1:
             labels[0, 0, :2] = VOID, 0  # there is one of each
-        return scale * rng.normal(size=shape), labels, np.ones(C) if weight is None else np.array(weight)
+        scores = scale * rng.normal(size=shape) + large * rng.integers(0, 2, (N, 1, H, W))  # large ones here and there
+        return scores, labels, np.ones(C) if weight is None else np.array(weight)
 
     return [
         case((1, 3, 1, 2)),
@@ -252,7 +253,7 @@ def _loss_cases() -> list[tuple]:
         case((2, 4, 3, 5), void=0.4),
         case((2, 3, 5, 4), void=0.3, weight=[0.5, 2.0, 1.5]),
         case((3, 5, 4, 6), void=0.5, weight=[1.0, 0.2, 3.0, 0.7, 2.0], scale=3),
-        case((1, 4, 3, 5), void=0.2, scale=1000),
+        case((1, 4, 3, 5), void=0.2, large=1000),
         case((1, 3, 2, 4), void=1.0),
     ]
 

@@ -88,7 +88,7 @@ ADDRESS = Exercise(
 def compose(layers):
     """The map (stride, offset, field) of layers in a row, each ("conv", K, S, P) or ("deconv", K, S, P)."""
     total = chain(*(getattr(Map, kind)(K, S, P) for kind, K, S, P in layers))
-    return float(total.stride), float(total.offset), float(total.field)
+    return np.array([total.stride, total.offset, total.field], float)
 
 
 def _row(layers, conv=None, deconv=None, then=None):
@@ -97,7 +97,17 @@ def _row(layers, conv=None, deconv=None, then=None):
     stride, offset, field = Fraction(1), Fraction(0), Fraction(1)
     for kind, K, S, P in layers:
         stride, offset, field = (then or _then)((stride, offset, field), rules[kind](K, S, P))
-    return float(stride), float(offset), float(field)
+    return np.array([stride, offset, field], float)
+
+
+STRIDE, OFFSET, FIELD = range(3)
+
+
+def _with_part(part, right, layers, **rules):
+    """The answer, but one of its three parts by other rules: so mistakes about different parts can be made together."""
+    result = list(right(layers))
+    result[part] = _row(layers, **rules)[part]
+    return np.array(result)
 
 
 def _conv(K, S, P):
@@ -114,17 +124,17 @@ def _then(a, b):
 
 def offsets_added(right, layers):
     """Offsets are added as they are; one counts in pixels of the map before it: multiply it by the stride so far first."""
-    return _row(layers, then=lambda a, b: (a[0] * b[0], a[1] + b[1], _then(a, b)[2]))
+    return _with_part(OFFSET, right, layers, then=lambda a, b: (a[0] * b[0], a[1] + b[1], 0))
 
 
 def offset_times_new_stride(right, layers):
     """You multiply an offset by the stride *with* its own layer; it must be the stride before that layer."""
-    return _row(layers, then=lambda a, b: (a[0] * b[0], a[0] * b[0] * b[1] + a[1], _then(a, b)[2]))
+    return _with_part(OFFSET, right, layers, then=lambda a, b: (a[0] * b[0], a[0] * b[0] * b[1] + a[1], 0))
 
 
 def half_rounded_down(right, layers):
     """Right for odd kernels: (K − 1)/2 is rounded down. Half pixels are real here: use fractions or floats."""
-    return _row(layers, lambda K, S, P: (S, Fraction((K - 1) // 2 - P), K), _down)
+    return _with_part(OFFSET, right, layers, conv=lambda K, S, P: (S, Fraction((K - 1) // 2 - P), K), deconv=_down)
 
 
 def _down(K, S, P):
@@ -133,7 +143,7 @@ def _down(K, S, P):
 
 def half_of_k(right, layers):
     """You take K/2 for the middle of a window; the middle of K pixels lies (K − 1)/2 behind the first one."""
-    return _row(layers, lambda K, S, P: (*_conv(K + 1, S, P)[:2], Fraction(K)), _later)
+    return _with_part(OFFSET, right, layers, conv=lambda K, S, P: _conv(K + 1, S, P), deconv=_later)
 
 
 def _later(K, S, P):
@@ -147,57 +157,57 @@ def deconvolution_as_convolution(right, layers):
 
 def deconvolution_offset_kept(right, layers):
     """A deconvolution's stride is 1/S here, but its offset is the convolution's: solve j = S·i + offset for i, −offset/S."""
-    return _row(layers, deconv=lambda K, S, P: (Fraction(1, S), _conv(K, S, P)[1], _deconv(K, S, P)[2]))
+    return _with_part(OFFSET, right, layers, deconv=lambda K, S, P: (Fraction(1, S), *_conv(K, S, P)[1:]))
 
 
 def deconvolution_offset_sign(right, layers):
     """A deconvolution's offset has the wrong sign: solve j = S·i + offset for i: the offset is *subtracted*, −offset/S."""
-    return _row(layers, deconv=lambda K, S, P: (Fraction(1, S), -_deconv(K, S, P)[1], _deconv(K, S, P)[2]))
+    return _with_part(OFFSET, right, layers, deconv=lambda K, S, P: (Fraction(1, S), _conv(K, S, P)[1] / S, 1))
 
 
 def deconvolution_offset_undivided(right, layers):
     """A deconvolution's offset is not divided by its stride: solve j = S·i + offset for i, which is (j − offset)/S."""
-    return _row(layers, deconv=lambda K, S, P: (Fraction(1, S), -_conv(K, S, P)[1], _deconv(K, S, P)[2]))
+    return _with_part(OFFSET, right, layers, deconv=lambda K, S, P: (Fraction(1, S), -_conv(K, S, P)[1], 1))
 
 
 def deconvolution_whole_kernel(right, layers):
     """A deconvolution's field is its whole kernel here; one output pixel only meets every S-th weight: K / S, rounded up."""
-    return _row(layers, deconv=lambda K, S, P: (*_deconv(K, S, P)[:2], Fraction(K)))
+    return _with_part(FIELD, right, layers, deconv=lambda K, S, P: (*_deconv(K, S, P)[:2], Fraction(K)))
 
 
 def field_grows_by_k(right, layers):
     """The field grows by stride · K in each layer; a window of K adds only K − 1 new pixels."""
-    return _row(layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + a[0] * b[2]))
+    return _with_part(FIELD, right, layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + a[0] * b[2]))
 
 
 def field_without_stride(right, layers):
     """The field grows by K − 1 in each layer; multiply it by the stride so far, for the pixels of a map lie that far apart."""
-    return _row(layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + b[2] - 1))
+    return _with_part(FIELD, right, layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + b[2] - 1))
 
 
 def field_with_new_stride(right, layers):
     """You multiply K − 1 by the stride *with* its own layer; it must be the stride before that layer."""
-    return _row(layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + a[0] * b[0] * (b[2] - 1)))
+    return _with_part(FIELD, right, layers, then=lambda a, b: (*_then(a, b)[:2], a[2] + a[0] * b[0] * (b[2] - 1)))
 
 
 def field_multiplied(right, layers):
     """The fields are multiplied; overlapping windows share pixels: add stride so far · (K − 1)."""
-    return _row(layers, then=lambda a, b: (*_then(a, b)[:2], a[2] * b[2]))
+    return _with_part(FIELD, right, layers, then=lambda a, b: (*_then(a, b)[:2], a[2] * b[2]))
 
 
 def padding_sign(right, layers):
     """The padding has the wrong sign: zeros in front move the windows P pixels back, so it is subtracted."""
-    return _row([(kind, K, S, -P) for kind, K, S, P in layers])
+    return right([(kind, K, S, -P) for kind, K, S, P in layers])
 
 
 def padding_ignored(right, layers):
     """The padding is left out: zeros in front move the windows P pixels back."""
-    return _row([(kind, K, S, 0) for kind, K, S, P in layers])
+    return right([(kind, K, S, 0) for kind, K, S, P in layers])
 
 
 def whole_number_halves(right, layers):
     """Right for odd kernels: you take K // 2; the middle of an even window lies between two pixels, at (K − 1)/2."""
-    return _row(layers, lambda K, S, P: (S, Fraction(K // 2 - P), K), _up)
+    return _with_part(OFFSET, right, layers, conv=lambda K, S, P: (S, Fraction(K // 2 - P), K), deconv=_up)
 
 
 def _up(K, S, P):
@@ -206,12 +216,12 @@ def _up(K, S, P):
 
 def deconvolution_field_rounded_down(right, layers):
     """A deconvolution's field is rounded down: where K is no multiple of S some pixels meet one weight more. Round K / S up."""
-    return _row(layers, deconv=lambda K, S, P: (*_deconv(K, S, P)[:2], Fraction(K // S)))
+    return _with_part(FIELD, right, layers, deconv=lambda K, S, P: (*_deconv(K, S, P)[:2], Fraction(K // S)))
 
 
 def strides_added(right, layers):
     """The strides are added; a step of the second map is S steps of the first: multiply."""
-    return _row(layers, then=lambda a, b: (a[0] + b[0] - 1, *_then(a, b)[1:]))
+    return _with_part(STRIDE, right, layers, then=lambda a, b: (a[0] + b[0] - 1, *_then(a, b)[1:]))
 
 
 def last_layer_only(right, layers):
@@ -242,7 +252,6 @@ COMPOSE = Exercise(
         field_grows_by_k, field_without_stride, field_with_new_stride, field_multiplied, padding_sign, padding_ignored,
         strides_added, last_layer_only, backwards,
     ),
-    parts=("stride", "offset", "field"),
 )  # fmt: skip
 
 # -------------------------------------------------------------------------------------------------------------- crop

@@ -1,6 +1,6 @@
 """Lesson 08: wrong answers as students write them, and right ones in unusual styles; source text by exercise.
 
-None of the wrong ones may pass, all of the right ones must.
+None of the wrong ones may pass, all of the right ones must. The wrong ones are none of the listed mistakes, or two of them.
 """
 
 from __future__ import annotations
@@ -58,74 +58,84 @@ def _with(source: str, *changes: tuple[str, str]) -> str:
     return source
 
 
+_SHORT = """
+import numpy as np
+def cross_entropy(scores, labels, weight):
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    p = e / e.sum(axis=1, keepdims=True)
+    known = labels != 255
+    safe = np.where(known, labels, 0)
+    losses = -np.log(np.take_along_axis(p, safe[:, None], axis=1)[:, 0])
+    weights = weight[safe] * known
+    return (losses * weights).sum() / weights.sum() if known.any() else 0.0
+"""
+
+_SKIP = "if label == 255:\n                    continue"
+
+
 WRONG = {
     "equal_rate": [
-        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum / pixels\n",
-        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum\n",
         "def equal_rate(rate_of_sum, pixels):\n    return 1.875e-5\n",
-        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum * 375 * 500\n",
         "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum * pixels * 21\n",
         "def equal_rate(rate_of_sum, pixels):\n    return round(rate_of_sum * pixels, 4)\n",
-        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum * pixels ** 0.5\n",
+        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum * (pixels - 1)\n",
+        "def equal_rate(rate_of_sum, pixels):\n    return pixels / rate_of_sum\n",
+        "def equal_rate(rate_of_sum, pixels):\n    return 2 * rate_of_sum * pixels\n",
+        "def equal_rate(rate_of_sum, pixels):\n    return rate_of_sum * pixels,\n",
     ],
     "cross_entropy": [
-        _with(_LOSS, ("total / count", "total / labels.size")),
-        _with(_LOSS, ("total / count", "total")),
-        _with(_LOSS, ("count += weight[label]", "count += 1")),
         _with(_LOSS, ("label == 255", "label == 0")),
-        _with(_LOSS, ("if label == 255:\n                    continue", "if label == 255:\n                    label = 0")),
-        _with(_LOSS, ("if label == 255:\n                    continue", "label = min(label, C - 1)")),
-        _with(_LOSS, ("if label == 255:\n                    continue", "label = label % C")),
-        _with(_LOSS, ("                s = s - s.max()\n", "")),
+        _with(_LOSS, (_SKIP, "label = label % C")),
         _with(_LOSS, ("s = s - s.max()", "s = s / s.max()")),
-        _with(_LOSS, ("s = s - s.max()", "s = s - scores.max()")),
-        _with(_LOSS, ("s = s - s.max()", "s = s - s.mean()")),
         _with(_LOSS, ("np.log(", "np.log10(")),
-        _with(_LOSS, ("* -log_p[label]", "* log_p[label]")),
-        _with(_LOSS, ("* -log_p[label]", "* -log_p.sum()")),
-        _with(_LOSS, ("weight[label] * -log_p[label]", "-log_p[label]")),
-        _with(_LOSS, ("    if count == 0:\n        return 0.0\n", ""), ("total / count", "np.float64(total) / count")),
-        "import numpy as np\ndef cross_entropy(scores, labels, weight):\n"
-        "    p = np.exp(scores) / np.exp(scores).sum()\n"
-        "    known = labels != 255\n    own = np.take_along_axis(p, np.where(known, labels, 0)[:, None], 1)[:, 0]\n"
-        "    return (-np.log(own) * known).sum() / max(1, known.sum())\n",
-        "import numpy as np\ndef cross_entropy(scores, labels, weight):\n"
-        "    e = np.exp(scores - scores.max(axis=1, keepdims=True))\n    p = e / e.sum(axis=1, keepdims=True)\n"
-        "    known = labels != 255\n    own = np.take_along_axis(p, np.where(known, labels, 0)[:, None], 1)[:, 0]\n"
-        "    return -np.log((own * known).sum() / max(1, known.sum()))\n",
+        _with(_SHORT, ("return (losses * weights).sum() / weights.sum() if known.any() else 0.0", "return losses.mean()")),
+        _with(_SHORT, ("(losses * weights).sum() / weights.sum()", "np.where(known, losses, 0).mean()")),
+        _with(_SHORT, ("(losses * weights).sum() / weights.sum()", "losses[known].mean()"), ("scores - s", "scores + 0 * s")),
+        _with(_SHORT, ("-np.log(", "-np.log2("), ("/ weights.sum()", "/ known.sum()")),
+        _with(_SHORT, ("-np.log(", "np.log("), ("/ weights.sum()", "")),
+        _with(_SHORT, ("(losses * weights).sum() / weights.sum()", "[losses, weights]")),
+        _with(_SHORT, ("-np.log(", "-np.log10("), ("(losses * weights).sum()", "losses.sum()")),
+        _with(_LOSS, ("total += weight[label] *", "total +="), ("s - s.max()", "s")),
+        _with(_LOSS, ("return total / count", "return total / count / N")),
+        _with(_LOSS, ("return total / count", "return total / count / C")),
+        _with(_LOSS, ("* -log_p[label]", "* (1 - np.exp(log_p[label]))")),
+        _with(_LOSS, ("* -log_p[label]", "* -log_p[0]")),
+        _with(_LOSS, ("* -log_p[label]", "* -log_p[(label + 1) % C]")),
     ],
     "cross_entropy_gradient": [
-        _with(_GRADIENT, ("                p[label] -= 1\n", "")),
-        _with(_GRADIENT, ("return d / count", "return d")),
-        _with(_GRADIENT, ("return d / count", "return d / labels.size")),
-        _with(_GRADIENT, ("return d / count", "return d / N")),
-        _with(_GRADIENT, ("return d / count", "return d / (N * C * H * W)")),
-        _with(_GRADIENT, ("return d / count", "return -d / count")),
-        _with(_GRADIENT, ("count += weight[label]", "count += 1")),
-        _with(_GRADIENT, ("weight[label] * p", "p")),
-        _with(_GRADIENT, ("weight[label] * p", "weight * p")),
-        _with(_GRADIENT, ("e = np.exp(s - s.max())", "e = np.exp(s)")),
-        _with(_GRADIENT, ("if label == 255:\n                    continue", "if label == 255:\n                    label = 0")),
         _with(
             _GRADIENT,
             ("                p[label] -= 1\n", "                p = p * (np.arange(C) == label) - p * p[label]\n"),
         ),
         _with(_GRADIENT, ("p[label] -= 1", "p[label] = 1 - p[label]")),
         _with(_GRADIENT, ("p[label] -= 1", "p[label] = -1")),
-        _with(_GRADIENT, ("    if count == 0:\n        return d\n", ""), ("d / count", "d / np.float64(count)")),
+        _with(_GRADIENT, ("                p[label] -= 1\n", ""), ("d / count", "d")),
+        _with(_GRADIENT, ("return d / count", "return -d")),
+        _with(_GRADIENT, ("weight[label] * p", "p"), ("d / count", "d / labels.size")),
+        _with(_GRADIENT, ("weight[label] * p", "p"), ("d / count", "d / N")),
+        _with(_GRADIENT, ("weight[label] * p", "p"), ("d / count", "d")),
+        _with(_GRADIENT, (_SKIP, "if label == 255:\n                    label = 0"), ("weight[label] * p", "p"),
+              ("count += weight[label]", "count += 1")),
+        _with(_GRADIENT, ("s - s.max()", "s"), ("    if count == 0:\n        return d\n", ""),
+              ("/ count", "/ np.float64(count)")),
+        _with(_GRADIENT, ("return d / count", "return d.transpose(0, 1, 3, 2) / count")),
+        _with(_GRADIENT, ("return d / count", "return d.transpose(0, 2, 3, 1) / count")),
+        _with(_GRADIENT, ("return d / count", "return d.sum(axis=0) / count")),
+        _with(_GRADIENT, ("return d / count", "return 2 * d / count")),
+        _with(_GRADIENT, ("                d[n", "                p = np.abs(p)\n                d[n")),
     ],
     "class_weights": [
-        "def class_weights(counts):\n    return counts / counts.sum()\n",
-        "def class_weights(counts):\n    return 1 / counts\n",
-        "def class_weights(counts):\n    return counts.sum() / counts\n",
-        "def class_weights(counts):\n    return 1 - counts // counts.sum()\n",
-        "def class_weights(counts):\n    return 1 - counts / counts.max()\n",
-        "def class_weights(counts):\n    w = 1 - counts / counts.sum()\n    return w / w.sum()\n",
-        "def class_weights(counts):\n    w = 1 - counts / counts.sum()\n    return w / w.max()\n",
-        "import numpy as np\ndef class_weights(counts):\n    return 1 - counts / np.prod(counts.shape)\n",
         "def class_weights(counts):\n    return (1 - counts / counts.sum()).round(2)\n",
+        "def class_weights(counts):\n    return 1 - counts / counts.mean()\n",
+        "def class_weights(counts):\n    return 100 - 100 * counts / counts.sum()\n",
+        "def class_weights(counts):\n    return (1 - counts / counts.sum())[::-1]\n",
+        "def class_weights(counts):\n    return 1 - (counts / counts.sum()).mean()\n",
+        "def class_weights(counts):\n    return counts / counts.sum() - 1\n",
+        "import numpy as np\ndef class_weights(counts):\n    return -np.log(counts / counts.sum())\n",
+        "def class_weights(counts):\n    w = counts / counts.sum()\n    return w / w.max()\n",
+        "def class_weights(counts):\n    return [1 - c / counts[0] for c in counts]\n",
     ],
-}
+}  # fmt: skip
 
 RIGHT = {
     "equal_rate": [
