@@ -92,11 +92,9 @@ assert shapes["relu4"] == (64, 6, 8)
 assert shapes["crop"] == (5, 48, 64)  # five scores for each pixel
 
 # %% drawing
-board = vis.Board(13, 31)
+board = vis.Board(12.4, 33)
 sizes = [(48, 64), (24, 32), (12, 16), (6, 8)]
-corners = [
-    (1 + 3.4 * i, 4.2 * i, 26 - 3.3 * i) for i in range(4)
-]  # row, left, right column
+corners = [(1 + 3.4 * i, 4.2 * i, 28 - 3.3 * i) for i in range(4)]  # row, left, right
 stairs = zip(sizes, (16, 32, 64, 64), corners, strict=True)
 for i, ((H, W), channels, (row, left, right)) in enumerate(stairs):
     tall, wide, middle = H / 20, W / 20, row + H / 40
@@ -108,7 +106,7 @@ for i, ((H, W), channels, (row, left, right)) in enumerate(stairs):
         above, (higher, left_above, right_above) = sizes[i - 1], corners[i - 1]
         bottom = higher + above[0] / 20
         board.arrow((bottom + 0.1, left_above + above[1] / 20), (row - 0.15, left + 0.2))
-        board.write("pool", (bottom + row) / 2 + 0.35, left - 1.5, size=0.34)
+        board.write("pool", (bottom + row) / 2 + 0.5, left - 1.9, size=0.34)
         board.arrow((row - 0.15, right + wide / 2), (bottom + 0.15, right_above + 0.1))
         board.write("up", (bottom + row) / 2 + 0.2, right + 2.7, size=0.34)
         board.arrow((middle, left + wide + 2.5), (middle, right - 0.3), "#9e0b0f")
