@@ -422,7 +422,7 @@ for name, iu in zip(SHAPES_CLASSES, best.per_class_iu(), strict=True):
 assert best.pixel_accuracy() > 0.99
 assert best.per_class_iu().min() > 0.95
 losses = histories[150]
-assert losses[4] < 0.6 * losses[0]  # after five steps the loss has more than halved ...
+assert losses[4] < 0.5 * losses[0]  # after five steps the loss has more than halved ...
 assert ious[5] == floor  # ... and mean IU has not moved
 
 # %% drawing
