@@ -92,11 +92,9 @@ assert shapes["relu4"] == (64, 6, 8)
 assert shapes["crop"] == (5, 48, 64)  # five scores for each pixel
 
 # %% drawing
-board = vis.Board(13, 31)
+board = vis.Board(12.4, 33)
 sizes = [(48, 64), (24, 32), (12, 16), (6, 8)]
-corners = [
-    (1 + 3.4 * i, 4.2 * i, 26 - 3.3 * i) for i in range(4)
-]  # row, left, right column
+corners = [(1 + 3.4 * i, 4.2 * i, 28 - 3.3 * i) for i in range(4)]  # row, left, right
 stairs = zip(sizes, (16, 32, 64, 64), corners, strict=True)
 for i, ((H, W), channels, (row, left, right)) in enumerate(stairs):
     tall, wide, middle = H / 20, W / 20, row + H / 40
@@ -108,7 +106,7 @@ for i, ((H, W), channels, (row, left, right)) in enumerate(stairs):
         above, (higher, left_above, right_above) = sizes[i - 1], corners[i - 1]
         bottom = higher + above[0] / 20
         board.arrow((bottom + 0.1, left_above + above[1] / 20), (row - 0.15, left + 0.2))
-        board.write("pool", (bottom + row) / 2 + 0.35, left - 1.5, size=0.34)
+        board.write("pool", (bottom + row) / 2 + 0.5, left - 1.9, size=0.34)
         board.arrow((row - 0.15, right + wide / 2), (bottom + 0.15, right_above + 0.1))
         board.write("up", (bottom + row) / 2 + 0.2, right + 2.7, size=0.34)
         board.arrow((middle, left + wide + 2.5), (middle, right - 0.3), "#9e0b0f")
@@ -424,7 +422,7 @@ for name, iu in zip(SHAPES_CLASSES, best.per_class_iu(), strict=True):
 assert best.pixel_accuracy() > 0.99
 assert best.per_class_iu().min() > 0.95
 losses = histories[150]
-assert losses[4] < 0.6 * losses[0]  # after five steps the loss has more than halved ...
+assert losses[4] < 0.5 * losses[0]  # after five steps the loss has more than halved ...
 assert ious[5] == floor  # ... and mean IU has not moved
 
 # %% drawing
@@ -688,17 +686,14 @@ vis.show(
 
 # %%
 exchanged = measure(net, x_val[:, ::-1].copy(), labels_val)  # red is blue and blue is red
-x_any, labels_any = pictures(
-    1000, 40, replace(SMALL, hue_overlap=1.0)
-)  # any colour for any class
+any_hue = replace(SMALL, hue_overlap=1.0)  # any colour for any class
+x_any, labels_any = pictures(1000, 40, any_hue)
 any_colour = measure(net, x_any, labels_any).mean_iu()
 print(f"red and blue exchanged: {exchanged.mean_iu():.3f}, of which background", end=" ")
 print(f"{exchanged.per_class_iu()[0]:.2f} and circle {exchanged.per_class_iu()[1]:.2f}")
 print(f"colours drawn at random: {any_colour:.3f}")
 assert abs(exchanged.mean_iu() - 0.24) < 0.02
-assert (
-    exchanged.per_class_iu()[0] > 0.95
-)  # where something is, it knows; what it is, it does not
+assert exchanged.per_class_iu()[0] > 0.95  # it knows where something is, but not what
 assert exchanged.per_class_iu()[1:].max() < 0.15
 assert abs(any_colour - 0.313) < 0.02
 
@@ -708,12 +703,12 @@ assert abs(any_colour - 0.313) < 0.02
 
 # %%
 coloured_x, coloured_labels = x, labels
-x, any_labels = pictures(0, 200, replace(SMALL, hue_overlap=1.0))
+x, any_labels = pictures(0, 200, any_hue)
 harder, _ = trained(40, any_labels)
 hard = measure(harder, x_any, labels_any).mean_iu()
 x = coloured_x
 print(f"40 steps: {ious[40]:.2f} where colour tells, {hard:.2f} where only the shape does")
-assert abs(hard - 0.28) < 0.03
+assert abs(hard - 0.284) < 0.02
 
 # %% [markdown]
 # **Remember this.** A high mean IU says: on pictures *like these* its answers are right. It does

@@ -15,7 +15,7 @@ _SHOWN = (*range(1, 11), *range(20, 101, 20))  # the steps whose losses are prin
 
 def capstone(
     file: Annotated[Path, typer.Argument(help="Your file with the functions of all lessons so far: .py or .ipynb.")],
-    out: Annotated[Path | None, typer.Option(help="A .png for the certificate [default: in a temporary folder].")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .png for the certificate; else it goes into a temporary folder.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds after which a function that is checked is stopped.", min=0.1)] = 60,
 ) -> None:
     """Train a small FCN with your own functions. Example: minifcn lesson capstone mine.py

@@ -91,14 +91,14 @@ SLIPS = {
         ("if truth != 255:", "if truth != 255 and truth > 0 and said > 0:", "Class 0 has no row"),
     ],
     "measures": [
-        ("if truth > 0:\n", "accuracies += [0] * (truth == 0)\n        if truth > 0:\n", None),
         ("said - both", "said", "counted twice"),
         ("np.trace(matrix) / matrix.sum()", "np.mean(accuracies)", "the mean over the classes"),
         ("np.mean(accuracies)", "np.trace(matrix) / matrix.sum()", "is the pixel accuracy"),
         ("weighted / matrix.sum()", "np.mean(ious)", "is the mean IU"),
-        ("np.mean(ious), weighted / matrix.sum()", "100 * np.mean(ious), 100 * weighted / matrix.sum()", None),
-        ("both / truth)", "both / said)", "divides by the predicted pixels"),
-        ("both / union)", "2 * both / (truth + said))", None),
+        ("truth > 0:\n            accuracies.append(both / truth)", "said > 0:\n            accuracies.append(both / said)\n"
+         "        if truth > 0:", "divides by the predicted pixels"),
+        ("both / union", "2 * both / (truth + said)", "the Dice score"),
+        ("matrix[c].sum(), matrix[:, c].sum()", "matrix[:, c].sum(), matrix[c].sum()", "Rows and columns are exchanged"),
     ],
     "evaluate": [
         ("argmax(axis=1)", "argmin(axis=1)", "lowest"),
@@ -153,7 +153,7 @@ SLIPS = {
         ("g * g", "g", "the gradients themselves"),
         ("g * g", "m * m", "the squares of m"),
         ("np.sqrt(square)", "square", "The root is missing"),
-        ("0.1 * g", "g", None),
+        ("0.1 * g\n    v = 0.999 * v + 0.001 * g", "g\n    v = 0.999 * v + g", "The new gradient goes in whole"),
         ("rate * mean", "rate * g", "by the gradient itself"),
         ("w - rate", "w + rate", "uphill"),
     ],

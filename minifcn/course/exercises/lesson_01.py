@@ -10,6 +10,37 @@ from minifcn.training.metrics import ConfusionMatrix
 VOID = 255
 
 
+def _no_void(labels, *_):
+    return not (labels == VOID).any()
+
+
+def _labelled(labels, *_):
+    return int((labels != VOID).sum())
+
+
+def _background(labels, *_):
+    return int((labels == 0).sum())
+
+
+def _objects(labels, *_):
+    return int(((labels != 0) & (labels != VOID)).sum())
+
+
+def _void(labels, *_):
+    return int((labels == VOID).sum())
+
+
+FACTS = {
+    "no pixel is void": _no_void,
+    "the number of labelled pixels": _labelled,
+    "the number of background pixels": _background,
+    "the number of labelled pixels that are not background": _objects,
+    "the number of pixels that are not background": lambda labels, *_: int((labels != 0).sum()),
+    "the number of void pixels": _void,
+    "the number of pixels": lambda labels, *_: labels.size,
+}
+
+
 def _matrix(labels: np.ndarray, predictions: np.ndarray, num_classes: int) -> ConfusionMatrix:
     matrix = ConfusionMatrix(num_classes)
     matrix.update(labels, predictions)
@@ -95,6 +126,7 @@ PIXEL_ACCURACY = Exercise(
         objects_only, mean_of_classes,
     ),
     step="warm-up",
+    facts=FACTS,
 )  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------ class_counts
@@ -165,6 +197,7 @@ CLASS_COUNTS = Exercise(
         void_is_background, void_is_last, void_has_a_place, shares, shares_of_all, background_left_out, classes_from_one,
         only_present,
     ),
+    facts=FACTS,
 )  # fmt: skip
 
 # ----------------------------------------------------------------------------------------------------------- mean_iu
@@ -228,6 +261,19 @@ def weighted_by_pixels(right, labels, predictions, num_classes):
     return _matrix(labels, predictions, num_classes).frequency_weighted_iu()
 
 
+def pooled(right, labels, predictions, num_classes):
+    """You add up intersections and unions of all classes and divide once; divide class by class, then take the mean."""
+    counts = _matrix(labels, predictions, num_classes).counts
+    shared = np.trace(counts)
+    return shared / (2 * counts.sum() - shared)
+
+
+def zeros_left_out(right, labels, predictions, num_classes):
+    """Classes whose IU is 0 are left out of the mean; leave out only those with an empty *union*."""
+    ious = _matrix(labels, predictions, num_classes).per_class_iu()
+    return np.mean(ious[ious > 0])
+
+
 def without_background(right, labels, predictions, num_classes):
     """The background is missing from the mean: class 0 counts like the others."""
     return np.nanmean(_matrix(labels, predictions, num_classes).per_class_iu()[1:])
@@ -243,6 +289,22 @@ def predicted_classes_only(right, labels, predictions, num_classes):
     """You divide by the number of predicted classes; a class that is never predicted counts too: its IU is 0."""
     matrix = _matrix(labels, predictions, num_classes)
     return np.mean(matrix.per_class_iu()[matrix.counts.sum(axis=0) > 0])
+
+
+def _seen(labels: np.ndarray, predictions: np.ndarray) -> tuple[set[int], set[int]]:
+    """The classes of the labels, and those predicted where there is a label."""
+    counted = labels != VOID
+    return set(labels[counted].tolist()), set(predictions[counted].tolist())
+
+
+def _classes(labels: np.ndarray, predictions: np.ndarray) -> int:
+    truth, said = _seen(labels, predictions)
+    return len(truth | said)
+
+
+def _both_alike(labels, predictions, _):
+    truth, said = _seen(labels, predictions)
+    return truth == said
 
 
 def _iu_cases() -> list[tuple]:
@@ -278,8 +340,16 @@ MEAN_IU = Exercise(
     (
         void_counts_as_wrong, void_counts_as_background, absent_is_zero, absent_is_one, absent_is_nan, truth_only,
         counted_twice, dice, accuracy_of_all_pixels, weighted_by_pixels, without_background, label_classes_only,
-        predicted_classes_only,
+        predicted_classes_only, pooled, zeros_left_out,
     ),
+    facts={
+        "no pixel is void": _no_void,
+        "every class is in one of the arrays": lambda labels, predictions, n: _classes(labels, predictions) == n,
+        "no class is in the labels alone or the predictions alone": _both_alike,
+        "the number of classes": lambda labels, predictions, n: n,
+        "the number of classes in either array": lambda labels, predictions, n: _classes(labels, predictions),
+        "the number of classes of the labels": lambda labels, predictions, n: _classes(labels, labels),
+    },
 )  # fmt: skip
 
 # ----------------------------------------------------------------------------------------------------- best_constant
@@ -355,6 +425,7 @@ BEST_CONSTANT = Exercise(
     (background_always, void_divides, void_wins, iu_of_one_class, iu_over_all_classes, pixels_for_share, rarest),
     step="stretch",
     parts=("the class", "the pixel accuracy", "the mean IU"),
+    facts={**FACTS, "the number of classes of the labels": lambda labels, n: len(_seen(labels, labels)[0])},
 )
 
 EXERCISES = (PIXEL_ACCURACY, CLASS_COUNTS, MEAN_IU, BEST_CONSTANT)

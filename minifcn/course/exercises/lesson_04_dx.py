@@ -46,7 +46,7 @@ def plain_last_filter(right, dy, weight):
 
 
 def plain_as_large_as_dy(right, dy, weight):
-    """dx is as large as dy; x was larger: the kernel lay at OH places, so x has OH + KH − 1 rows."""
+    """Your dx is as large as dy; x was larger: the kernel lay at OH places, so x has OH + KH − 1 rows."""
     return right(dy, weight)[:, :, : dy.shape[2], : dy.shape[3]]
 
 
@@ -183,8 +183,8 @@ def _strided_cases() -> list[tuple]:
     return [
         (rng.normal(size=(N, O, OH, OW)), rng.normal(size=(O, C, KH, KW)), stride)
         for N, C, O, (OH, OW), (KH, KW), stride in (
-            (1, 1, 1, (2, 3), (2, 2), 1), (1, 1, 2, (3, 2), (3, 2), 2), (2, 3, 2, (4, 3), (3, 3), 2),
-            (2, 2, 3, (3, 4), (2, 4), 3),
+            (1, 1, 1, (2, 3), (2, 2), 1), (1, 1, 1, (3, 2), (3, 2), 2), (2, 3, 2, (4, 3), (3, 3), 2),
+            (2, 2, 2, (3, 4), (2, 4), 3),
         )
     ]  # fmt: skip
 

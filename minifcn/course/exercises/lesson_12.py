@@ -276,7 +276,9 @@ def _batches(scores, labels, batch):
 
 def mean_of_means(right, scores, labels, batch):
     """This is the mean of the batches' mean IUs, which depends on the batch size: fill one matrix for all of them."""
-    return np.nanmean([right(*part, batch) for part in _batches(scores, labels, batch)])
+    means = [right(*part, batch) for part in _batches(scores, labels, batch)]
+    known = [mean for mean in means if not np.isnan(mean)]
+    return sum(known) / len(known) if known else np.nan
 
 
 def weighted_by_pictures(right, scores, labels, batch):
