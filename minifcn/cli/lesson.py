@@ -1,5 +1,4 @@
-"""``minifcn lesson``: list, run, open and render the lessons of the course, and give them other forms; what looks at answers
-is in `lesson_answers`."""
+"""``minifcn lesson``: list, run, open and render the lessons, and give them other forms; `lesson_answers` looks at answers."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli import lesson_answers
+from minifcn.cli import lesson_answers, lesson_capstone
 
 app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
 
@@ -164,3 +163,4 @@ def render_lessons(
 
 for _name, _command in lesson_answers.COMMANDS.items():
     app.command(_name)(_command)
+app.command("capstone")(lesson_capstone.capstone)

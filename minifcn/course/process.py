@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +23,7 @@ import minifcn
 from minifcn.course.catalogue import Lesson
 
 Event = dict[str, Any]
+LOG = "{log}"  # among the arguments of a module that runs alone
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,22 @@ def run(one: Lesson, file: Path, names: list[str], timeout: float) -> Ran:
 
 def _once(one: Lesson, file: Path, names: list[str], timeout: float, tail: _Tail) -> tuple[list[Event], str, str]:
     """One process: its events, and how it ended, in a word and in a sentence, for the case that it did not tell."""
+    arguments = (str(one.number), str(file.resolve()), LOG, *names)
+    return alone("minifcn.course.answer", arguments, timeout, tail)
+
+
+def alone(module: str, arguments: Sequence[str], timeout: float, tail: _Tail | None = None) -> tuple[list[Event], str, str]:
+    """Runs a module in a process of its own, with LOG among the arguments replaced by the path that its events are to go to.
+
+    Returns the events, and how it ended, in a word ("died", "stopped") and in a sentence, for the case that it did not tell.
+    """
+    tail = tail or _Tail()
     with tempfile.TemporaryDirectory() as outer, _quiet_folder() as folder:
         log = Path(outer) / "events"
-        command = [sys.executable, "-P", "-m", "minifcn.course.answer", str(one.number), str(file.resolve()), str(log), *names]
+        given = [str(log) if argument == LOG else argument for argument in arguments]
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder,
-            env=_surroundings(), start_new_session=True,
+            [sys.executable, "-P", "-m", module, *given], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, cwd=folder, env=_surroundings(), start_new_session=True,
         )  # fmt: skip
         reader = threading.Thread(target=tail.follow, args=(process.stdout,), daemon=True)
         reader.start()

@@ -1,8 +1,9 @@
 """The embedded data set: coloured shapes on busy grounds, drawn from a seed and written in VOC's own layout.
 
 Small enough to learn in a minute on a CPU, and with everything that makes segmentation segmentation: an unbalanced
-background, several objects that hide each other, pictures of different sizes, void borders, colours that are a hint
-but no answer (`hue_overlap`), so that a network has to look at the shape.
+background, several objects that hide each other, pictures of different sizes, void borders. With the usual `hue_overlap` of
+0.1 each class has colours of its own, and a small network looks at nothing else (lesson 13); above 1/7 neighbouring classes
+begin to share colours, and at 1 only the shape is left to look at.
 
     root/JPEGImages/shapes_0001.jpg  root/SegmentationClass/shapes_0001.png  root/ImageSets/Segmentation/train.txt ...
 """

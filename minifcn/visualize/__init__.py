@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from minifcn.visualize.curves import draw_curves
     from minifcn.visualize.effort import best_effort
     from minifcn.visualize.im2col import animate_im2col, draw_im2col, pixel_colours
+    from minifcn.visualize.lines import draw_lines
     from minifcn.visualize.maps import feature_maps
     from minifcn.visualize.matrices import draw_matrices, draw_table
     from minifcn.visualize.overlap import draw_counts, draw_stamps, overlap_counts, window_counts
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Animation", "Board", "Interactive", "animate_im2col", "animate_sliding", "animate_zero_insertion", "best_effort", "blend",
     "draw_agreement", "draw_bars", "draw_confusion", "draw_counts", "draw_curves", "draw_im2col", "draw_labels",
-    "draw_matrices",
+    "draw_lines", "draw_matrices",
     "draw_palette", "draw_phases", "draw_pictures", "draw_reach", "draw_sliding", "draw_stamps", "draw_table",
     "draw_zero_insertion", "draw_zoom", "feature_maps", "interactive", "legend", "overlap_counts", "overlay", "pixel_colours",
     "sample_sheet", "show", "window_counts",
@@ -46,6 +47,7 @@ _HOME = {
     "board": ("Board",),
     "confusion": ("draw_confusion",),
     "curves": ("draw_curves",),
+    "lines": ("draw_lines",),
     "maps": ("feature_maps",),
     "effort": ("best_effort",),
     "im2col": ("animate_im2col", "draw_im2col", "pixel_colours"),
