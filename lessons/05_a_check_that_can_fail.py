@@ -55,20 +55,19 @@ def pixels(values):
     return (255 - strength * np.where(below, [255, 141, 77], [0, 90, 255])).astype(np.uint8)
 
 
-board = vis.Board(4.9, 28.2, cell=0.3)
+board = vis.Board(10.2, 16.8, cell=0.3)
 board.picture(image, 0.8, 0, 4, "picture 12")
-column = 5.7
-for name, some_dy in (("dy = y", answer), ("dy = 1", np.ones_like(answer))):
-    for whose, used in (("library", some_dy), ("forged", some_dy[..., ::-1, ::-1])):
+for row, (name, some_dy) in enumerate((("dy = y", answer), ("dy = 1", 0 * answer + 1))):
+    for column, used in enumerate((some_dy, some_dy[..., ::-1, ::-1])):
         gradient = F.conv2d_backward(used, cache)[0][0, 0]
-        board.picture(pixels(gradient), 0.8, column, 4, f"{name}, {whose}")
-        column += 5.7
+        title = f"{name}, {('library', 'forged')[column]}"
+        board.picture(pixels(gradient), 0.8 + 5.3 * row, 5.7 * (column + 1), 4, title)
 vis.show(
     board.figure,
     "picture_12",
-    "Picture 12 and four gradients of it. With dy = y the forged one stands on its head. With "
-    "dy = 1 everywhere the two are the same: blue at the left rim, orange at the right one, "
-    "white inside.",
+    "Picture 12 and four gradients of it. With dy = y the forged one stands on its head. "
+    "With dy = 1 everywhere the two are the same: blue at the left rim, orange at the "
+    "right one, white inside.",
 )
 real, forged = (F.conv2d_backward(d, cache)[0] for d in (answer, answer[..., ::-1, ::-1]))
 assert np.abs(real - forged).max() > 1
@@ -151,9 +150,10 @@ with style.look():
 vis.show(
     figure,
     "the_v",
-    "The error of the slope against the step, both axes in powers of ten. To the right of each "
-    "V the curve is at fault, to the left rounding. The deepest V is that of float64 on both "
-    "sides, near h = 0.00001. The two lines of float32, green and pink, turn up early.",
+    "The error of the slope against the step, both axes in powers of ten. To the right "
+    "of each V the curve is at fault, to the left rounding. The deepest V is that of "
+    "float64 on both sides, near h = 0.00001. The two lines of float32, green and pink, "
+    "turn up early.",
 )
 by_label = dict(curves)
 assert steps[by_label["float64, both sides"].argmin()] < 1e-4
@@ -169,8 +169,8 @@ assert np.median(by_label["float64, both sides"]) < np.median(
 # The green and the pink line of the picture are in **float32**, the format in which networks usually compute. It keeps 7
 # digits, not 16. The difference of two nearly equal numbers has next to nothing left.
 #
-# **Break it.** Measure in float32. The symptom: *a right gradient looks wrong in the 3rd digit*, whatever h you choose;
-# people then raise the tolerance until the check passes, and from then on everything passes.
+# **Break it.** Measure in float32. The symptom: *a right gradient looks wrong*, with the h of act one in the 3rd digit, with
+# the best h in the 5th. People then raise the tolerance until the check passes, and from then on everything passes.
 
 # %%
 one = np.float32(1)
@@ -181,6 +181,7 @@ for power in range(1, 9):
     errors32[power] = abs(float(slope) - truth)
     print(f"h = 1e-{power}: error {errors32[power]:.0e}")
 assert min(errors32.values()) > 0.9e-5  # no power of ten does better
+assert np.isclose(errors32[5], 9e-4, rtol=0.05)
 assert np.isclose(errors32[6], 4e-3, rtol=0.05)
 
 # %% [markdown]
@@ -200,7 +201,7 @@ ones, random_dy = np.ones((1, 1, 2, 3)), np.array([[1.0, -2, 3], [0, 2, -1]])[No
 
 
 def gradients(dy):
-    """dx by the library, with dy flipped, with the kernel flipped, with both: four (3, 4)."""
+    """dx by the library, with dy, with the kernel, with both flipped: four (3, 4)."""
     return [
         F.conv2d_backward(d, F.conv2d(x, w)[1])[0][0, 0]
         for w, d in [(w, d) for w in (weight, flipped) for d in (dy, dy[..., ::-1, ::-1])]
@@ -354,7 +355,7 @@ assert relative_error(np.zeros(3), np.zeros(3)) == 0
 # %% [markdown]
 # So: **compare relatively**, the largest difference in units of the largest number. Only the case that all numbers are 0
 # needs a word of its own, because 0/0 is no number. In float64, on both sides, a right gradient agrees to 0.00000001 or so;
-# 0.000001 is a tolerance that a wrong one does not reach.
+# 0.000001 is a tolerance that nothing wrong comes near.
 #
 # ## Act four: the corner
 #
@@ -482,12 +483,8 @@ def ours(forward, backward, x):
 # %%
 checks = (with_ones, one_number, fixed_tolerance, ours)
 let_go = np.array([[check(*pair, x) for check in checks] for pair in FORGED])  # (10, 4)
-print(
-    "let go:",
-    dict(
-        zip([check.__name__ for check in checks], let_go.sum(axis=0).tolist(), strict=True)
-    ),
-)
+for check, count in zip(checks, let_go.sum(axis=0).tolist(), strict=True):
+    print(f"{check.__name__:16} lets {count:2} of 10 go")
 assert let_go.sum(axis=0).tolist() == [2, 2, 10, 0]
 assert all(check(*pair, x) for check in checks for pair in REAL)
 
@@ -517,8 +514,8 @@ vis.show(
 #
 # Lesson 04 does a convolution with matrices: `columns` holds one window in each column, the kernel is one `row`, and then
 # `drow = dy @ columns.T`. For a picture of 3 by 3 and a kernel of 2 by 2, `columns` is 4 by 4, so somebody who forgets the
-# `.T` gets no error. He gets no wrong number either! Not for any picture, any kernel, any dy: all checks of this lesson pass.
-# The shape is to blame: for it, and for all like it, columns equals its own transpose.
+# `.T` gets no error. And no wrong number either! Not for any picture, any kernel, any dy: all checks of this lesson pass. The
+# shape is to blame: for it, and for all like it, columns equals its own transpose.
 
 
 # %%
@@ -542,8 +539,8 @@ assert np.array_equal(square, square.T)
 picture, kernel = rng.normal(size=(4, 4)), rng.normal(size=(1, 6))
 columns, dy6 = windows_as_columns(picture, 2, 3), rng.normal(size=(1, 6))
 measured = numeric_gradient(lambda row: (row @ columns * dy6).sum(), kernel, 1e-5)
-print("with .T   ", relative_error(dy6 @ columns.T, measured))
-print("without .T", relative_error(dy6 @ columns, measured))
+print(f"error with .T    {relative_error(dy6 @ columns.T, measured):.0e}")
+print(f"error without .T {relative_error(dy6 @ columns, measured):.1f}")
 assert columns.shape == (6, 6)
 assert relative_error(dy6 @ columns.T, measured) < 1e-8
 assert relative_error(dy6 @ columns, measured) > 0.1
@@ -571,8 +568,8 @@ assert minifcn.gradcheck(lambda x: (convolve(x), x), x, backward=convolve_backwa
 #
 # The most popular check of all. Let us see what it is worth. We take the small network that lesson 13 builds: it finds
 # circles, squares, triangles and stars in pictures, and has three max-poolings. In a copy of it, their backward is forged: it
-# sends every gradient to the *top left* corner of its window, whoever won. Three of four gradients go to the wrong place, in
-# each of the three layers.
+# sends every gradient to the *top left* corner of its window, whoever won. About three of four gradients go to the wrong
+# place, in each of the three layers. (How a network is trained is a story for lesson 13; here it is one call.)
 
 
 # %%
@@ -597,8 +594,8 @@ def trained(pool):
 
 
 # %% [markdown]
-# **Predict.** The right network reaches a mean IU of 0.977 (lesson 01: 1 is perfect, a lazy one has 0.15). And the forged
-# one?
+# **Predict.** The right network reaches a mean IU of 0.977. (1 is perfect; the lazy predictor of lesson 01 gets 0.15 here.)
+# And the forged one?
 #
 # <details><summary>Answer</summary>
 #

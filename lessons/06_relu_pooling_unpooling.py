@@ -48,11 +48,11 @@ def pixels(values, scale=1.0):
     return (255 - above * [0, 90, 255] - below * [255, 141, 77]).astype(np.uint8)
 
 
-board = vis.Board(4.9, 28.2, cell=0.3)
+board = vis.Board(10.2, 16.8, cell=0.3)
 board.picture(image, 0.8, 0, 4, "picture 12")
 titles = ("its edges", "ReLU", "max-pool", "unpool")
-for i, one in enumerate((edges, kept, small, back)):
-    board.picture(pixels(one[0, 0]), 0.8, 5.7 * (i + 1), 4, titles[i])
+for i, one in enumerate((edges, kept, small, back), start=1):
+    board.picture(pixels(one[0, 0]), 0.8 + 5.3 * (i // 3), 5.7 * (i % 3), 4, titles[i - 1])
 vis.show(
     board.figure,
     "picture_12",
