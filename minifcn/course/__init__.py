@@ -5,7 +5,9 @@
     runner      runs cells, keeps what they print and show
     page        Markdown page and pictures of a lesson;   stale: do they still match?
     exercises   what readers are asked, and the mistakes people make
-    answer      runs a reader's file in a process of its own;   judge: says what is wrong with it
+    process     runs a reader's file (source) in a process of its own (answer), whatever the file does
+    judge       says what is wrong with its results: explain, suspects (wrong answers to try), describe (what they look like)
+    quiz        questions made of the exercises;   progress, grades: of a reader, of a class
 
 To add a lesson: write lessons/NN_name.py, add its exercises as exercises/lesson_NN.py, run `minifcn lesson render NN`.
 """

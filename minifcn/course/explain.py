@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import difflib
 import functools
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from minifcn.course.describe import Found, agreed, fitted, not_finite, other_size, right_where
+from minifcn.course.describe import Found, agreed, fitted, longer, not_finite, other_size, reduced, right_where
 from minifcn.course.exercises import Answer, Exercise
 from minifcn.course.results import Result, kind, like, plain, same
 from minifcn.course.suspects import Suspect, listed, others
+
+_SECONDS = 15.0  # for suspects; of an answer that takes its time not all pairs are tried
 
 
 def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result]) -> tuple[str, bool]:
@@ -27,38 +30,56 @@ def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result
     keys = keys[: len(results)]
     if words := _suspect(listed(exercise), exercise, results):
         return words, True
-    strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at])), None)
+    if isinstance(exercise.answer(*exercise.cases[0]), (bool, np.bool_)):
+        results, keys = _true_or_false(results), _true_or_false(keys)
+        exercise = replace(exercise, words=("True", "False"))
+    strange = next((at for at in range(len(keys)) if _differ(results[at], keys[at], exercise.cases[at])), None)
     if strange is not None:
         return _other_kind(exercise, results, keys, strange), True
     if isinstance(keys[0], (tuple, dict)):
         return _part_by_part(exercise, results, keys)
-    found = _of_words(exercise, results, keys) if isinstance(keys[0], str) else _of_numbers(exercise, results, keys)
+    exact = _of_words(exercise, results, keys) if isinstance(keys[0], str) else _exactly(exercise, results, keys)
+    if exact:
+        return exact, True
     only = right_where(exercise, list(map(same, results, keys)))
-    if found:
-        return f"{found} It {only}." if only else found, True
+    look = _roughly(exercise, results, keys) if not isinstance(keys[0], str) else None
+    if look:
+        return f"Your result {look}.{f' It {only}.' if only else ''}", True
     return (f"Your result {only}.", True) if only else (_first_difference(results, keys), False)
 
 
-def _of_numbers(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
-    """Of arrays and numbers, from all cases together; from fewer than three numbers nothing is guessed."""
+def _true_or_false(results: Sequence[Result]) -> list[Result]:
+    """1 and 0 as words, where the library's answer is True or False."""
+    return [str(bool(one)) if isinstance(one, np.ndarray) and one.shape == () and one in (0, 1) else one for one in results]
+
+
+def _exactly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of arrays and numbers: what gives these very results in all cases; from fewer than three numbers nothing is guessed."""
     if sum(map(np.size, results)) < 3:
         return None
-    alike = all(mine.shape == key.shape for mine, key in zip(results, keys, strict=True))
-    return (
-        (_sentence(fitted(results, keys)) if alike else None)
-        or _suspect(others(exercise), exercise, results)
-        or _sentence(not_finite(results, keys) if alike else other_size(exercise, results, keys))
-        or (_sentence(agreed(results, keys)) if any(key.size > 1 for key in keys) else None)
-    )
+    if all(mine.shape == key.shape for mine, key in zip(results, keys, strict=True)) and (found := fitted(results, keys)):
+        return f"Your result {found}."
+    return _suspect(others(exercise), exercise, results)
 
 
-def _sentence(found: Found) -> Found:
-    return f"Your result {found}." if found else None
+def _roughly(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> Found:
+    """Of arrays and numbers: what all wrong cases have in common."""
+    if any(mine.shape != key.shape for mine, key in zip(results, keys, strict=True)):
+        found = reduced(results, keys) or other_size(exercise, results, keys) or longer(results, keys)
+    else:
+        found = not_finite(results, keys)
+    return found or (agreed(results, keys) if sum(map(np.size, results)) > len(results) else None)
 
 
 def _suspect(some: Iterator[Suspect], exercise: Exercise, results: Sequence[Result]) -> Found:
-    """The words of the first suspect that gives the reader's results; None where none does."""
-    return next((words for words, wrong in some if _gives(wrong, exercise, results)), None)
+    """The words of the first suspect that gives the reader's results; None where none does, or none within some seconds."""
+    end = time.monotonic() + _SECONDS
+    for words, wrong in some:
+        if _gives(wrong, exercise, results):
+            return words
+        if time.monotonic() > end:
+            break
+    return None
 
 
 def _gives(wrong: Answer, exercise: Exercise, results: Sequence[Result]) -> bool:
@@ -75,14 +96,14 @@ def _gives(wrong: Answer, exercise: Exercise, results: Sequence[Result]) -> bool
 # ---------------------------------------------------------------------------------------------------------- other kinds
 
 
-def _differ(mine: Result, key: Result) -> bool:
-    """Whether the two are of different kinds: not even one array and another."""
+def _differ(mine: Result, key: Result, case: tuple) -> bool:
+    """Whether the two are of different kinds: not both arrays, or one that is empty because an argument is 0."""
     if isinstance(mine, tuple) and isinstance(key, tuple):
         return len(mine) != len(key) or _in_another_order(mine, key)
     if isinstance(mine, dict) and isinstance(key, dict):
         return set(mine) != set(key)
     if isinstance(mine, np.ndarray) and isinstance(key, np.ndarray):
-        return key.size > mine.size == 0
+        return key.size > mine.size == 0 and any(isinstance(one, int) and one == 0 for one in case)
     return type(mine) is not type(key)
 
 
@@ -174,12 +195,12 @@ def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -
             guess = f"; did you mean {meant}" if meant else ""
             return f'Your result is "{word[:40]}", which is not in the list: {", ".join(exercise.words)}{guess}.'
     if len(results) > 1 and len(set(results)) == 1 and len(set(keys)) > 1:
-        return f'Your result is always "{results[0]}".'
+        return f"Your result is always {results[0]}."
     renamed = dict(zip(keys, results, strict=True))
     if all(renamed[key] == mine for key, mine in zip(keys, results, strict=True)) and len(set(renamed.values())) == len(
         renamed
     ):
-        changed = [f'"{mine}" where "{key}" is right' for key, mine in renamed.items() if mine != key]
+        changed = [f"{mine} where {key} is right" for key, mine in renamed.items() if mine != key]
         return f"Your result says {' and '.join(changed)}."
     return None
 
@@ -187,10 +208,12 @@ def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -
 def _first_difference(results: Sequence[Result], keys: Sequence[Result]) -> str:
     """The last resort: where the first wrong case differs most."""
     mine, key = next((mine, key) for mine, key in zip(results, keys, strict=True) if not same(mine, key))
+    if isinstance(mine, str) and isinstance(key, str):
+        return f"Your result is {mine[:40]} where {key} is right."
     if not isinstance(mine, np.ndarray) or not isinstance(key, np.ndarray):
         return f"Your result is {kind(mine)} where the library's answer is {kind(key)}."
     if mine.shape != key.shape:
-        return f"Your result has shape {mine.shape} where the library's answer has {key.shape}."
+        return f"Your result is {kind(mine)} where {kind(key)} is asked for."
     off = np.nan_to_num(np.abs(mine - key), nan=np.inf)
     place = tuple(int(i) for i in np.unravel_index(off.argmax(), off.shape))
     at = f" at {list(place)}" if place else ""

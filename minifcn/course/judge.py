@@ -6,6 +6,7 @@ it differs from the key, `explain` looks for what was done instead.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,12 +65,13 @@ def check(one: Lesson, file: Path, timeout: float = 60) -> Report:
         raise FileNotFoundError(f"there is no file {file}; write your answers into one and give its path")
     asked = exercises(one)
     ran = run(one, file, [exercise.name for exercise in asked], timeout)
-    return Report([_verdict(exercise, ran, file) for exercise in asked], ran.printed, ran.lines)
+    return Report([verdict_of(exercise, ran, file) for exercise in asked], ran.printed, ran.lines)
 
 
 def judge(exercise: Exercise, results: Sequence[Result]) -> Verdict:
     """Of what an answer gave, one result a case, for the first cases if not for all."""
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # mistakes divide by 0 and take means of nothing
         keys = [plain(exercise.answer(*case)) for case in exercise.cases]
         right = [same(mine, key) for mine, key in zip(results, keys, strict=False)]
         if all(right):
@@ -89,7 +91,7 @@ def _where(exercise: Exercise, right: list[bool]) -> str:
 # ------------------------------------------------------------------------------------------------- from events to verdicts
 
 
-def _verdict(exercise: Exercise, ran: Ran, file: Path) -> Verdict:
+def verdict_of(exercise: Exercise, ran: Ran, file: Path) -> Verdict:
     """Of one exercise: first whether there is an answer at all, then whether its results are right."""
     mine = [event for event in ran.events if event.get("exercise") == exercise.name]
     if not mine:

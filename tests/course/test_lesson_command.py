@@ -143,8 +143,23 @@ def test_check_says_what_is_right_and_what_is_not_yet(tmp_path):
     assert "mine.py printed:\nhello" in result.output
     assert "right   output_size\n        right, in all 8 cases." in result.output
     assert "not yet conv2d\n        mine.py has no function of this name yet" in result.output
-    file.write_text(answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"])
-    assert call("check", 2, file).exit_code == 0
+    assert "not yet dilated (stretch)\n" in result.output
+    warm_up = "from minifcn.course.exercises.lesson_02 import one_window\n"
+    file.write_text(warm_up + answers.ANSWERS["output_size"] + answers.ANSWERS["conv2d"])
+    result = call("check", 2, file)
+    assert "right   one_window (warm-up)\n" in result.output
+    assert result.exit_code == 0  # without the stretch
+
+
+def test_check_shows_the_last_lines_of_what_was_printed(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("for n in range(100):\n    print('line', n, '\\x1b[31m' + 'x' * 1000)\n")
+    output = call("check", 2, file).output
+    assert "mine.py printed (the last 20 of 100 lines):\nline 80 " in output
+    assert "line 79 " not in output
+    assert "line 99 " in output
+    assert "\x1b" not in output  # nothing that steers a terminal
+    assert "x" * 600 not in output
 
 
 def test_check_of_a_file_that_is_not_there(tmp_path):

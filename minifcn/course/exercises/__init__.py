@@ -18,8 +18,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,8 @@ class Exercise:
     `answer` is the library's, with the reader's name and parameters; its docstring is the task. `cases` are tuples of
     arguments, the simplest first. `mistakes` are functions (right, *arguments) -> wrong result. `step` is one of `STEPS`; a
     stretch is not needed for a lesson to be right. `parts` name the parts of a tuple ("dx", "dweight"); `words` are the words
-    that an answer may choose from.
+    that an answer may choose from. `facts` say what matters of a case beyond the sizes of its arguments, each by a function of
+    them: conditions ("no pixel is void" -> True) and numbers ("the number of void pixels" -> 7).
     """
 
     answer: Answer
@@ -47,6 +48,7 @@ class Exercise:
     step: str = "main"
     parts: Sequence[str] = ()
     words: Sequence[str] = ()
+    facts: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.step not in STEPS:

@@ -1,4 +1,4 @@
-"""Exercises of lesson 02: how many positions a kernel has, and convolution itself."""
+"""Exercises of lesson 02: one window, how many positions a kernel has, convolution itself, and a kernel with gaps."""
 
 from __future__ import annotations
 
@@ -9,6 +9,83 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.course.exercises import Exercise
 from minifcn.kernels import Geometry
+
+# -------------------------------------------------------------------------------------------------------- one_window
+
+
+def one_window(x, kernel, row, column):
+    """One number of a convolution: x (H, W), kernel (KH, KW), the window's top left cell is x[row, column].
+
+    Multiply window and kernel cell by cell and add up.
+    """
+    return F.conv2d(x[None, None], kernel[None, None])[0][0, 0, row, column]
+
+
+def _window(x: np.ndarray, kernel: np.ndarray, row: int, column: int) -> np.ndarray:
+    return x[row : row + kernel.shape[0], column : column + kernel.shape[1]]
+
+
+def turned(right, x, kernel, row, column):
+    """Equal after flipping the kernel: do not turn it, kernel[0, 0] meets the window's top left cell."""
+    return right(x, kernel[::-1, ::-1], row, column)
+
+
+def row_for_column(right, x, kernel, row, column):
+    """Row and column are exchanged: an array is indexed [row, column], rows first."""
+    return np.sum(_window(x, kernel, column, row) * kernel)
+
+
+def in_the_middle(right, x, kernel, row, column):
+    """Your window has x[row, column] in its middle; here it is the window's top left cell."""
+    KH, KW = kernel.shape
+    return np.sum(_window(np.pad(x, ((KH // 2, KH), (KW // 2, KW))), kernel, row, column) * kernel)
+
+
+def not_added(right, x, kernel, row, column):
+    """These are the products; add them up to one number."""
+    return _window(x, kernel, row, column) * kernel
+
+
+def averaged_products(right, x, kernel, row, column):
+    """The products are averaged (the slide's table does that); here they are added up."""
+    return right(x, kernel, row, column) / kernel.size
+
+
+def matrix_product(right, x, kernel, row, column):
+    """This is the matrix product, rows times columns (@); multiply cell by cell (*)."""
+    return np.sum(_window(x, kernel, row, column) @ kernel)
+
+
+def window_alone(right, x, kernel, row, column):
+    """The window is added up, but the kernel is not in it: multiply each cell by the kernel's first."""
+    return _window(x, kernel, row, column).sum()
+
+
+def last_row_and_column_missing(right, x, kernel, row, column):
+    """The last row and column of the window are missing: a range a : b ends before b, so write row : row + KH."""
+    return np.sum((_window(x, kernel, row, column) * kernel)[:-1, :-1])
+
+
+def _window_cases() -> list[tuple]:
+    rng = np.random.default_rng(1)
+    return [
+        (rng.normal(size=shape), rng.normal(size=kernel), row, column)
+        for shape, kernel, row, column in (
+            ((4, 5), (3, 3), 0, 0), ((5, 6), (3, 3), 1, 2), ((6, 5), (2, 4), 3, 1), ((5, 7), (3, 2), 2, 5),
+            ((4, 6), (1, 3), 2, 3),
+        )
+    ]  # fmt: skip
+
+
+ONE_WINDOW = Exercise(
+    one_window,
+    _window_cases(),
+    (
+        turned, row_for_column, in_the_middle, not_added, averaged_products, matrix_product, window_alone,
+        last_row_and_column_missing,
+    ),
+    step="warm-up",
+)  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------------- output_size
 
@@ -182,4 +259,76 @@ CONV2D = Exercise(
     ),
 )  # fmt: skip
 
-EXERCISES = (OUTPUT_SIZE, CONV2D)
+# ----------------------------------------------------------------------------------------------------------- dilated
+
+
+def dilated(x, kernel, dilation):
+    """A convolution with gaps: x (H, W), kernel (KH, KW); neighbours in the kernel meet cells `dilation` apart. No padding.
+
+    The result is (H − dilation·(KH − 1), W − dilation·(KW − 1)); dilation 1 is the convolution that you know.
+    """
+    return F.conv2d(x[None, None], kernel[None, None], dilation=dilation)[0][0, 0]
+
+
+def no_gaps(right, x, kernel, dilation):
+    """Equal for dilation 1: there are no gaps; kernel[kh, kw] meets x[oh + kh·dilation, ow + kw·dilation]."""
+    return right(x, kernel, 1)
+
+
+def strides_instead(right, x, kernel, dilation):
+    """This is a stride: the windows lie `dilation` apart. With dilation they lie one apart, and the cells of one have gaps."""
+    return right(x, kernel, 1)[::dilation, ::dilation]
+
+
+def both(right, x, kernel, dilation):
+    """The windows lie `dilation` apart as well: only the cells of a window have gaps, the windows lie one apart."""
+    return right(x, kernel, dilation)[::dilation, ::dilation]
+
+
+def gap_too_wide(right, x, kernel, dilation):
+    """One cell too many in each gap: neighbours end up `dilation` apart, so there are dilation − 1 cells between them."""
+    return right(x, kernel, dilation + 1)
+
+
+def gap_filled(right, x, kernel, dilation):
+    """The gaps are filled with copies of the kernel's cells; they must be left out (as if the kernel were 0 there)."""
+    KH, KW = (dilation * (n - 1) + 1 for n in kernel.shape)
+    return right(x, kernel.repeat(dilation, axis=0).repeat(dilation, axis=1)[:KH, :KW], 1)
+
+
+def gaps_in_rows_only(right, x, kernel, dilation):
+    """There are gaps between rows, but none between columns: do both."""
+    return F.conv2d(x[None, None], kernel[None, None], dilation=(dilation, 1))[0][0, 0]
+
+
+def gaps_in_columns_only(right, x, kernel, dilation):
+    """There are gaps between columns, but none between rows: do both."""
+    return F.conv2d(x[None, None], kernel[None, None], dilation=(1, dilation))[0][0, 0]
+
+
+def turned_with_gaps(right, x, kernel, dilation):
+    """Equal after flipping the kernel: do not turn it, kernel[0, 0] meets the window's top left cell."""
+    return right(x, kernel[::-1, ::-1], dilation)
+
+
+def _dilated_cases() -> list[tuple]:
+    rng = np.random.default_rng(3)
+    return [
+        (rng.normal(size=shape), rng.normal(size=kernel), dilation)
+        for shape, kernel, dilation in (
+            ((4, 5), (2, 2), 1), ((5, 6), (2, 2), 2), ((7, 8), (3, 3), 2), ((9, 7), (3, 2), 3), ((11, 9), (4, 3), 2),
+        )
+    ]  # fmt: skip
+
+
+DILATED = Exercise(
+    dilated,
+    _dilated_cases(),
+    (
+        no_gaps, strides_instead, both, gap_too_wide, gap_filled, gaps_in_rows_only, gaps_in_columns_only,
+        turned_with_gaps,
+    ),
+    step="stretch",
+)  # fmt: skip
+
+EXERCISES = (ONE_WINDOW, OUTPUT_SIZE, CONV2D, DILATED)

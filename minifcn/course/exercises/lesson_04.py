@@ -1,4 +1,4 @@
-"""Exercises of lesson 04: the three gradients of a convolution."""
+"""Exercises of lesson 04: the gradients of bias and weight; that of the input, dx, is a ladder of its own (lesson_04_dx)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.course.exercises import Exercise
+from minifcn.course.exercises.lesson_04_dx import DX
 
 # ----------------------------------------------------------------------------------------------------- bias_gradient
 
@@ -61,6 +62,7 @@ BIAS_GRADIENT = Exercise(
     bias_gradient,
     _dy_cases(),
     (mean_over_pictures, mean_over_all, batch_kept, everything_added, one_axis_missing, other_axis_missing, first_picture_only),
+    step="warm-up",
 )
 
 # --------------------------------------------------------------------------------------------------- weight_gradient
@@ -127,6 +129,7 @@ def _weight_cases() -> list[tuple]:
         ((2, 2, 5, 6), 3, (3, 3), 1, 1),
         ((3, 2, 7, 8), 4, (3, 2), 2, 0),
         ((2, 3, 6, 7), 2, (3, 3), 2, 1),
+        ((1, 2, 8, 6), 3, (2, 3), 3, 1),
     ):
         OH, OW = (H + 2 * padding - KH) // stride + 1, (W + 2 * padding - KW) // stride + 1
         cases.append((rng.normal(size=(N, C, H, W)), rng.normal(size=(N, O, OH, OW)), KH, KW, stride, padding))
@@ -142,96 +145,4 @@ WEIGHT_GRADIENT = Exercise(
     ),
 )  # fmt: skip
 
-# ---------------------------------------------------------------------------------------------------- input_gradient
-
-
-def input_gradient(dy, weight, H, W, stride, padding):
-    """dx (N, C, H, W) of a convolution with weight (O, C, KH, KW), whose output had the gradient dy (N, O, OH, OW)."""
-    x = np.zeros((dy.shape[0], weight.shape[1], H, W))
-    return F.conv2d_backward(dy, F.conv2d(x, weight, stride=stride, padding=padding)[1])[0]
-
-
-def kernel_not_flipped(right, dy, weight, H, W, stride, padding):
-    """Equal after flipping the kernel: it slides over dy turned by half a turn, and yours is turned the wrong way round."""
-    return right(dy, weight[:, :, ::-1, ::-1], H, W, stride, padding)
-
-
-def overwritten(right, dy, weight, H, W, stride, padding):
-    """Windows that overlap overwrite each other: a pixel collects the sum of all its shares, so add (+=) and do not assign."""
-    OH, OW = dy.shape[2:]
-    KH, KW = weight.shape[2:]
-    padded = np.zeros((len(dy), weight.shape[1], H + 2 * padding, W + 2 * padding))
-    for oh, ow in np.ndindex(OH, OW):
-        share = np.einsum("no,ockl->nckl", dy[:, :, oh, ow], weight)
-        padded[:, :, oh * stride : oh * stride + KH, ow * stride : ow * stride + KW] = share
-    return padded[:, :, padding : padding + H, padding : padding + W]
-
-
-def averaged(right, dy, weight, H, W, stride, padding):
-    """You divide by the number of windows that a pixel lies in: col2im is the adjoint of im2col, not its inverse; only add."""
-    ones = np.ones_like(weight)
-    counts = right(np.ones_like(dy), ones, H, W, stride, padding) / weight.shape[0]
-    return right(dy, weight, H, W, stride, padding) / np.maximum(counts, 1)
-
-
-def crop_forgotten(right, dy, weight, H, W, stride, padding):
-    """The padding is still around dx: cut `padding` rows and columns off each side, for nobody asked for their gradient."""
-    return right(dy, weight, H + 2 * padding, W + 2 * padding, stride, 0)
-
-
-def crop_at_one_side(right, dy, weight, H, W, stride, padding):
-    """Shifted: you cut the padding off at the bottom and the right only; dx begins `padding` rows and columns further in."""
-    return right(dy, weight, H + 2 * padding, W + 2 * padding, stride, 0)[:, :, :H, :W]
-
-
-def first_filter_only(right, dy, weight, H, W, stride, padding):
-    """Only filter 0 is in it: every filter used the pixel, so add up over all O of them."""
-    return right(dy[:, :1], weight[:1], H, W, stride, padding)
-
-
-def last_filter_only(right, dy, weight, H, W, stride, padding):
-    """Only the last filter is in it: each overwrites the one before; add them up (+=)."""
-    return right(dy[:, -1:], weight[-1:], H, W, stride, padding)
-
-
-def averaged_filters(right, dy, weight, H, W, stride, padding):
-    """You average over the filters; add them up."""
-    return right(dy, weight, H, W, stride, padding) / weight.shape[0]
-
-
-def stride_left_out(right, dy, weight, H, W, stride, padding):
-    """Equal for stride 1: y[oh, ow] used x from row oh * stride on, so its shares go there; you left the stride out."""
-    OH, OW = dy.shape[2:]
-    KH, KW = weight.shape[2:]
-    small = right(dy, weight, OH - 1 + KH, OW - 1 + KW, 1, 0)
-    padded = np.zeros((*small.shape[:2], H + 2 * padding, W + 2 * padding))
-    padded[:, :, : small.shape[2], : small.shape[3]] = small
-    return padded[:, :, padding : padding + H, padding : padding + W]
-
-
-def _input_cases() -> list[tuple]:
-    rng = np.random.default_rng(42)
-    cases = []
-    for (N, C, H, W), O, (KH, KW), stride, padding in (
-        ((1, 1, 3, 3), 1, (2, 2), 1, 0),
-        ((1, 1, 5, 4), 2, (3, 3), 1, 0),
-        ((2, 3, 5, 6), 2, (3, 2), 1, 0),
-        ((2, 3, 5, 6), 2, (3, 3), 1, 1),
-        ((2, 2, 7, 9), 3, (3, 3), 2, 0),
-        ((2, 2, 7, 7), 3, (3, 3), 2, 1),
-    ):
-        OH, OW = (H + 2 * padding - KH) // stride + 1, (W + 2 * padding - KW) // stride + 1
-        cases.append((rng.normal(size=(N, O, OH, OW)), rng.normal(size=(O, C, KH, KW)), H, W, stride, padding))
-    return cases
-
-
-INPUT_GRADIENT = Exercise(
-    input_gradient,
-    _input_cases(),
-    (
-        kernel_not_flipped, overwritten, averaged, crop_forgotten, crop_at_one_side, first_filter_only, last_filter_only,
-        averaged_filters, stride_left_out,
-    ),
-)  # fmt: skip
-
-EXERCISES = (BIAS_GRADIENT, WEIGHT_GRADIENT, INPUT_GRADIENT)
+EXERCISES = (BIAS_GRADIENT, WEIGHT_GRADIENT, *DX)

@@ -1,4 +1,4 @@
-"""Exercises of lesson 10: zeros between the pixels, transposed convolution, and the bilinear kernel."""
+"""Exercises of lesson 10: sizes, zeros between the pixels, transposed convolution, the bilinear kernel, phases."""
 
 from __future__ import annotations
 
@@ -7,6 +7,63 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.course.exercises import Exercise
 from minifcn.layers import initializers
+
+# ------------------------------------------------------------------------------------------------------- deconv_size
+
+
+def deconv_size(H, K, S, P, output_padding):
+    """The height of the output of a deconvolution: input height H, kernel height K, stride S, padding P, output_padding."""
+    return F.conv_transpose2d(np.zeros((1, 1, H, 1)), np.zeros((1, 1, K, 1)), None, (S, 1), (P, 0), (output_padding, 0))[
+        0
+    ].shape[2]
+
+
+def of_a_convolution(right, H, K, S, P, output_padding):
+    """This is the size after a *convolution*; a deconvolution enlarges: (H − 1)·S + K − 2·P + output_padding."""
+    return (H + 2 * P - K) // S + 1
+
+
+def times_stride(right, H, K, S, P, output_padding):
+    """You begin with H·S; there are H stamps but H − 1 steps between them, so begin with (H − 1)·S."""
+    return right(H, K, S, P, output_padding) + S
+
+
+def padding_grows(right, H, K, S, P, output_padding):
+    """Padding is added; in a deconvolution it is cut off: minus 2·P."""
+    return right(H, K, S, 0, output_padding) + 2 * P
+
+
+def padding_once(right, H, K, S, P, output_padding):
+    """Padding is cut off once; it is cut off at both sides: minus 2·P."""
+    return right(H, K, S, P, output_padding) + P
+
+
+def extra_on_both_sides(right, H, K, S, P, output_padding):
+    """The output_padding is added twice; its rows come at the bottom only."""
+    return right(H, K, S, P, output_padding) + output_padding
+
+
+def no_extra(right, H, K, S, P, output_padding):
+    """The output_padding is left out: add it."""
+    return right(H, K, S, P, 0)
+
+
+def one_more(right, H, K, S, P, output_padding):
+    """Always one too many: the + 1 belongs to a convolution's size; the last stamp is K tall already."""
+    return right(H, K, S, P, output_padding) + 1
+
+
+def kernel_missing(right, H, K, S, P, output_padding):
+    """The kernel is not in it: the last stamp begins at (H − 1)·S and is K rows tall."""
+    return right(H, K, S, P, output_padding) - K
+
+
+DECONV_SIZE = Exercise(
+    deconv_size,
+    [(2, 3, 1, 0, 0), (3, 2, 2, 0, 0), (4, 3, 2, 1, 0), (4, 3, 2, 1, 1), (5, 4, 2, 1, 0), (16, 64, 32, 16, 0), (6, 5, 3, 1, 2)],
+    (of_a_convolution, times_stride, padding_grows, padding_once, extra_on_both_sides, no_extra, one_more, kernel_missing),
+    step="warm-up",
+)
 
 # ------------------------------------------------------------------------------------------------------ insert_zeros
 
@@ -135,6 +192,14 @@ def unit_stride(right, x, weight, stride, padding, output_padding):
     return right(x, weight, 1, padding, 0)
 
 
+def stamps_one_apart(right, x, weight, stride, padding, output_padding):
+    """The output has the right size, but the stamps lie one pixel apart: x[h, w] is stamped at row h * stride, not h."""
+    near = right(x, weight, 1, 0, 0)
+    full = np.zeros(right(x, weight, stride, 0, output_padding).shape)
+    full[:, :, : near.shape[2], : near.shape[3]] = near
+    return full[:, :, padding : full.shape[2] - padding, padding : full.shape[3] - padding]
+
+
 def first_input_only(right, x, weight, stride, padding, output_padding):
     """Only input channel 0 is in it: add up over all C channels."""
     return right(x[:, :1], weight[:1], stride, padding, output_padding)
@@ -174,7 +239,8 @@ CONV_TRANSPOSE2D = Exercise(
     _transpose_cases(),
     (
         not_flipped, stamps_overwrite, padding_added, padding_ignored, padding_cut_once, output_padding_ignored,
-        output_padding_zero, output_padding_at_the_start, unit_stride, first_input_only, filters_first, overlaps_averaged,
+        output_padding_zero, output_padding_at_the_start, unit_stride, stamps_one_apart, first_input_only, filters_first,
+        overlaps_averaged,
     ),
 )  # fmt: skip
 
@@ -239,4 +305,68 @@ BILINEAR_KERNEL = Exercise(
     (half_a_pixel_off, normalised, one_row_only, added_ramps, from_zero, nearest, width_half_size),
 )
 
-EXERCISES = (INSERT_ZEROS, CONV_TRANSPOSE2D, BILINEAR_KERNEL)
+# -------------------------------------------------------------------------------------------------------- phase_sums
+
+
+def phase_sums(kernel, stride):
+    """The sum of each phase of a kernel (KH, KW): result[a, b] adds up kernel[a::stride, b::stride]; (stride, stride).
+
+    A deconvolution of this stride turns a constant picture into a checkerboard unless all of them are equal.
+    """
+    n = max(kernel.shape) // stride + 3  # so many ones that the middle of the answer knows nothing of the border
+    y = F.conv_transpose2d(np.ones((1, 1, n, n)), kernel[None, None], stride=stride)[0][0, 0]
+    top, left = (stride * -((1 - size) // stride) for size in kernel.shape)
+    return y[top : top + stride, left : left + stride]
+
+
+def averages(right, kernel, stride):
+    """These are the means of the phases; add their weights up, for every one of them meets a pixel."""
+    return right(kernel, stride) / right(np.ones_like(kernel), stride)
+
+
+def how_many(right, kernel, stride):
+    """This is how many weights each phase has; add the weights themselves up: even counts do not make even sums."""
+    return right(np.ones_like(kernel), stride)
+
+
+def blocks(right, kernel, stride):
+    """You add up blocks of neighbours; the weights of a phase lie `stride` apart: kernel[a::stride, b::stride]."""
+    rows, columns = (np.array_split(np.arange(n), stride) for n in kernel.shape)
+    return np.array([[kernel[np.ix_(row, column)].sum() for column in columns] for row in rows])
+
+
+def phases_transposed(right, kernel, stride):
+    """Rows and columns of the result are exchanged: result[a, b] begins at row a and column b of the kernel."""
+    return right(kernel, stride).T
+
+
+def one_number_only(right, kernel, stride):
+    """This is the sum of the whole kernel; each of the stride·stride phases has a sum of its own."""
+    return kernel.sum()
+
+
+def rows_alone(right, kernel, stride):
+    """These are sums over rows alone: a phase has a first row *and* a first column, so the result is (stride, stride)."""
+    return right(kernel, stride).sum(axis=1)
+
+
+def from_the_end(right, kernel, stride):
+    """The phases are in the opposite order: result[0, 0] is the phase of kernel[0, 0]."""
+    return right(kernel, stride)[::-1, ::-1]
+
+
+def _phase_cases() -> list[tuple]:
+    rng = np.random.default_rng(102)
+    return [
+        (rng.normal(size=shape), stride) for shape, stride in (((2, 3), 1), ((3, 4), 2), ((4, 6), 2), ((7, 5), 3), ((5, 9), 4))
+    ]
+
+
+PHASE_SUMS = Exercise(
+    phase_sums,
+    _phase_cases(),
+    (averages, how_many, blocks, phases_transposed, one_number_only, rows_alone, from_the_end),
+    step="stretch",
+)
+
+EXERCISES = (DECONV_SIZE, INSERT_ZEROS, CONV_TRANSPOSE2D, BILINEAR_KERNEL, PHASE_SUMS)
