@@ -703,13 +703,6 @@ assert sum(missed) == 0
 # which it must reject; the ten of the line-up are among them. Careful: x was drawn from `default_rng(seed)`.
 #
 # ## On one page
-#
-# A check compares what backward tells with what nudging measures. It can fail only if dy and the direction are random, the
-# comparison is relative, and the shape is not special. It says that backward fits forward, no more.
-#
-#     measured = sum((f(x + h·v) − f(x − h·v)) · dy) / (2·h)       float64, h about 0.00001
-#     told     = sum(dx · v)
-#     error    = |told − measured| / max(|told|, |measured|)       0 where both are 0
 
 # %% drawing
 caught = 10 - let_go.sum(axis=0)
@@ -730,5 +723,12 @@ vis.show(
 )
 
 # %% [markdown]
+#     measured = sum((f(x + h·v) − f(x − h·v)) · dy) / (2·h)       float64, h about 0.00001
+#     told     = sum(dx · v)
+#     error    = |told − measured| / max(|told|, |measured|)       0 where both are 0
+#
+# A check compares what backward tells with what nudging measures. It can fail only if dy and the direction are random, the
+# comparison is relative, and the shape is not special. It says that backward fits forward, and no more.
+#
 # **What you now own:** `relative_error`, `numeric_gradient` and `passes` in `mine.py`. From here on, no gradient needs to be
 # believed, and your own least of all.

@@ -638,15 +638,6 @@ assert not filter_.bias.grad.any()
 # overlap; then two of them can name one place, and both bring the same number.
 #
 # ## On one page
-#
-# ReLU shuts what is below zero, forward and backward. Max-pooling keeps the best of each window, and its switch says where
-# that was; only the winners get a gradient. Unpooling puts them back; none of the three has anything to learn.
-#
-#     y  = max(x, 0)                       dx = dy where x > 0, else 0
-#     y  = largest of each window          dx = dy at the switches, else 0
-#     OH = −(−(H − K) // S) + 1            rounding up
-#     switch = row · W + column            of the first largest
-#     pool(relu(x)) = relu(pool(x))
 
 # %% drawing
 board = vis.Board(8.2, 26.5)
@@ -668,5 +659,14 @@ vis.show(
 assert np.array_equal(np.sort(unpooled[unpooled > 0]), np.sort(pooled, axis=None))
 
 # %% [markdown]
+#     y  = max(x, 0)                       dx = dy where x > 0, else 0
+#     y  = largest of each window          dx = dy at the switches, else 0
+#     OH = −(−(H − K) // S) + 1            rounding up
+#     switch = row · W + column            of the first largest
+#     pool(relu(x)) = relu(pool(x))
+#
+# ReLU shuts what is below zero, forward and backward. Max-pooling keeps the best of each window, its switch says where that
+# was, and only the winners get a gradient. Unpooling puts them back; none of the three has anything to learn.
+#
 # **What you now own:** `relu_backward`, `max_pool`, `switches` and `max_unpool` in `mine.py`. With `conv2d` and its gradients
 # from lessons 02 and 04, half of an FCN is yours.

@@ -110,11 +110,14 @@ def _code(text: str, language: str, _attributes: object) -> str:
 
 
 def _picture(path: Path, width: str) -> str:
-    """The beginning of a picture's tag. Stills have 150 dots an inch: as wide as that makes them, and sharp on good screens."""
+    """The beginning of a picture's tag. Stills have 150 dots an inch: as wide as that makes them, and sharp on good screens.
+
+    On a phone a wide one is made smaller, but not so small that its letters cannot be read: then it can be moved.
+    """
     if not width and path.suffix == ".png":
         with Image.open(path) as picture:
             W, H = (round(96 * length / style.DPI) for length in picture.size)
-        return f'<img src="{path.as_uri()}" width="{W}" height="{H}"'
+        return f'<img src="{path.as_uri()}" width="{W}" height="{H}" style="min-width: {round(0.55 * W)}px"'
     return f'<img src="{path.as_uri()}"{width}'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,15 @@ from minifcn.visualize.sliding import TITLE, matrix
 _GAP = 2.6
 
 
-def draw_im2col(x: Any, kernel_size: int, stride: int = 1, padding: int = 0, step: int = 0) -> Figure:
-    """x (H, W) and its columns (K·K, OH·OW), one colour for each pixel of x; window number `step` is framed in both."""
-    scene = _Columns(x, kernel_size, stride, padding)
+def draw_im2col(
+    x: Any, kernel_size: int, stride: int = 1, padding: int = 0, step: int = 0, letters: bool = False
+) -> Figure:  # fmt: skip
+    """x (H, W) and its columns (K·K, OH·OW), one colour for each pixel of x; window number `step` is framed in both.
+
+    With `letters` the pixels are called a, b, c, ... row by row, so that each can be found again whatever its value; for at
+    most 26 pixels.
+    """
+    scene = _Columns(x, kernel_size, stride, padding, letters)
     for window in range(scene.count):
         scene.reveal(window)
     scene.point(step % scene.count)
@@ -46,9 +53,11 @@ def pixel_colours(H: int, W: int) -> np.ndarray:
 class _Columns:
     """x on the left, the matrix of its windows on the right."""
 
-    def __init__(self, x: Any, kernel_size: int, stride: int, padding: int) -> None:
+    def __init__(self, x: Any, kernel_size: int, stride: int, padding: int, letters: bool = False) -> None:
         x = matrix(x, "x")
         H, W = x.shape
+        if letters and x.size > len(ascii_lowercase):
+            raise ValueError(f"x has {x.size} pixels; letters are enough for {len(ascii_lowercase)}: draw the values instead")
         geometry = kernels.Geometry.of((1, 1, H, W), (1, 1, kernel_size, kernel_size), stride, padding)
         source = np.arange(1.0, H * W + 1).reshape(1, H, W)  # 0 is left for the padding
         self.source = rung.im2col(source, geometry)[0].astype(int)  # (K·K, OH·OW): which pixel each number came from
@@ -62,14 +71,17 @@ class _Columns:
         self.at_x = (top + (height - padded.shape[0]) / 2, 0.0)
         self.at = (top + (height - self.columns.shape[0]) / 2, padded.shape[1] + _GAP)
         self.board = Board(height + top, self.at[1] + max(self.count, 2.5))
-        words = cell_texts(np.pad(x, padding))
+        names = np.array(["0", *ascii_lowercase], object)
+        words = names[padded] if letters else cell_texts(np.pad(x, padding))
+        self.words = names[self.source] if letters else cell_texts(self.columns)
         self.board.grid(np.pad(x, padding), *self.at_x, title="x", colours=self.palette[padded], text=words)
         self.board.grid(self.columns, *self.at, title="columns", colours=(1.0, 1.0, 1.0), text="", indices=True)
 
     def reveal(self, window: int) -> None:
         """Writes one column."""
         here = (slice(None), slice(window, window + 1))
-        self.board.grid(self.columns[here], self.at[0], self.at[1] + window, colours=self.palette[self.source[here]])
+        row, column, colours = self.at[0], self.at[1] + window, self.palette[self.source[here]]
+        self.board.grid(self.columns[here], row, column, colours=colours, text=self.words[here])
 
     def point(self, window: int) -> None:
         """Frames one window in x and its column."""
