@@ -497,11 +497,11 @@ for row, (_, forger) in enumerate(FORGED):
     board.write(forger.__name__.replace("_", " "), 1.55 + row, 0, align="left", size=0.42)
     for column in range(4):
         passed = let_go[row, column]
-        fill = "#f4b8a8" if passed else "#c5e6d6"
+        fill, ink = ("#b5302a", style.PAPER) if passed else ("#bde3cf", style.INK)
+        words, weight_ = ("let go", "bold") if passed else ("caught", "normal")
         at = 6.5 + 4 * column
         board.frame(1.1 + row, at, 0.9, 3.7, style.RULE, width_points=0.8, fill=fill)
-        words, strength = ("let go", "bold") if passed else ("caught", "normal")
-        board.write(words, 1.55 + row, at + 1.85, size=0.4, weight=strength)
+        board.write(words, 1.55 + row, at + 1.85, size=0.4, colour=ink, weight=weight_)
 vis.show(
     board.figure,
     "line_up",

@@ -21,7 +21,7 @@ from minifcn import visualize as vis
 from minifcn.data.shapes import SHAPES_CLASSES, ShapesOptions, draw
 from minifcn.layers import Conv2d, MaxPool2d, MaxUnpool2d, ReLU, Upsample
 
-RED, GREEN = "#9e0b0f", np.array([0.72, 0.88, 0.80])  # of frames, and of cells that won
+RED, GREEN = "#9e0b0f", np.array([0.66, 0.88, 0.76])  # of frames, and of cells that won
 
 # %% [markdown]
 # ## Picture 12, before and after
