@@ -497,7 +497,7 @@ for row, (_, forger) in enumerate(FORGED):
     board.write(forger.__name__.replace("_", " "), 1.55 + row, 0, align="left", size=0.42)
     for column in range(4):
         passed = let_go[row, column]
-        fill, ink = ("#b5302a", style.PAPER) if passed else ("#bde3cf", style.INK)
+        fill, ink = ("#b5302a", style.PAPER) if passed else ("#a8dfc0", style.INK)
         words, weight_ = ("let go", "bold") if passed else ("caught", "normal")
         at = 6.5 + 4 * column
         board.frame(1.1 + row, at, 0.9, 3.7, style.RULE, width_points=0.8, fill=fill)

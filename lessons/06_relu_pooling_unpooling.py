@@ -550,9 +550,9 @@ for i, times in enumerate((0, 2, 4, 5)):
 vis.show(
     board.figure,
     "five_pools",
-    "Top: picture 12, pooled, drawn at one size. (It gets pale, for red, green and blue "
-    "are pooled each by itself.) Bottom: the set of star pixels, orange, pooled along. In "
-    "the end it is a block of four cells: a third of the picture.",
+    "Top: picture 12, pooled, drawn at one size. (It gets pale, for each of its three "
+    "channels is pooled by itself.) Bottom: the set of star pixels, orange, pooled "
+    "along. In the end it is a block of four cells: a third of the picture.",
 )
 assert round(levels[0][1].mean(), 2) == 0.06
 assert round(levels[5][1].mean(), 2) == 0.33
