@@ -11,7 +11,7 @@
 # - what a measurement says at a corner, and who is right there,
 # - and why "it trains" proves nothing.
 #
-# You need lesson 04: dy, dx, and measuring a gradient by nudging. Two layers turn up that have lessons of their own later;
+# You need lesson 04: dy, dx, and measuring a gradient by nudging. Some layers turn up that have lessons of their own later;
 # all that you need of them is said here.
 
 # %%

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 06 · ReLU, max-pool, unpooling
 #
-# Three layers without a single weight. They learn nothing, and yet they decide what survives: one throws away half of all
-# numbers, the next three quarters of the rest, and the third is asked to bring them back. It can, better than any
-# interpolation, because pooling remembered not only *how much* but also *where*. At the end you know
+# Three layers without a single weight. They learn nothing, and yet they decide what survives: one throws away what is below
+# zero, the next two thirds of all numbers, and the third is asked to bring them back. It can, better than any interpolation,
+# because pooling remembered not only *how much* but also *where*. At the end you know
 #
 # - what ReLU and max-pooling do, forward and backward,
 # - what a *switch* is, what happens when two numbers are equal, and what happens at the edge,
@@ -116,7 +116,7 @@ assert np.array_equal(y[x > 0], x[x > 0])  # the others are as they were
 #
 #     dx = dy where x > 0,  else 0
 #
-# A switch for each number: open or shut. Ask the library, and then measure by nudging, as in lesson 04.
+# A gate for each number, open or shut. Ask the library, and then measure by nudging, as in lesson 04.
 
 # %%
 few = np.array([-2.0, 0.5, 3.0, -0.1])
@@ -140,7 +140,13 @@ assert np.allclose(dx, measured)
 # %% [markdown]
 # What if x is *exactly* 0? There y has a corner: to the right it rises, to the left it is flat, and there is no one answer.
 # Every library says 0, and so does this one. (Lesson 05 looks at such corners through a magnifying glass.)
-#
+
+# %%
+at_the_corner = F.relu_backward(np.ones(1), F.relu(np.zeros(1))[1])
+print("dx where x is exactly 0:", at_the_corner[0])
+assert at_the_corner[0] == 0
+
+# %% [markdown]
 # **Break it.** Look at the words "where x > 0". A popular slip is to ask where **dy** is above 0, because the code of the
 # forward, `np.maximum(..., 0)`, is still in the fingers. The symptom: *no gradient is ever negative*, so nothing before this
 # ReLU is ever told to grow smaller.
@@ -178,8 +184,8 @@ assert np.array_equal(y > 0, x > 0)
 # ## Max-pooling: the best of each window
 #
 # A network wants to know *that* there is a stroke, and roughly where; the exact pixel matters less. **Max-pooling** cuts the
-# map into windows, 2 by 2, side by side, and keeps only the largest number of each. The kernel is 2 and the stride is 2, so
-# the windows do not overlap; there are no weights.
+# map into windows, 2 by 2, side by side, and keeps only the largest number of each. The kernel is 2 and so is the stride,
+# unless one asks for another; so the windows do not overlap. There are no weights.
 #
 # Seven rows do not divide by two. The last window hangs over the edge, and what lies outside takes no part in it. This is
 # called *rounding up* (in the library `ceil_mode=True`), and 7 rows become 4.
@@ -217,7 +223,22 @@ assert np.allclose(pooled[0, 0] * 9, by_hand)
 #     OH = (H − K) // S + 1            rounding down: windows that fit
 #     OH = −(−(H − K) // S) + 1        rounding up: one more may hang over the edge
 #
-# (`−(−a // b)` is a / b rounded up: the division rounds down, and the two signs turn it around.)
+# (`-(-a // b)` is a / b rounded up: the division rounds down, and the two signs turn it around.) Ask the library for many
+# sizes whether this is so.
+
+# %%
+compared = 0
+for H in range(3, 12):
+    for K in range(1, 4):
+        for S in range(1, K + 1):
+            picture = np.zeros((1, 1, H, 5))
+            floor = F.max_pool2d(picture, K, S)[0].shape[2]
+            ceil = F.max_pool2d(picture, K, S, ceil_mode=True)[0].shape[2]
+            assert floor == (H - K) // S + 1
+            assert ceil == -(-(H - K) // S) + 1
+            compared += 1
+print("sizes compared:", compared)
+assert compared == 9 * 6
 
 # %% [markdown]
 # **Break it.** Leave `ceil_mode` out, and windows that do not fit are dropped. Nothing fails. The symptom: *the map ends
