@@ -390,8 +390,9 @@ assert dy_map[0, 0, 5, 5] == 0  # the second gets nothing
 #
 # ## Unpooling: put them back
 #
-# On its way through an FCN a picture gets smaller and smaller, and in the end it must be large again. **Unpooling** takes the
-# small table and the switches, and puts every number back where it came from. On all other places it puts 0.
+# A *fully convolutional network* (FCN) gives a class to every pixel. On its way through the network the picture gets smaller
+# and smaller, and in the end it must be large again. **Unpooling** takes the small table and the switches, and puts every
+# number back where it came from. On all other places it puts 0.
 #
 # Without switches, there is *nearest neighbour*, which repeats each number over its whole window, and *bilinear
 # interpolation*, which mixes neighbours in a smooth way.
@@ -474,8 +475,9 @@ assert np.array_equal(scattered, F.max_pool2d_backward(a, pool_cache))
 # ## They do not learn
 #
 # A lecture that this course follows (a deck of slides) shows nearest neighbour, bilinear interpolation and unpooling, asks
-# what is wrong with them, and answers: "They do not learn from data". Ask the library how many numbers there are in each that
-# training could change.
+# what is wrong with them, and answers: "They do not learn from data". In another lecture the printout of a whole network has
+# a line `MaxPool2d-5 [-1, 64, 112, 112] 0`: 64 channels of 112 by 112, made of 224 by 224, with 0 parameters. Ask the library
+# how many numbers there are in each layer that training could change.
 
 # %%
 layers = [
@@ -489,6 +491,7 @@ layers = [
 for layer in layers:
     count = sum(parameter.size for parameter in layer.parameters())
     print(f"{count:3} parameters: {layer}")
+assert F.max_pool2d(np.zeros((1, 1, 224, 224)), 2)[0].shape[2:] == (112, 112)
 assert all(list(layer.parameters()) == [] for layer in layers[:-1])
 assert sum(parameter.size for parameter in layers[-1].parameters()) == 2 * 1 * 3 * 3 + 2
 
@@ -542,8 +545,8 @@ assert np.array_equal(after[2][..., 1:], before[..., :-1])  # the old ones, one 
 # %% [markdown]
 # ## Five times in a row: where did the star go?
 #
-# An FCN like that of the paper pools five times. 90 by 120 pixels become 45 by 60, then 23 by 30, 12 by 15, 6 by 8, 3 by 4.
-# We do it to picture 12, and with it to the set of its star pixels: 1 for star, 0 for the rest.
+# The networks of the paper that gave FCNs their name pool five times. 90 by 120 pixels become 45 by 60, then 23 by 30, 12 by
+# 15, 6 by 8, 3 by 4. We do it to picture 12, and with it to the set of its star pixels: 1 for star, 0 for the rest.
 
 # %%
 star = (labels == SHAPES_CLASSES.index("star")).astype(float)[None, None]
