@@ -37,8 +37,10 @@ def run(one: Lesson, file: Path, names: list[str], timeout: float) -> Ran:
     """Runs the functions of these names; each process is stopped after `timeout` seconds.
 
     A function that did not come to its end has a last event "stopped" or "died" that says how; a file that did not even load
-    leaves "file stopped", without the name of an exercise.
+    leaves "file stopped", without the name of an exercise. Raises ValueError for a timeout that is no time.
     """
+    if not timeout > 0:  # NaN is not, either
+        raise ValueError(f"{timeout} is no time to wait; give a number of seconds above 0")
     events: list[Event] = []
     tail = _Tail()
     left = list(names)

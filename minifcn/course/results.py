@@ -81,7 +81,7 @@ def like(mine: Result, key: Result) -> Result:
             return mine
         return array if array.shape == key.shape else mine
     if isinstance(key, tuple) and isinstance(mine, np.ndarray) and mine.ndim and len(mine) == len(key):
-        return tuple(np.asarray(one) for one in mine)
+        return tuple(map(np.asarray, mine))
     return mine
 
 

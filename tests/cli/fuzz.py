@@ -179,7 +179,7 @@ WORDS = {
     "pairs": ["0", "-1", "abc"],  # each refused: a benchmark takes its time
     "seed": ["0", "1", "-1", "99999999999999999999", "nan", "abc"],
 }  # fmt: skip
-PATH_NAMES = ("root", "out", "resume", "init_from", "weights", "pictures", "file")
+PATH_NAMES = ("root", "out", "resume", "init_from", "weights", "pictures", "file", "folder")
 LEFT_OUT = ("data download", "demo", "doctor", "lesson run", "lesson open", "lesson render", "lesson list", "models", "version")
 TARGETS = [
     "set/classes.txt", "set/train.txt", "set/val.txt", "set/images/p0.png", "set/masks/p0.png", "set/masks/p3.png",
@@ -227,6 +227,9 @@ LIKELY = {
     "gradcheck": [["relu", "--cases", "1"], ["mine.py:relu", "--cases", "1"]],
     "bench": [["inference", "--pairs", "0"]],
     "lesson check": [["2", "mine.py"]],
+    "lesson quiz": [["2"]],
+    "lesson progress": [["mine.py"]],
+    "lesson grade": [["2", "."], ["2", ".", "--out", "grades.csv"]],
 }
 
 

@@ -268,6 +268,7 @@ PRODUCT = Exercise(
             "nothing is in it. A slice like x[p:-p] is empty when p is 0: write x[p : n - p]",
         ),
         (lambda x, w, p: product(x, w, p) / len(x), "is the library's answer divided by x.shape[0]."),
+        (lambda x, w, p: w, "Your result is `weight` as it was given."),
         (lambda x, w, p: product(x, w, p)[::-1], "is the library's answer flipped along axis 0."),
         (lambda x, w, p: np.pad(product(x, w, p), (0, 3)), "always 3 too long"),
         (lambda x, w, p: product(x, w, p)[:, None] * np.ones(2) / 2, "is not finished: add up along axis 1."),
@@ -279,6 +280,30 @@ PRODUCT = Exercise(
 )
 def test_arrays_are_tried_with_other_arguments_and_other_results(function, words):
     assert words in said(PRODUCT, function)
+
+
+def step(w, g, rate):
+    """w − rate · g."""
+    return w - rate * g
+
+
+STEP = Exercise(step, [(RNG.normal(size=n), RNG.normal(size=n), rate) for n, rate in ((1, 0.5), (3, 0.1), (4, 0.25))], ())
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda w, g, rate: g, "Your result is `g` as it was given."),
+        (lambda w, g, rate: -rate * g, "Your result is the library's answer for `w` all 0 (is it left out?)."),
+        (lambda w, g, rate: w + rate * g, "Your result is the library's answer for `g` with the other sign."),
+        (lambda w, g, rate: w - g, "Your result is the library's answer for rate = 1."),
+        (lambda w, g, rate: 2 * w - rate * g, "Your result is the library's answer plus `w`."),
+        (lambda w, g, rate: w * (w - rate * g), "Your result is the library's answer times `w`."),
+        (lambda w, g, rate: g - rate * w, "Your result is the library's answer with `w` and `g` exchanged."),
+    ],
+)
+def test_an_argument_that_is_missing_or_there_twice_is_seen(function, words):
+    assert words in said(STEP, function)
 
 
 def test_flipped_is_said_only_if_it_holds_in_every_case():

@@ -81,7 +81,7 @@ def test_an_empty_file_is_told_what_to_write(tmp_path, number):
         ("conv2d = 3\n", "is a int, not a function"),
         (
             HEAD + "    return x\n",
-            "Your result is an array of shape (1, 1, 5, 5) where an array of shape (1, 1, 3, 3) is asked for",
+            "Your result is `x` as it was given.",
         ),
         (HEAD + "return x\n", "mine.py cannot be loaded: line 2 is no Python"),
         ("import nonsense\n", "mine.py cannot be loaded: ModuleNotFoundError: No module named 'nonsense', in line 1"),
@@ -156,6 +156,9 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     (tmp_path / "mine.py").write_text("")
     with pytest.raises(ValueError, match=r"lesson 18 .* has no exercises yet"):
         check(LESSONS[17], tmp_path / "mine.py")
+    for timeout in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match="is no time to wait"):
+            check(lesson(2), tmp_path / "mine.py", timeout)
     assert "mine" not in sys.modules  # the reader's file never runs in this process
 
 
