@@ -762,10 +762,10 @@ vis.show(
 assert np.isclose(table[1, 1] * 9, 9)
 
 # %% [markdown]
-#     one number      y[oh, ow] = bias + sum over c, kh, kw of x[c, oh·S + kh − P, ow·S + kw − P] · weight[c, kh, kw]
-#     size            OH = (H + 2·P − KH) // S + 1
-#     work            N · O · OH · OW · C · KH · KW multiplications
-#     flat picture    answers 0 if the weights sum up to 0
+#     one number     y[oh, ow] = bias + sum of x[c, oh·S + kh − P, ow·S + kw − P] · weight[c, kh, kw]
+#     size           OH = (H + 2·P − KH) // S + 1
+#     work           N · O · OH · OW · C · KH · KW multiplications
+#     flat picture   answers 0 if the weights sum up to 0
 #
 # A convolution holds a small picture against every place of a large one and counts how well they agree. Every channel has a
 # kernel of its own, and all channels go into one sum; every filter gives one output channel. What networks call convolution is

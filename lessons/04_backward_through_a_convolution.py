@@ -800,11 +800,11 @@ vis.show(
 assert dx[1, 1] == 8
 
 # %% [markdown]
-#     every product     y[oh, ow] += x[oh·S + kh − P, ow·S + kw − P] · weight[kh, kw]
-#     dx                add dy · weight up by x:      flipped kernel over dy with zeros around (and between)
-#     dweight           add dy · x up by weight:      dy over x, added up over the batch
-#     dbias             add dy up
-#     adjoint           sum(forward(x) · dy)  =  sum(x · backward(dy)),  for a convolution without bias
+#     product   y[oh, ow] += x[oh·S + kh − P, ow·S + kw − P] · weight[kh, kw]
+#     dx        dy · weight, added up by x:    the flipped kernel over dy with zeros
+#     dweight   dy · x, added up by weight:    dy over x, for all pictures
+#     dbias     dy, added up
+#     adjoint   sum(forward(x) · dy)  =  sum(x · backward(dy)),  without the bias
 #
 # A gradient has the shape of the thing that it belongs to. What was used several times collects the sum of its shares. Shapes
 # that fit prove nothing: check with random numbers on arrays that are not square.

@@ -906,10 +906,10 @@ assert y[2, 2] == 4
 
 # %% [markdown]
 #     stamps      y[h·S + kh − P, w·S + kw − P] += x[h, w] · weight[kh, kw]
-#     size        OH = (H − 1)·S + KH − 2·P + output_padding;    KH = 2·S, P = S / 2 enlarges by exactly S
+#     size        OH = (H − 1)·S + KH − 2·P + output_padding
+#     exactly S   KH = 2·S,  P = S / 2
 #     transpose   ⟨convolution(x), y⟩ = ⟨x, deconvolution(y)⟩
-#     flat        no checkerboard needs even counts (KH a multiple of S) *and* phases with equal sums
-#     bilinear    ramp[i] = 1 − |i − c| / f,   kernel = ramp times ramp
+#     flat        KH a multiple of S, and all phases with equal sums
 #
 # A deconvolution is the backward of a convolution, used forwards; it enlarges, and it can learn how. It does not undo a
 # convolution. Nobody computes it with the zeros that define it: each phase is a small convolution of its own.
