@@ -6,7 +6,7 @@
     page        Markdown page and pictures of a lesson;   stale: do they still match?
     exercises   what readers are asked, and the mistakes people make
     process     runs a reader's file (source) in a process of its own (answer), whatever the file does
-    judge       says what is wrong with its results: explain, suspects (wrong answers to try), describe (what they look like)
+    judge       says what is wrong with its results: explain tries suspects (other_arguments, other_results), then describes
     quiz        questions made of the exercises;   progress, grades: of a reader, of a class
 
 To add a lesson: write lessons/NN_name.py, add its exercises as exercises/lesson_NN.py, run `minifcn lesson render NN`.

@@ -16,7 +16,7 @@ import numpy as np
 from minifcn.checks.diagnose import patterns
 from minifcn.course.exercises import Exercise
 from minifcn.course.results import TOLERANCE, kind, same
-from minifcn.course.suspects import axes_in_words, sizes
+from minifcn.course.sizes import axes_in_words, sizes
 
 Found = str | None
 
@@ -24,22 +24,18 @@ Found = str | None
 def fitted(results: Sequence[np.ndarray], keys: Sequence[np.ndarray]) -> Found:
     """The same number added or multiplied in all cases, or one number whatever is asked; never guessed from one number."""
     mine, key = (np.concatenate([one.ravel() for one in some]) for some in (results, keys))
-    if len(mine) < 2:
-        return None
-    if not np.isfinite(mine).all() or not np.isfinite(key).all():
+    if len(mine) < 2 or not np.isfinite(mine).all() or not np.isfinite(key).all():
         return None
     close = functools.partial(np.allclose, rtol=0, atol=TOLERANCE * max(np.abs(key).max(), 1e-300))
     if np.ptp(mine) == 0 and np.ptp(key) > 0:
         return f"is always {mine[0]:.6g}"
-    difference = float((mine - key).mean())
-    if close(mine, key + difference):
-        many = "many" if round(difference) == difference or abs(difference - round(difference)) < 1e-6 else "much"
-        return f"is always {_number(abs(difference))} too {many if difference > 0 else 'few' if many == 'many' else 'little'}"
+    if close(mine, key + (mine - key).mean()):
+        return f"is always {_too_many(float((mine - key).mean()))}"
     if np.ptp(key) == 0:
         return None
-    factor = float((mine * key).sum() / np.square(key).sum())
     if close(mine, -key):
         return "is the library's answer with the other sign"
+    factor = float((mine * key).sum() / np.square(key).sum())
     if close(mine, factor * key):
         return f"is the library's answer {_times(factor)} in all cases"
     slope, more = np.polyfit(key, mine, 1)
@@ -205,6 +201,12 @@ def _conditions(exercise: Exercise, count: int) -> Iterator[tuple[str, list[bool
 
 
 # --------------------------------------------------------------------------------------------------------------- small
+
+
+def _too_many(difference: float) -> str:
+    """ "1 too many", "0.25 too little"."""
+    more, less = ("many", "few") if abs(difference - round(difference)) < 1e-6 else ("much", "little")
+    return f"{_number(abs(difference))} too {more if difference > 0 else less}"
 
 
 def _number(value: float) -> str:
