@@ -187,7 +187,7 @@ vis.show(
     "palette",
     "The labels of PASCAL VOC, with names and colours. Several are hard to tell apart, "
     "for some of us more than for others, and some drown in the black of the background. "
-    "The numbers do not. (So this course shows its own shapes in other, lighter colours.)",
+    "The numbers do not. So this course shows its own shapes in other, lighter colours.",
 )
 
 # %% [markdown]
@@ -353,7 +353,7 @@ assert round(accuracy, 3) == 0.689
 #
 # Take one class, say star. Some pixels are star in truth, some are star in the prediction. How well do the two sets agree?
 # Divide the number of pixels that are in *both* sets by the number that are in *at least one*. This is **IU**, intersection
-# over union (also written IoU, also called Jaccard index). Here is a toy:
+# over union (also written IoU, also called Jaccard index). Here is a toy, two rectangles on a small board:
 
 # %%
 truth = np.zeros((8, 9), bool)
@@ -361,14 +361,6 @@ truth[1:5, 1:6] = True
 prediction = np.zeros((8, 9), bool)
 prediction[3:7, 2:7] = True
 both, either = int((truth & prediction).sum()), int((truth | prediction).sum())
-
-# %% drawing
-vis.show(
-    vis.draw_agreement(truth, prediction),
-    "iu",
-    "Pixels of one class: T in the truth alone, P in the prediction alone, B in both. "
-    "Intersection: the B. Union: all letters.",
-)
 
 # %% [markdown]
 # **Predict.** Both sets have 20 pixels, and they share 8 of them. How large is IU?
@@ -386,6 +378,15 @@ assert truth.sum() == prediction.sum() == 20
 assert both == 8
 assert either == 20 + 20 - 8
 assert both / either == 0.25
+
+# %% drawing
+vis.show(
+    vis.interactive("overlap", truth, prediction),
+    "iu",
+    "Pixels of one class: T in the truth alone, P in the prediction alone, B in both. "
+    "Intersection: the B. Union: all letters. In the page of `minifcn lesson open 1`, drag "
+    "the prediction, or move it with the arrow keys, and watch its IU.",
+)
 
 # %% [markdown]
 # IU is 1 when the sets are equal, 0 when they have nothing in common, and it punishes both mistakes, missing pixels (T) and
@@ -432,7 +433,7 @@ assert np.isclose(lazy_matrix.mean_iu(), lazy_matrix.pixel_accuracy() / 5)
 # first line of every results table should be this predictor. A network that does not beat it has learnt nothing, whatever its
 # pixel accuracy.
 #
-# It also finds slips. One of the lectures that this course follows reports, on its last slide, "mIOU: 0.322%". The predictor
+# It also finds slips. One of the lectures that this course follows reports "mIOU: 0.322%". The predictor
 # that sees nothing has 3.5 %. So either the per cent sign is wrong (0.322 would be a decent network), or theirs is ten times
 # worse than none.
 
@@ -514,8 +515,8 @@ assert 0.83 < void_counts.mean_iu() < 0.86
 assert void_counts.per_class_iu()[4] == void_counts.per_class_iu().min()  # the star
 
 # %% [markdown]
-# And what if a network says "star" on void pixels only, in pictures that have no star? Nothing. Those pixels are not looked at,
-# so the class is neither in the truth nor in the prediction, has no IU (NaN, "not a number"), and is left out of the mean.
+# And what if a network says "circle" on void pixels only, in a picture without a circle? Nothing. Those pixels are not looked
+# at, so the class is neither in the truth nor in the prediction, has no IU (NaN, "not a number"), and is left out of the mean.
 
 # %%
 only_on_void = np.where(
@@ -579,11 +580,19 @@ assert as_1.mean() > 1.9 * np.nanmean(lazy_12)
 # It tells you not only whether your numbers are right, but which mistake makes them wrong. Keep the file: it grows through the
 # course, and in the end its functions are a network.
 #
-# **Main.** `class_counts(labels, num_classes)`: labels is a mask, (H, W), with labels 0 to num_classes − 1, and void, 255. Give
-# back an array of shape (num_classes,): how many pixels each class has. Void is not counted.
+# **Warm-up.** `pixel_accuracy(labels, predictions)`: the share of pixels that are predicted right, of two arrays (H, W). Pixels
+# whose *label* is void, 255, do not count. Return one number.
 #
-# **Main.** `mean_iu(labels, predictions, num_classes)`: two arrays (H, W). Pixels whose *label* is void do not count. Classes
+# **Main.** `class_counts(labels, num_classes)`: labels is a mask, (H, W), with labels 0 to num_classes − 1, and void. Return an
+# array of shape (num_classes,): how many pixels each class has. Void is not counted.
+#
+# **Main.** `mean_iu(labels, predictions, num_classes)`: two arrays (H, W). Pixels whose label is void do not count. Classes
 # that are neither in the labels nor in the predictions are left out of the mean. Return one number.
+#
+# **Stretch** (not needed to go on). `best_constant(labels, num_classes)`: the lazy predictor that says one class everywhere,
+# the class with the most pixels in labels. Return three things: that class, its pixel accuracy, its mean IU.
+#
+# `minifcn lesson quiz 1` asks a few questions about the same; its wrong answers are mistakes that people make.
 #
 # ## On one page
 
@@ -618,4 +627,4 @@ assert measures[1].endswith("accuracy 0.66, mean IU 0.48")
 # A mask holds one label for each pixel; its colours are only for looking. Void is not a class: it neither teaches nor counts.
 # Pixel accuracy flatters whoever says "background"; mean IU does not.
 #
-# **What you now own:** in `mine.py`, `class_counts` and `mean_iu`.
+# **What you now own:** in `mine.py`, `pixel_accuracy`, `class_counts` and `mean_iu`.

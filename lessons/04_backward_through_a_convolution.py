@@ -763,9 +763,21 @@ assert not np.allclose(dweight_other, dfilters)
 #
 # **Main.** `weight_gradient(x, dy, KH, KW, stride, padding)`: dweight, of shape (O, C, KH, KW).
 #
-# **Main.** `input_gradient(dy, weight, H, W, stride, padding)`: dx, of shape (N, C, H, W). One way: take the list of products,
-# and give each x its share. Another: climb the ladder, zeros between, zeros around, flipped kernel, padding off, leftover rows
-# on.
+# The ladder to dx, a function a rung; each may call the one before:
+#
+# **Main.** `dx_plain(dy, weight)`: stride 1, no padding; dx is (N, C, OH + KH − 1, OW + KW − 1). One way: take the list of
+# products, and give each x its share. Another: zeros around, flipped kernel.
+#
+# **Main.** `dx_padded(dy, weight, padding)`: stride 1, and the forward had put `padding` zeros around x.
+#
+# **Main.** `dx_strided(dy, weight, stride)`: no padding, and the last window ends where x ends.
+#
+# **Main.** `input_gradient(dy, weight, H, W, stride, padding)`: all of it, leftover rows and columns too; dx is (N, C, H, W).
+#
+# **Stretch** (not needed to go on). `window_counts(H, W, K, stride, padding)`: in how many windows of a K by K kernel each
+# pixel of an H by W picture lies. Padding is not part of the picture.
+#
+# `minifcn lesson quiz 4` asks a few questions about the same; its wrong answers are mistakes that people make.
 #
 # ## On one page
 
@@ -788,13 +800,14 @@ vis.show(
 assert dx[1, 1] == 8
 
 # %% [markdown]
-#     every product     y[oh, ow] += x[oh·S + kh − P, ow·S + kw − P] · weight[kh, kw]
-#     dx                add dy · weight up by x:      flipped kernel over dy with zeros around (and between)
-#     dweight           add dy · x up by weight:      dy over x, added up over the batch
-#     dbias             add dy up
-#     adjoint           sum(forward(x) · dy)  =  sum(x · backward(dy)),  for a convolution without bias
+#     product   y[oh, ow] += x[oh·S + kh − P, ow·S + kw − P] · weight[kh, kw]
+#     dx        dy · weight, added up by x:    the flipped kernel over dy with zeros
+#     dweight   dy · x, added up by weight:    dy over x, for all pictures
+#     dbias     dy, added up
+#     adjoint   sum(forward(x) · dy)  =  sum(x · backward(dy)),  without the bias
 #
 # A gradient has the shape of the thing that it belongs to. What was used several times collects the sum of its shares. Shapes
 # that fit prove nothing: check with random numbers on arrays that are not square.
 #
-# **What you now own:** in `mine.py`, `bias_gradient`, `weight_gradient` and `input_gradient`.
+# **What you now own:** in `mine.py`, `bias_gradient`, `weight_gradient` and `input_gradient`, with the rungs
+# that lead to it: a whole convolution's backward.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 06 · ReLU, max-pool, unpooling
 #
-# Three layers without a single weight. They learn nothing, and yet they decide what survives: one throws away half of all
-# numbers, the next three quarters of the rest, and the third is asked to bring them back. It can, better than any
-# interpolation, because pooling remembered not only *how much* but also *where*. At the end you know
+# Three layers without a single weight. They learn nothing, and yet they decide what survives: one throws away what is below
+# zero, the next two thirds of all numbers, and the third is asked to bring them back. It can, better than any interpolation,
+# because pooling remembered not only *how much* but also *where*. At the end you know
 #
 # - what ReLU and max-pooling do, forward and backward,
 # - what a *switch* is, what happens when two numbers are equal, and what happens at the edge,
@@ -21,7 +21,7 @@ from minifcn import visualize as vis
 from minifcn.data.shapes import SHAPES_CLASSES, ShapesOptions, draw
 from minifcn.layers import Conv2d, MaxPool2d, MaxUnpool2d, ReLU, Upsample
 
-RED, GREEN = "#9e0b0f", np.array([0.72, 0.88, 0.80])  # of frames, and of cells that won
+RED, GREEN = "#9e0b0f", np.array([0.66, 0.88, 0.76])  # of frames, and of cells that won
 
 # %% [markdown]
 # ## Picture 12, before and after
@@ -48,11 +48,11 @@ def pixels(values, scale=1.0):
     return (255 - above * [0, 90, 255] - below * [255, 141, 77]).astype(np.uint8)
 
 
-board = vis.Board(4.9, 28.2, cell=0.3)
+board = vis.Board(10.2, 16.8, cell=0.3)
 board.picture(image, 0.8, 0, 4, "picture 12")
 titles = ("its edges", "ReLU", "max-pool", "unpool")
-for i, one in enumerate((edges, kept, small, back)):
-    board.picture(pixels(one[0, 0]), 0.8, 5.7 * (i + 1), 4, titles[i])
+for i, one in enumerate((edges, kept, small, back), start=1):
+    board.picture(pixels(one[0, 0]), 0.8 + 5.3 * (i // 3), 5.7 * (i % 3), 4, titles[i - 1])
 vis.show(
     board.figure,
     "picture_12",
@@ -116,7 +116,7 @@ assert np.array_equal(y[x > 0], x[x > 0])  # the others are as they were
 #
 #     dx = dy where x > 0,  else 0
 #
-# A switch for each number: open or shut. Ask the library, and then measure by nudging, as in lesson 04.
+# A gate for each number, open or shut. Ask the library, and then measure by nudging, as in lesson 04.
 
 # %%
 few = np.array([-2.0, 0.5, 3.0, -0.1])
@@ -140,7 +140,13 @@ assert np.allclose(dx, measured)
 # %% [markdown]
 # What if x is *exactly* 0? There y has a corner: to the right it rises, to the left it is flat, and there is no one answer.
 # Every library says 0, and so does this one. (Lesson 05 looks at such corners through a magnifying glass.)
-#
+
+# %%
+at_the_corner = F.relu_backward(np.ones(1), F.relu(np.zeros(1))[1])
+print("dx where x is exactly 0:", at_the_corner[0])
+assert at_the_corner[0] == 0
+
+# %% [markdown]
 # **Break it.** Look at the words "where x > 0". A popular slip is to ask where **dy** is above 0, because the code of the
 # forward, `np.maximum(..., 0)`, is still in the fingers. The symptom: *no gradient is ever negative*, so nothing before this
 # ReLU is ever told to grow smaller.
@@ -178,8 +184,8 @@ assert np.array_equal(y > 0, x > 0)
 # ## Max-pooling: the best of each window
 #
 # A network wants to know *that* there is a stroke, and roughly where; the exact pixel matters less. **Max-pooling** cuts the
-# map into windows, 2 by 2, side by side, and keeps only the largest number of each. The kernel is 2 and the stride is 2, so
-# the windows do not overlap; there are no weights.
+# map into windows, 2 by 2, side by side, and keeps only the largest number of each. The kernel is 2 and so is the stride,
+# unless one asks for another; so the windows do not overlap. There are no weights.
 #
 # Seven rows do not divide by two. The last window hangs over the edge, and what lies outside takes no part in it. This is
 # called *rounding up* (in the library `ceil_mode=True`), and 7 rows become 4.
@@ -217,7 +223,22 @@ assert np.allclose(pooled[0, 0] * 9, by_hand)
 #     OH = (H − K) // S + 1            rounding down: windows that fit
 #     OH = −(−(H − K) // S) + 1        rounding up: one more may hang over the edge
 #
-# (`−(−a // b)` is a / b rounded up: the division rounds down, and the two signs turn it around.)
+# (`-(-a // b)` is a / b rounded up: the division rounds down, and the two signs turn it around.) Ask the library for many
+# sizes whether this is so.
+
+# %%
+compared = 0
+for H in range(3, 12):
+    for K in range(1, 4):
+        for S in range(1, K + 1):
+            picture = np.zeros((1, 1, H, 5))
+            floor = F.max_pool2d(picture, K, S)[0].shape[2]
+            ceil = F.max_pool2d(picture, K, S, ceil_mode=True)[0].shape[2]
+            assert floor == (H - K) // S + 1
+            assert ceil == -(-(H - K) // S) + 1
+            compared += 1
+print("sizes compared:", compared)
+assert compared == 9 * 6
 
 # %% [markdown]
 # **Break it.** Leave `ceil_mode` out, and windows that do not fit are dropped. Nothing fails. The symptom: *the map ends
@@ -369,8 +390,9 @@ assert dy_map[0, 0, 5, 5] == 0  # the second gets nothing
 #
 # ## Unpooling: put them back
 #
-# On its way through an FCN a picture gets smaller and smaller, and in the end it must be large again. **Unpooling** takes the
-# small table and the switches, and puts every number back where it came from. On all other places it puts 0.
+# A *fully convolutional network* (FCN) gives a class to every pixel. On its way through the network the picture gets smaller
+# and smaller, and in the end it must be large again. **Unpooling** takes the small table and the switches, and puts every
+# number back where it came from. On all other places it puts 0.
 #
 # Without switches, there is *nearest neighbour*, which repeats each number over its whole window, and *bilinear
 # interpolation*, which mixes neighbours in a smooth way.
@@ -453,8 +475,9 @@ assert np.array_equal(scattered, F.max_pool2d_backward(a, pool_cache))
 # ## They do not learn
 #
 # A lecture that this course follows (a deck of slides) shows nearest neighbour, bilinear interpolation and unpooling, asks
-# what is wrong with them, and answers: "They do not learn from data". Ask the library how many numbers there are in each that
-# training could change.
+# what is wrong with them, and answers: "They do not learn from data". In another lecture the printout of a whole network has
+# a line `MaxPool2d-5 [-1, 64, 112, 112] 0`: 64 channels of 112 by 112, made of 224 by 224, with 0 parameters. Ask the library
+# how many numbers there are in each layer that training could change.
 
 # %%
 layers = [
@@ -468,6 +491,7 @@ layers = [
 for layer in layers:
     count = sum(parameter.size for parameter in layer.parameters())
     print(f"{count:3} parameters: {layer}")
+assert F.max_pool2d(np.zeros((1, 1, 224, 224)), 2)[0].shape[2:] == (112, 112)
 assert all(list(layer.parameters()) == [] for layer in layers[:-1])
 assert sum(parameter.size for parameter in layers[-1].parameters()) == 2 * 1 * 3 * 3 + 2
 
@@ -521,8 +545,8 @@ assert np.array_equal(after[2][..., 1:], before[..., :-1])  # the old ones, one 
 # %% [markdown]
 # ## Five times in a row: where did the star go?
 #
-# An FCN like that of the paper pools five times. 90 by 120 pixels become 45 by 60, then 23 by 30, 12 by 15, 6 by 8, 3 by 4.
-# We do it to picture 12, and with it to the set of its star pixels: 1 for star, 0 for the rest.
+# The networks of the paper that gave FCNs their name pool five times. 90 by 120 pixels become 45 by 60, then 23 by 30, 12 by
+# 15, 6 by 8, 3 by 4. We do it to picture 12, and with it to the set of its star pixels: 1 for star, 0 for the rest.
 
 # %%
 star = (labels == SHAPES_CLASSES.index("star")).astype(float)[None, None]
@@ -550,9 +574,9 @@ for i, times in enumerate((0, 2, 4, 5)):
 vis.show(
     board.figure,
     "five_pools",
-    "Top: picture 12, pooled, drawn at one size. (It gets pale, for red, green and blue "
-    "are pooled each by itself.) Bottom: the set of star pixels, orange, pooled along. In "
-    "the end it is a block of four cells: a third of the picture.",
+    "Top: picture 12, pooled, drawn at one size. (It gets pale, for each of its three "
+    "channels is pooled by itself.) Bottom: the set of star pixels, orange, pooled "
+    "along. In the end it is a block of four cells: a third of the picture.",
 )
 assert round(levels[0][1].mean(), 2) == 0.06
 assert round(levels[5][1].mean(), 2) == 0.33
@@ -638,15 +662,6 @@ assert not filter_.bias.grad.any()
 # overlap; then two of them can name one place, and both bring the same number.
 #
 # ## On one page
-#
-# ReLU shuts what is below zero, forward and backward. Max-pooling keeps the best of each window, and its switch says where
-# that was; only the winners get a gradient. Unpooling puts them back; none of the three has anything to learn.
-#
-#     y  = max(x, 0)                       dx = dy where x > 0, else 0
-#     y  = largest of each window          dx = dy at the switches, else 0
-#     OH = −(−(H − K) // S) + 1            rounding up
-#     switch = row · W + column            of the first largest
-#     pool(relu(x)) = relu(pool(x))
 
 # %% drawing
 board = vis.Board(8.2, 26.5)
@@ -668,5 +683,14 @@ vis.show(
 assert np.array_equal(np.sort(unpooled[unpooled > 0]), np.sort(pooled, axis=None))
 
 # %% [markdown]
+#     y  = max(x, 0)                       dx = dy where x > 0, else 0
+#     y  = largest of each window          dx = dy at the switches, else 0
+#     OH = −(−(H − K) // S) + 1            rounding up
+#     switch = row · W + column            of the first largest
+#     pool(relu(x)) = relu(pool(x))
+#
+# ReLU shuts what is below zero, forward and backward. Max-pooling keeps the best of each window, its switch says where that
+# was, and only the winners get a gradient. Unpooling puts them back; none of the three has anything to learn.
+#
 # **What you now own:** `relu_backward`, `max_pool`, `switches` and `max_unpool` in `mine.py`. With `conv2d` and its gradients
 # from lessons 02 and 04, half of an FCN is yours.

@@ -1,4 +1,5 @@
-"""``minifcn lesson``: list, run, open and render the lessons, and give them other forms; `lesson_answers` looks at answers."""
+"""``minifcn lesson``: list, run, open and render the lessons of the course, and give them other forms; what looks at answers
+is in `lesson_answers`."""
 
 from __future__ import annotations
 

@@ -35,16 +35,16 @@ LESSONS = tuple(
     Lesson(number, f"{number:02}_{name}", title, minutes, about)
     for number, (name, title, minutes, about) in enumerate(
         [
-            ("pixels_and_classes", "Pixels and classes", 35, "masks, void, class imbalance, two ways to measure"),
-            ("convolution_by_hand", "Convolution by hand", 50, "one window, one number; size, stride, padding, channels"),
+            ("pixels_and_classes", "Pixels and classes", 45, "masks, void, class imbalance, two ways to measure"),
+            ("convolution_by_hand", "Convolution by hand", 60, "one window, one number; size, stride, padding, channels"),
             ("loops_to_matrices", "From loops to matrices", 50, "im2col, memory, strips, Winograd"),
-            ("backward_through_a_convolution", "Backward through a convolution", 60, "dx, dweight and dbias, first on paper"),
+            ("backward_through_a_convolution", "Backward through a convolution", 75, "dx, dweight and dbias, first on paper"),
             ("a_check_that_can_fail", "A check that can fail", 45, "numeric gradients, and tests that would notice"),
             ("relu_pooling_unpooling", "ReLU, max-pool, unpooling", 40, "switches, ties, and upsampling that cannot learn"),
             ("batch_norm_and_first_weights", "Batch norm and initialisation", 60, "three routes to dx; signals that vanish"),
             ("softmax_cross_entropy", "Softmax cross-entropy with void", 50, "a pixel's loss, and that of one nobody labelled"),
             ("fully_convolutional", "From classifier to fully convolutional", 45, "fc layers become convolutions"),
-            ("deconvolution", "Deconvolution", 60, "zeros, then a convolution: upsampling that learns"),
+            ("deconvolution", "Deconvolution", 75, "zeros, then a convolution: upsampling that learns"),
             ("skips_and_coordinates", "Skips and coordinates", 60, "32s, 16s, 8s; crops derived, not guessed"),
             ("measuring", "Measuring", 40, "the confusion matrix and what is read from it"),
             ("training", "Training a full FCN", 60, "the loop, the optimizers, reading a curve"),

@@ -25,7 +25,7 @@ from minifcn.visualize import style
 _WEB = Path(__file__).with_name("web")
 _LIGHT, _DARK = "xcode", "github-dark"  # all their colours have a contrast of at least 4.5 to the ground that we give them
 _INDEX = "README"
-_ANSWER = re.compile(r"<details><summary>Answer</summary>(.*?)</details>", re.DOTALL)
+_ANSWER = re.compile(r'<details class="answer"><summary>Answer</summary>(.*?)</details>', re.DOTALL)
 
 
 def as_html(one: Lesson) -> Path:
@@ -97,6 +97,7 @@ def _body(folder: Path, source: Path, names: Collection[str]) -> str:
     body = re.sub(r'<img src="(?!https?:)([^"]+)"( width="\d+")?', lambda m: _picture(folder / m[1], m[2] or ""), body)
     body = re.sub(r"<h2>(.*?)</h2>", lambda m: f'<h2 id="{_anchor(m[1])}">{m[1]}</h2>', body)
     body = re.sub(r"<p>(<img [^>]*>)</p>", r'<p class="picture">\1</p>', body)
+    body = body.replace("<details><summary>Answer<", '<details class="answer"><summary>Answer<')
     body = body.replace("<p><strong>Picture ", '<p class="caption"><strong>Picture ')
     return re.sub(
         r"<!-- interactive (\w+) (\{.*?\}) -->", r'<div data-kind="\1"><script type="application/json">\2</script></div>', body
@@ -114,9 +115,10 @@ def _picture(path: Path, width: str) -> str:
 
     On a phone a wide one is made smaller, but not so small that its letters cannot be read: then it can be moved.
     """
-    if not width and path.suffix == ".png":
+    if not width:
         with Image.open(path) as picture:
-            W, H = (round(96 * length / style.DPI) for length in picture.size)
+            scale = 96 / style.DPI if path.suffix == ".png" else 1
+            W, H = (round(scale * length) for length in picture.size)
         return f'<img src="{path.as_uri()}" width="{W}" height="{H}" style="min-width: {round(0.55 * W)}px"'
     return f'<img src="{path.as_uri()}"{width}'
 

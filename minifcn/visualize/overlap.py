@@ -54,7 +54,7 @@ def draw_stamps(x: Any, weight: Any, stride: int = 1, padding: int = 0, cell: fl
     OH, OW = total.shape
     columns = math.ceil((x.size + 2) / 2)
     gap, line, width = 1.1, max(OH, H, KH) + 2 * TITLE, max(OW, W + 1 + KW)
-    board = Board(2 * line, columns * (width + gap) - gap, cell)
+    board = Board(2 * line, columns * (width + gap) - 0.3 * gap, cell)  # room for a + at the end of a line
     scale = np.abs(total).max()
     board.grid(x, 1.2 * TITLE, 0, title="x")
     board.grid(weight, 1.2 * TITLE, W + 1, title="kernel")

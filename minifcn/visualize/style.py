@@ -145,5 +145,7 @@ def contrast(one: ColorType, other: ColorType) -> float:
 
 
 def luminance(colour: ColorType) -> float:
-    """How light a colour is, 0 (black) to 1 (white)."""
-    return float(np.array(to_rgb(colour), float) ** 2.2 @ [0.2126, 0.7152, 0.0722])
+    """How light a colour is, 0 (black) to 1 (white): WCAG 2.2's relative luminance."""
+    channels = np.array(to_rgb(colour), float)
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])

@@ -76,6 +76,15 @@ class _Stretched(Scene):
         self.board.grid(small, middle - H / 2, 0, title=names[0])
         self.board.arrow((middle, W + 0.3), (middle, W + GAP - 0.3))
         self.board.write(f"{names[0]} with zeros", self.at_x[0] - 0.45, self.at_x[1], align="left", weight="bold")
+        if output_padding:
+            self._mark_last(self.at_x, self.x.shape, output_padding)
+            self._mark_last(self.at_y, self.y.shape, output_padding)
+
+    def _mark_last(self, at: tuple[float, float], shape: tuple[int, ...], lines: int) -> None:
+        """Dashed frames around the last rows and columns of a table: those that output_padding adds."""
+        (row, column), (H, W) = at, shape
+        self.board.frame(row + H - lines, column, lines, W, dashed=True)
+        self.board.frame(row, column + W - lines, H, lines, dashed=True)
 
     def lay(self, stage: int) -> None:
         """Puts the cells of one kind on the board: x's own, the zeros between them, the zeros around them."""

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from minifcn.course.catalogue import LESSONS, Lesson, lessons_folder, written
-from minifcn.course.exercises import exercises
 from minifcn.course.page import render
 from minifcn.course.script import read
 from minifcn.course.stale import differences
@@ -58,15 +57,12 @@ def test_its_page_matches(one):
 
 
 @each_lesson
-def test_it_begins_with_its_title_and_ends_with_its_exercises(one):
+def test_it_begins_with_its_title_and_says_how_its_exercises_are_checked(one):
     cells = read(one.script)
     assert cells[0].kind == cells[-1].kind == "markdown"
     assert cells[0].text.startswith(f"# {one.number:02} · {one.title}\n")
     assert "You need " in cells[0].text
-    last = next(cell.text for cell in cells if "## Exercises\n" in cell.text)  # "On one page" may follow it
-    assert f"minifcn lesson check {one.number} mine.py" in last
-    for exercise in exercises(one):
-        assert f"`{exercise.signature}`" in last.replace("\n", " ")
+    assert any(f"minifcn lesson check {one.number} mine.py" in cell.text for cell in cells if not cell.is_code)
 
 
 @each_lesson

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,8 +20,6 @@ from minifcn.course import reader
 from minifcn.course.catalogue import lesson, written
 from minifcn.course.page import render
 from minifcn.visualize import style
-
-from .browser import browser  # noqa: F401 (a fixture)
 
 POINTING = """\
 # %% [markdown]
@@ -47,10 +48,27 @@ print("x" * 150)
 # %% drawing
 vis.show(vis.interactive("window", x, weight, 1, 1, start=(1, 2)), "window", "Point at a number of y.")
 vis.show(vis.interactive("stamp", x, weight, 2, 1, start=(0, 1)), "stamp", "Point at a number of x.")
+truth = np.pad(np.ones((2, 3)), ((1, 2), (1, 3)))  # (5, 7)
+prediction = np.roll(truth, (1, 1), (0, 1))
+vis.show(vis.interactive("overlap", truth, prediction), "overlap", "Drag the prediction.")
 assert x.size == 12
 """
 X = np.array([[1.0, 2, 0, -1], [3, 4, 0.5, 2], [0, -2, 1, 1]])
 WEIGHT = np.array([[1.0, -2, 3], [0, 5, -1]])
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")  # and no longer: Playwright is started once at a time
+def browser() -> Iterator:
+    """Debian's Chromium without a window, steered by Playwright, which downloads nothing; skips where one is not there."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium to open pages with: apt-get install -y --no-install-recommends chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'")
+    with playwright.sync_playwright() as steering:
+        root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # Chromium's own refuses root
+        opened = steering.chromium.launch(executable_path=CHROMIUM, args=root)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
@@ -62,7 +80,7 @@ def page(lesson_in, tmp_path, monkeypatch) -> Path:
     return reader.as_html(one)
 
 
-def opened(browser, page: Path, width: int = 1280, **options):  # noqa: F811
+def opened(browser, page: Path, width: int = 1280, **options):
     """The page in a window of this width, from which nothing can reach a network."""
     tab = browser.new_context(viewport={"width": width, "height": 800}, offline=True, **options).new_page()
     tab.on("pageerror", lambda error: pytest.fail(f"the page's script failed: {error}"))
@@ -111,7 +129,7 @@ def test_the_lessons_turn_into_each_other():
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_no_line_is_cut_off(browser, page, width):  # noqa: F811
+def test_no_line_is_cut_off(browser, page, width):
     tab = opened(browser, page, width)
     assert tab.evaluate("document.documentElement.scrollWidth") <= width
     for kind, wraps in (("python", True), ("text", False)):
@@ -121,19 +139,19 @@ def test_no_line_is_cut_off(browser, page, width):  # noqa: F811
             assert not (wraps and over > 1)
 
 
-def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):  # noqa: F811
+def test_printed_code_wraps_and_answers_are_at_the_end(browser, page):
     tab = opened(browser, page, 700)
     tab.emulate_media(media="print")
     assert not any(tab.eval_on_selector_all("pre", "blocks => blocks.map(p => p.scrollWidth > p.clientWidth + 1)"))
     assert tab.locator(".answers").is_visible()
     assert tab.locator(".answers").inner_text().endswith("It is two.")
     assert not tab.locator("main > details").last.is_visible()  # how a picture is drawn
-    assert tab.locator("[data-kind]").count() == 2
+    assert tab.locator("[data-kind]").count() == 3
     assert not tab.locator("[data-kind]").first.is_visible()
     assert tab.locator(".picture").first.is_visible()  # paper shows the still instead
 
 
-def test_an_answer_is_folded_until_it_is_asked_for(browser, page):  # noqa: F811
+def test_an_answer_is_folded_until_it_is_asked_for(browser, page):
     tab = opened(browser, page)
     answer = tab.locator("details", has_text="It is two.").locator("p")
     assert not answer.is_visible()
@@ -141,7 +159,7 @@ def test_an_answer_is_folded_until_it_is_asked_for(browser, page):  # noqa: F811
     assert answer.is_visible()
 
 
-def test_it_is_dark_for_those_who_like_it_dark(browser, page):  # noqa: F811
+def test_it_is_dark_for_those_who_like_it_dark(browser, page):
     grounds = [
         opened(browser, page, color_scheme=scheme).evaluate("getComputedStyle(document.body).backgroundColor")
         for scheme in ("light", "dark")
@@ -170,7 +188,7 @@ def said(tab, kind: str) -> str:
     return tab.locator(f'[data-kind="{kind}"] output').inner_text()
 
 
-def test_an_output_shows_its_window(browser, page):  # noqa: F811
+def test_an_output_shows_its_window(browser, page):
     tab = opened(browser, page)
     assert said(tab, "window").startswith("y[1, 2] = ")  # where it starts
     cell(tab, "window", "y", 2, 1).hover()
@@ -180,27 +198,27 @@ def test_an_output_shows_its_window(browser, page):  # noqa: F811
     assert said(tab, "window") == f"y[2, 1] = {terms(window, WEIGHT)} = {number((window * WEIGHT).sum())}"
 
 
-def test_an_input_shows_the_windows_that_hold_it(browser, page):  # noqa: F811
+def test_an_input_shows_the_windows_that_hold_it(browser, page):
     tab = opened(browser, page)
     cell(tab, "window", "x", 1, 1).hover()
     assert marked(tab, "window", "y") == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    uses = "5 times into y[0, 0], 0 times into y[0, 1], −2 times into y[1, 0], 1 times into y[1, 1]"
-    assert said(tab, "window") == f"This 1 goes {uses}."
+    uses = "y[0, 0] times 5, y[0, 1] times 0, y[1, 0] times (−2), y[1, 1] times 1"
+    assert said(tab, "window") == f"x = 1 goes into {uses}."
 
 
-def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_it(browser, page):  # noqa: F811
+def test_an_input_of_a_deconvolution_shows_its_stamp_and_an_output_what_reaches_it(browser, page):
     tab = opened(browser, page)
     cell(tab, "stamp", "x", 1, 2).hover()
     assert marked(tab, "stamp", "y") == [[1, 3], [1, 4], [1, 5], [2, 3], [2, 4], [2, 5]]
     cell(tab, "stamp", "x", 0, 0).hover()
     assert marked(tab, "stamp", "y") == [[0, 0], [0, 1]]  # the rest is cut off
-    assert said(tab, "stamp") == "This 1 goes 5 times into y[0, 0], −1 times into y[0, 1]."
+    assert said(tab, "stamp") == "x = 1 goes into y[0, 0] times 5, y[0, 1] times (−1)."
     cell(tab, "stamp", "y", 1, 1).hover()
     assert marked(tab, "stamp", "x") == [[1, 0], [1, 1]]
     assert said(tab, "stamp") == "y[1, 1] = 3 · 3 + 4 · 1 = 13"
 
 
-def test_a_click_keeps_it_until_the_next(browser, page):  # noqa: F811
+def test_a_click_keeps_it_until_the_next(browser, page):
     tab = opened(browser, page)
     cell(tab, "stamp", "x", 2, 3).click()
     kept = said(tab, "stamp")
@@ -213,7 +231,7 @@ def test_a_click_keeps_it_until_the_next(browser, page):  # noqa: F811
     assert said(tab, "stamp") != kept  # back to where it starts
 
 
-def test_arrow_keys_walk_and_enter_keeps(browser, page):  # noqa: F811
+def test_arrow_keys_walk_and_enter_keeps(browser, page):
     tab = opened(browser, page)
     cell(tab, "window", "y", 0, 0).focus()
     tab.keyboard.press("ArrowDown")
@@ -223,15 +241,43 @@ def test_arrow_keys_walk_and_enter_keeps(browser, page):  # noqa: F811
     assert tab.locator(".pinned").count() == 1
 
 
-def test_a_finger_does_what_the_mouse_does(browser, page):  # noqa: F811
+def test_a_finger_does_what_the_mouse_does(browser, page):
     tab = opened(browser, page, 390, has_touch=True)
     cell(tab, "window", "y", 3, 3).tap()
     assert said(tab, "window").startswith("y[3, 3] = ")
 
 
+def letters(tab) -> str:
+    """The board of the two sets, a line a row."""
+    rows = tab.locator('[data-kind="overlap"] tr').all()
+    return "\n".join("".join(td.inner_text() or "." for td in row.locator("td").all()) for row in rows)
+
+
+def test_a_prediction_is_dragged_over_the_truth_and_says_its_iu(browser, page):
+    tab = opened(browser, page)
+    assert letters(tab) == ".......\n.TTT...\n.TBBP..\n..PPP..\n......."
+    assert said(tab, "overlap") == "intersection 2, union 10, IU = 2 / 10 = 0.20"
+    tab.locator('[data-kind="overlap"] tr').nth(3).locator("td").nth(3).hover()
+    tab.mouse.down()
+    tab.locator('[data-kind="overlap"] tr').nth(2).locator("td").nth(2).hover()
+    tab.mouse.up()
+    assert said(tab, "overlap") == "intersection 6, union 6, IU = 6 / 6 = 1.00"
+    tab.locator('[data-kind="overlap"] tr').nth(0).locator("td").nth(6).hover()  # not held: nothing moves
+    assert letters(tab) == ".......\n.BBB...\n.BBB...\n.......\n......."
+
+
+def test_arrow_keys_move_the_prediction_up_to_the_edge(browser, page):
+    tab = opened(browser, page)
+    tab.locator(".overlap").focus()
+    for _ in range(9):
+        tab.keyboard.press("ArrowRight")
+    assert letters(tab) == ".......\n.TTT...\n.TTTPPP\n....PPP\n......."
+    assert said(tab, "overlap") == "intersection 0, union 12, IU = 0 / 12 = 0.00"
+
+
 def test_the_markdown_page_shows_the_still_and_holds_the_numbers(lesson_in):
     page = render(lesson_in(POINTING))
-    assert set(page.pictures) == {"03_window.png", "03_stamp.png"}
+    assert set(page.pictures) == {"03_window.png", "03_stamp.png", "03_overlap.png"}
     kind, data = re.findall(r"<!-- interactive (\w+) (.*) -->", page.text)[1]
     assert kind == "stamp"
     y = json.loads(data)["y"]
@@ -242,8 +288,10 @@ def test_the_markdown_page_shows_the_still_and_holds_the_numbers(lesson_in):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("windows", X, WEIGHT), "there is no interactive picture of kind 'windows'; choose one of window, stamp"),
+        (("windows", X, WEIGHT), "there is no interactive picture of kind 'windows'; choose one of window, stamp, overlap"),
         (("window", X, WEIGHT, 1, 0, (2, 0)), r"start=\(2, 0\) lies outside of the 2 by 2 numbers to point at"),
+        (("overlap", X > 0, X > 9), "the prediction has no pixel, so there is nothing to move"),
+        (("overlap", X > 0, WEIGHT > 0), "they must be of one picture"),
         (("stamp", X[0], WEIGHT), r"x has shape \(4,\)"),
     ],
 )

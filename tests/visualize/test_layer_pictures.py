@@ -18,6 +18,7 @@ from minifcn import functional as F
 from minifcn import visualize as vis
 from minifcn.visualize import board as boards
 from minifcn.visualize import style
+from minifcn.visualize.im2col import _Columns
 from minifcn.visualize.reach import uses
 from minifcn.visualize.sliding import Scene
 from minifcn.visualize.zero_insertion import _Stretched
@@ -31,6 +32,9 @@ FIGURES = {
     "im2col": lambda: vis.draw_im2col(X, 2, stride=1, padding=1, step=5),
     "counts": lambda: vis.draw_counts(vis.overlap_counts(3, 3, 2), vis.window_counts((3, 4), 2), titles=("a", "b")),
     "stamps": lambda: vis.draw_stamps(X, WEIGHT, stride=2),
+    "stamps, cut": lambda: vis.draw_stamps(X, np.ones((3, 2)), stride=2, padding=1),
+    "im2col, letters": lambda: vis.draw_im2col(X, 2, padding=1, letters=True),
+    "matrix, named": lambda: vis.draw_matrices(X, titles=("x",), rows="abc", columns=("0,0", "0,1", "1,0", "1,1")),
     "phases": lambda: vis.draw_phases(np.arange(9.0).reshape(3, 3), (5, 4), padding=1),
     "reach": lambda: vis.draw_reach(X, WEIGHT, (1, 2)),
     "matrices": lambda: vis.draw_matrices(X, X.T, titles=("x",)),
@@ -85,6 +89,35 @@ def test_the_window_is_where_the_step_says():
     frames = [a for a in figure.axes[0].get_children() if isinstance(a, Rectangle) and a.get_edgecolor() == red]
     (window,) = [frame for frame in frames if frame.get_width() == 2]
     assert (window.get_x(), window.get_height()) == (2.0, 2)  # x begins at column 0; stride 2, so step 1 is at column 2
+
+
+def frames_of(figure, **properties) -> list[Rectangle]:
+    """The frames of a picture with these line styles and colours."""
+    rectangles = [artist for artist in figure.axes[0].get_children() if isinstance(artist, Rectangle)]
+    return [one for one in rectangles if all(getattr(one, f"get_{name}")() == value for name, value in properties.items())]
+
+
+def test_stamps_lie_where_they_fall_and_what_padding_cuts_is_not_framed():
+    red = mpl.colors.to_rgba(style.FRAME)
+    frames = frames_of(vis.draw_stamps(X, np.ones((3, 3)), stride=2, padding=1), edgecolor=red)
+    sizes = [(frame.get_height(), frame.get_width()) for frame in frames]
+    assert sizes == [(h, w) for h in (2, 3, 2) for w in (2, 3, 3, 2)]
+
+
+def test_letters_name_pixels_whatever_their_values_are():
+    scene = _Columns(np.zeros((2, 3)), 2, 1, 0, letters=True)
+    assert scene.words.tolist() == [["a", "b"], ["b", "c"], ["d", "e"], ["e", "f"]]
+    scene = _Columns(np.zeros((1, 2)), 2, 1, 1, letters=True)
+    assert scene.words[:, 1].tolist() == ["0", "0", "a", "b"]
+
+
+def test_output_paddings_lines_are_marked_and_without_it_none():
+    marked = vis.draw_zero_insertion(X, WEIGHT, stride=2, output_padding=1)
+    plain = vis.draw_zero_insertion(X, WEIGHT, stride=2)
+    ink = mpl.colors.to_rgba(style.INK)
+    found = [(frame.get_height(), frame.get_width()) for frame in frames_of(marked, edgecolor=ink)]
+    assert found == [(1, 10), (8, 1), (1, 9), (7, 1)]  # x with its zeros, then y: the last row and the last column
+    assert frames_of(plain, edgecolor=ink) == []
 
 
 @pytest.mark.parametrize(("stride", "padding", "extra"), [(1, 0, 0), (2, 0, 0), (2, 1, 0), (2, 1, 1), (3, 0, 2)])
@@ -185,6 +218,13 @@ def test_numbers_read_well_on_every_ground():
             assert _contrast(ground, mpl.colors.to_rgb(style.ink_on(ground))) >= 4.1
 
 
+def test_the_contrast_is_that_of_wcag_and_a_frame_stands_out_from_every_cell():
+    for one, other in (("#123456", "#fedcba"), ("#000000", "#ffffff"), (style.FRAME, "#f7c05c")):
+        assert np.isclose(style.contrast(one, other), _contrast(mpl.colors.to_rgb(one), mpl.colors.to_rgb(other)), atol=0.01)
+    grounds = [*style.SIGNED(np.linspace(0, 1, 9))[:, :3], style.PADDING]
+    assert min(style.contrast(style.FRAME, ground) for ground in grounds) > 4
+
+
 def _contrast(a, b) -> float:
     def luminance(colour):
         linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour]
@@ -224,6 +264,7 @@ def test_letters_that_some_versions_of_matplotlib_would_join_are_set_apart(monke
         (lambda: vis.draw_zero_insertion(X, WEIGHT, padding=2), "would crop x"),
         (lambda: vis.draw_zero_insertion(X, np.ones((2, 3))), "square kernels"),
         (lambda: vis.draw_table(np.arange(3)), "values has shape"),
+        (lambda: vis.draw_im2col(np.zeros((3, 9)), 2, letters=True), "letters are enough for 26"),
         (lambda: vis.draw_pictures([np.zeros((4, 5))]), "must be"),
         (lambda: vis.draw_zoom(np.zeros((5, 5), np.uint8), _palette(), 0, 0), "does not lie inside"),
         (lambda: vis.draw_agreement(np.eye(2) > 0, np.eye(3) > 0), "must be of one picture"),

@@ -67,9 +67,9 @@ def sign_turned(right, dy, x):
 
 def _relu_cases() -> list[tuple]:
     rng = np.random.default_rng(60)
-    with_zeros = np.array([[-2.0, 0.0, 3.0], [0.5, -1.0, 0.0]]), np.array([[1.0, -2.0, -3.0], [4.0, 5.0, 6.0]])
-    random = [tuple(rng.normal(size=(2, *shape))) for shape in ((4, 5), (2, 3, 4, 5))]
-    return [(dy, x) for x, dy in (with_zeros, *random)]
+    x = np.array([-2.0, 0.0, 3.0, 0.5, -1.0, 0.0, 4.0, 1.0, -3.0, 0.0, 2.0, -0.5]).reshape(1, 1, 3, 4)
+    dy = np.array([1.0, -2.0, -3.0, 4.0, 5.0, 6.0, -1.0, 2.0, 3.0, -4.0, 0.5, -6.0]).reshape(1, 1, 3, 4)
+    return [(dy, x), *(tuple(rng.normal(size=(2, *shape))) for shape in ((1, 2, 4, 5), (2, 3, 4, 5)))]
 
 
 RELU_BACKWARD = Exercise(

@@ -1,11 +1,18 @@
 // Pictures that answer the mouse, the finger and the arrow keys: an array x, a kernel, and the y that a convolution
 // ("window") or a transposed convolution ("stamp") makes of them. All is said by one list of products: x[i] times weight[k]
 // goes into y[o]. Point at a y, and its products show which x and which weights made it; point at an x, and they show where
-// it goes. The numbers of y are the library's own, not computed here.
+// it goes. The numbers of y are the library's own, not computed here. The third kind, "overlap", is a set of pixels that is
+// moved over another.
 "use strict";
 
 for (const place of document.querySelectorAll("[data-kind]")) {
   const data = JSON.parse(place.querySelector("script").textContent);
+  place.previousElementSibling.classList.add("still"); // the picture, which paper shows instead
+  if (place.dataset.kind === "overlap") moveOverlap(place, data);
+  else showProducts(place, data);
+}
+
+function showProducts(place, data) {
   const products = listProducts(place.dataset.kind, data);
   const said = Object.assign(document.createElement("output"), { className: "said" });
   const boards = document.createElement("div");
@@ -17,7 +24,6 @@ for (const place of document.querySelectorAll("[data-kind]")) {
   }
   if (place.dataset.kind === "window") greyBorder(tables.x.cells, data.padding);
   place.append(boards, said);
-  place.previousElementSibling.classList.add("still"); // the picture, which paper shows instead
 
   let pinned = null;
   const show = (name, cell) => point(tables, products, data, said, name, cell);
@@ -108,9 +114,8 @@ function sumOf(own, data, [oh, ow]) {
 
 function usesOf(own, data, [h, w]) {
   const value = written(data.x[h][w]);
-  if (!own.length) return `This ${value} goes into no y.`;
-  const where = own.map(({ weight, y }) => `${written(at(data.weight, weight))} times into y[${y.join(", ")}]`);
-  return `This ${value} goes ${where.join(", ")}.`;
+  const where = own.map(({ weight, y }) => `y[${y.join(", ")}] times ${inSum(at(data.weight, weight))}`);
+  return `x = ${value} goes into ${where.join(", ") || "no y"}.`;
 }
 
 function at(values, [row, column]) {
@@ -127,4 +132,48 @@ function inSum(value) {
 
 function mixed(colour, strength) {
   return `rgb(${colour.map((channel) => Math.round(255 - strength * (255 - channel))).join(" ")})`;
+}
+
+// Truth and prediction as T, P and B (both), as in the still; the finger, the mouse or the arrow keys move the prediction.
+function moveOverlap(place, { truth, prediction }) {
+  const said = Object.assign(document.createElement("output"), { className: "said" });
+  const board = drawTable(truth.map((row) => row.map(() => 0)), "drag the prediction", false);
+  board.block.className = "boards overlap";
+  board.block.tabIndex = 0;
+  place.append(board.block, said);
+  const ones = prediction.flatMap((row, i) => row.map((value, j) => value && [i, j])).filter(Boolean);
+  const middle = [0, 1].map((axis) => Math.round(ones.reduce((sum, one) => sum + one[axis], 0) / ones.length));
+  const size = [truth.length, truth[0].length];
+  const bounds = [0, 1].map((axis) => ones.map((one) => one[axis])).map((places) => [Math.min(...places), Math.max(...places)]);
+  let moved = [0, 0];
+
+  const draw = () => {
+    const there = new Set(ones.map((one) => String([one[0] + moved[0], one[1] + moved[1]])));
+    const count = { T: 0, P: 0, B: 0 };
+    board.cells.forEach((row, i) => row.forEach((td, j) => {
+      const letter = there.has(String([i, j])) ? (truth[i][j] ? "B" : "P") : truth[i][j] ? "T" : "";
+      td.textContent = letter;
+      td.dataset.set = letter;
+      if (letter) count[letter] += 1;
+    }));
+    const either = count.T + count.P + count.B;
+    said.textContent = `intersection ${count.B}, union ${either}, IU = ${count.B} / ${either} = ${(count.B / either).toFixed(2)}`;
+  };
+  const move = (by) => {
+    moved = by.map((step, axis) => Math.max(-bounds[axis][0], Math.min(size[axis] - 1 - bounds[axis][1], step)));
+    draw();
+  };
+  const follow = (event) => {
+    const td = document.elementFromPoint(event.clientX, event.clientY)?.closest?.("td");
+    board.cells.forEach((row, i) => row.forEach((one, j) => { if (one === td) move([i - middle[0], j - middle[1]]); }));
+  };
+  board.block.addEventListener("pointerdown", follow);
+  board.block.addEventListener("pointermove", (event) => { if (event.buttons) follow(event); });
+  board.block.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (!step) return;
+    move([moved[0] + step[0], moved[1] + step[1]]);
+    event.preventDefault();
+  });
+  draw();
 }

@@ -6,6 +6,8 @@ CLAIMS = [
     ("20 of 49 numbers become 0", "y, _ = F.relu(x)\nprint", "y, _ = F.relu(x + 0.2)\nprint"),
     ("ReLU's dx is dy where x is above 0", "dx = F.relu_backward(dy, cache)", "dx = np.maximum(dy, 0)"),
     ("the mask of dy is wrong", "broken = np.maximum(dy, 0)", "broken = dx"),
+    ("at 0 the gradient is 0", "np.ones(1), F.relu(np.zeros(1))[1]", "np.ones(1), F.relu(np.ones(1))[1]"),
+    ("the sizes, up and down", "F.max_pool2d(picture, K, S)[0]", "F.max_pool2d(picture, K, 1)[0]"),
     ("ReLU's cache is its output", "y, cache = F.relu(x)\nprint", "y, cache = F.relu(x)\ncache = cache.copy()\nprint"),
     ("the pooled table", "pooled, pool_cache = F.max_pool2d(y, 2", "pooled, pool_cache = F.max_pool2d(y * y, 2"),
     ("rounding down loses the foot", "down, _ = F.max_pool2d(y, 2)", "down, _ = F.max_pool2d(y, 2, ceil_mode=True)"),

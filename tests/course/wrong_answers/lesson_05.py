@@ -5,6 +5,8 @@ They were written before the diagnoses. None of the wrong ones may pass, all of 
 
 from __future__ import annotations
 
+from support.students import written
+
 _HEAD = "import numpy as np\n"
 _ERROR_HEAD = f"{_HEAD}def relative_error(mine, measured):\n"
 _PASSES_HEAD = f"{_HEAD}def passes(forward, backward, x, seed):\n"
@@ -52,7 +54,8 @@ def _with(source: str, *changes: tuple[str, str]) -> str:
     return _HEAD + source
 
 
-WRONG = {
+# These were written before the diagnoses, and made most of them: each is called by its name.
+LISTED = {
     "relative_error": [
         _with(_ERROR, ("    if largest == 0:\n        return 0.0\n", "")),
         _with(_ERROR, (".max() / largest", ".mean() / largest")),
@@ -102,6 +105,53 @@ WRONG = {
     dy = np.random.default_rng(seed + 1).normal(size=forward(x).shape)
     return bool(np.isfinite(backward(dy, x)).all())
 """,
+    ],
+}  # fmt: skip
+
+_LARGEST = "(max(np.abs(mine).max(), np.abs(measured).max()) or 1)"
+
+# Wrong in ways that no exercise lists.
+WRONG = {
+    "relative_error": written(
+        "relative_error(mine, measured)",
+        f"return 100 * np.abs(mine - measured).max() / {_LARGEST}",
+        f"return (np.abs(mine - measured) ** 2).max() / {_LARGEST} ** 2",
+        f"return np.abs(mine - measured) / {_LARGEST}",
+        f"return -np.abs(mine - measured).max() / {_LARGEST}",
+        f"return np.abs(np.abs(mine) - np.abs(measured)).max() / {_LARGEST}",
+        "return np.abs(mine - measured).sum() / ((np.abs(mine) + np.abs(measured)).sum() or 1)",
+        f"return 1 - np.abs(mine - measured).max() / {_LARGEST}",
+        f"return np.abs(mine - measured).max() / {_LARGEST}, {_LARGEST}",
+        f"return np.abs(mine - measured).max() / {_LARGEST} ** 0.5",
+        f"return 'equal' if np.abs(mine - measured).max() / {_LARGEST} < 1e-6 else 'different'",
+        f"print(np.abs(mine - measured).max() / {_LARGEST})",
+    ),
+    "numeric_gradient": [
+        _with(_GRADIENT, ("/ (2 * h)", "/ (2 * h**2)")),
+        _with(_GRADIENT, ("keep + h", "keep + h / 2"), ("keep - h", "keep - h / 2")),
+        _with(_GRADIENT, ("    return gradient", "    return gradient[::-1]")),
+        _with(_GRADIENT, ("    return gradient", "    return gradient.T")),
+        _with(_GRADIENT, ("    return gradient", "    return gradient.round(2)")),
+        _with(_GRADIENT, ("    return gradient", "    return np.abs(gradient)")),
+        _with(_GRADIENT, ("    return gradient", "    return gradient / np.linalg.norm(gradient)")),
+        _with(_GRADIENT, ("    return gradient", "    return gradient, f(x)")),
+        _with(_GRADIENT, ("up - down", "up - 2 * f(x) + down"), ("/ (2 * h)", "/ h**2")),
+        _with(_GRADIENT, ("x[place] = keep - h", "x[place] = keep"), ("2 * h", "h"), ("up - down", "down - up")),
+        _with(_GRADIENT, ("        gradient[place]", "        gradient[place[::-1]]")),
+        _with(_GRADIENT, ("        gradient[place] = ", "        gradient = ")),
+    ],
+    "passes": [
+        _with(_PASSES, ("<= 1e-6 * max", "/ max")),
+        _with(_PASSES, ("    rng =", "    x = x[:1]\n    rng =")),
+        _with(_PASSES, ("return abs(mine - measured)", "return mine, measured, abs(mine - measured)")),
+        _with(_PASSES, ("backward(dy, x)", "backward(x, dy)")),
+        _with(_PASSES, ("return abs", "print(abs"), ("abs(measured))", "abs(measured)))")),
+        _with(_PASSES, ("forward(x).shape", "forward(x)[0].shape")),
+        _with(_PASSES, ("return abs", "assert abs"), ("abs(measured))", "abs(measured))\n    return True")),
+        _with(_PASSES, ("return abs", "return 'right' if abs"), ("abs(measured))", "abs(measured)) else 'wrong'")),
+        _with(_PASSES, ("dy = rng.normal(size=forward(x).shape)", "dy = np.ones(forward(x).shape)"), ("1e-6 *", "0.01 *")),
+        _with(_PASSES, ("return abs(mine - measured) <= 1e-6 * max(abs(mine), abs(measured))", "return mine * measured >= 0")),
+        _with(_PASSES, ("abs(mine - measured)", "mine - measured")),
     ],
 }  # fmt: skip
 

@@ -5,6 +5,8 @@ They were written before the diagnoses. None of the wrong ones may pass, all of 
 
 from __future__ import annotations
 
+from support.students import written
+
 _HEAD = "import numpy as np\n"
 _TOP, _LEFT = "i * stride : i * stride + kernel", "j * stride : j * stride + kernel"  # of a window
 
@@ -58,7 +60,8 @@ def _relu(expression: str) -> str:
     return f"{_HEAD}def relu_backward(dy, x):\n    return {expression}\n"
 
 
-WRONG = {
+# These were written before the diagnoses, and made most of them: each is called by its name.
+LISTED = {
     "relu_backward": [
         _relu("dy * (x >= 0)"),
         _relu("dy * x * (x > 0)"),
@@ -130,6 +133,59 @@ def max_unpool(y, switches, H, W):
     return x
 """,
         _with(_UNPOOL, ("[n, c, row, column] = y", "[n, c, column, row] = y"), ("C, H, W))", "C, W, H))")),
+    ],
+}  # fmt: skip
+
+# Wrong in ways that no exercise lists.
+WRONG = {
+    "relu_backward": written(
+        "relu_backward(dy, x)",
+        "return np.maximum(dy * x, 0)",
+        "return (x > 0) * dy.sum()",
+        "return np.where(x > 0, dy, x)",
+        "return dy[x > 0]",
+        "return (dy * (x > 0)).T",
+        "return (dy * (x > 0)).ravel()",
+        "return np.abs(dy) * (x > 0)",
+        "return dy * (x[..., ::-1] > 0)",
+        "return dy[::-1] * (x > 0)",
+        "return dy * (x > 0), x > 0",
+        "return np.where(dy * x > 0, dy, 0)",
+        "return -dy * (x > 0)",
+        "return dy * (x > 0) / len(x)",
+    ),
+    "max_pool": [
+        _with(_POOL, (_TOP, "min(i * stride, H - kernel) : min(i * stride, H - kernel) + kernel")),
+        _with(_POOL, ("(W - kernel) // stride + 1\n    y", "(H - kernel) // stride + 1\n    y")),
+        _with(_POOL, ("if ceil_mode:", "if False:"), ("window.max(", "window.mean(")),
+        _with(_POOL, (_TOP, "i * stride : (i + 1) * stride"), (_LEFT, "j * stride : (j + 1) * stride")),
+        _with(_POOL, ("window.max(axis=(2, 3))", "-window.max(axis=(2, 3))")),
+        _with(_POOL, ("window.max(axis=(2, 3))", "np.median(window, axis=(2, 3))")),
+        _with(_POOL, ("window.max(axis=(2, 3))", "window[:, :, 0].max(axis=2)")),
+        _with(_POOL, ("    return y", "    return y.transpose(0, 2, 3, 1)")),
+        _with(_POOL, ("    return y", "    return y[:, :, ::-1]")),
+    ],
+    "switches": [
+        _with(_SWITCHES, ("window.argmax()", "window.T.argmax()")),
+        _with(_SWITCHES, ("(i * stride + row) * W + j * stride + column", "i * stride + row")),
+        _with(_SWITCHES, ("window.argmax()", "window.argmin()")),
+        _with(_SWITCHES, ("window.argmax()", f"x[0, 0, {_TOP}, {_LEFT}].argmax()")),
+        _with(_SWITCHES, ("(i * stride + row)", "(i * stride + row + 1)")),
+        _with(_SWITCHES, ("window.argmax()", "kernel * kernel - 1 - window[::-1, ::-1].argmax()"), ("row) * W", "row) * H")),
+        _with(_SWITCHES, ("return places", "return places / (H * W)")),
+        _with(_SWITCHES, ("return places", "return places.reshape(N, C, -1)")),
+        _with(_SWITCHES, ("= (i * stride + row) * W", "= (i * stride + row) * W - H + ")),
+    ],
+    "max_unpool": [
+        _with(_UNPOOL, ("x[n, c, row, column]", "x[n, c, column % H, row % W]")),
+        _with(_UNPOOL, ("= y[n, c, i, j]", "= 1")),
+        _with(_UNPOOL, ("np.zeros((N, C, H, W))", "np.full((N, C, H, W), y.mean())"), ("column] = y", "column] += y")),
+        _with(_UNPOOL, ("= y[n, c, i, j]", "= max(y[n, c, i, j], 0)")),
+        _with(_UNPOOL, ("np.zeros((N, C, H, W))", "np.full((N, C, H, W), np.nan)")),
+        _with(_UNPOOL, ("    return x", "    return x.reshape(N, C, H * W)")),
+        _with(_UNPOOL, ("    return x", "    return x / x.max()")),
+        _with(_UNPOOL, ("[n, c, row, column] =", "[0, c, row, column] =")),
+        _with(_UNPOOL, ("    return x", "    return x[:, :, ::-1, ::-1]")),
     ],
 }  # fmt: skip
 
