@@ -83,9 +83,9 @@ def relu(graph: Writer, layer: L.ReLU, x: str) -> str:
     return graph.node("Relu", x)
 
 
-@form(L.Identity, L.Dropout)
+@form(L.Identity, L.Dropout, L.Sequential)
 def nothing(graph: Writer, layer: L.Layer, x: str) -> str:
-    """In evaluation dropout hands on what it gets."""
+    """What hands on what it gets: dropout in evaluation, a Sequential without layers inside."""
     return x
 
 
@@ -267,8 +267,9 @@ def _size_before(graph: Writer, layer: L.MaxUnpool2d, x: str) -> str:
 
 
 def _range(graph: Writer, n: str) -> str:
-    """0, 1, ..., n − 1, of a row of one integer."""
-    return graph.node("Range", graph.constant(0), graph.node("Squeeze", n), graph.constant(1))
+    """0, 1, ..., n − 1, of a row of one integer, n: so many ones, each adding up those before it. (onnxruntime refuses ONNX's
+    Range of an n that is known: it takes it for the row.)"""
+    return graph.node("CumSum", graph.node("Expand", graph.constant(1), n), graph.constant(0), exclusive=1)
 
 
 def _as_float(graph: Writer, x: str) -> str:
