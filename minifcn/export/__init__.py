@@ -44,7 +44,7 @@ pictures so, and the metadata say how. With ``pictures=True`` (``--pictures``) t
         return graph.node("Mul", x, graph.node("Sigmoid", x))
 
 Source: the ONNX specification, https://onnx.ai/onnx/operators. Opset 22 is written: the first in which a pooling that rounds up
-has the size that PyTorch and we give it, also where shapes are inferred. onnxruntime reads it from 1.20 on.
+has the size that PyTorch and we give it, also where shapes are inferred. onnxruntime reads it from 1.21 on.
 """
 
 from minifcn.export.forms import form

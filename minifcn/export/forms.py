@@ -138,8 +138,14 @@ def max_unpool(graph: Writer, layer: L.MaxUnpool2d, x: str, indices: str, output
 
 @form(L.AvgPool2d)
 def avg_pool(graph: Writer, layer: L.AvgPool2d, x: str) -> str:
-    whole = int(layer.count_include_pad)
-    return graph.node("AveragePool", x, **_windows(layer), ceil_mode=int(layer.ceil_mode), count_include_pad=whole)
+    """Where padding's zeros count they are laid around x first: onnxruntime up to 1.24, told to pad by itself, miscounts the
+    last windows. Not where sizes are rounded up, for then the padding's end decides which windows there are."""
+    windows, whole = _windows(layer), int(layer.count_include_pad)
+    if whole and not layer.ceil_mode:
+        PH, PW, *_ = windows["pads"]
+        x = graph.node("Pad", x, graph.constant([0, 0, PH, PW, 0, 0, PH, PW]))
+        windows["pads"] = [0, 0, 0, 0]
+    return graph.node("AveragePool", x, **windows, ceil_mode=int(layer.ceil_mode), count_include_pad=whole)
 
 
 @form(L.LPPool2d)

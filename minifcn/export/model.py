@@ -20,7 +20,7 @@ from minifcn.kernels.geometry import pair
 from minifcn.layers import Conv2d, Layer
 from minifcn.safe_file import replacing
 
-OPSET, IR_VERSION = 22, 10  # onnxruntime reads both from 1.20 on
+OPSET, IR_VERSION = 22, 10  # onnxruntime reads both from 1.21 on
 _LARGEST = 2**31 - 1  # bytes of a protobuf message
 
 Shape = tuple[int | str | None, ...]  # a number, the name of a size that is open, or None for an open size without a name
