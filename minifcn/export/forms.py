@@ -240,8 +240,7 @@ def _nearest(graph: Writer, x: str, size: Sequence[int]) -> str:
         n, n_out = graph.node("Shape", x, start=axis, end=axis + 1), graph.sizes([size[axis - 2]])
         step = graph.node("Div", _as_float(graph, n), _as_float(graph, n_out))
         source = graph.node("Floor", graph.node("Mul", _as_float(graph, _range(graph, n_out)), step))
-        source = graph.node("Min", graph.node("Cast", source, to=INT64), graph.node("Sub", n, graph.constant([1])))
-        x = graph.node("Gather", x, source, axis=axis)
+        x = graph.node("Gather", x, graph.node("Cast", source, to=INT64), axis=axis)
     return x
 
 

@@ -77,6 +77,7 @@ CASES = {
     ),
     "avg pool": lambda: L.AvgPool2d((3, 2), stride=(2, 1), padding=(1, 0)),
     "avg pool, up": lambda: L.AvgPool2d(3, 2, padding=1, ceil_mode=True),
+    "avg pool, up, apart": lambda: L.AvgPool2d(2, 3, padding=1, ceil_mode=True),
     "avg pool, up, without padding": lambda: L.AvgPool2d(3, 2, padding=1, ceil_mode=True, count_include_pad=False),
     "lp pool": lambda: L.LPPool2d(2, (3, 2), stride=2, ceil_mode=True),
     "lp pool of negative": lambda: L.LPPool2d(1, 2),
