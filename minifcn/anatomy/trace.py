@@ -73,6 +73,7 @@ class Graph:
     steps: list[Step]
     arrays: list[Standin]
     returned: Any  # a tuple of Refs where there are several
+    compared: list[Any]  # comparisons, between the layers, of sizes of other arrays than the picture
 
 
 def trace(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> list[Step]:
@@ -100,7 +101,7 @@ def graph(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> G
         tracer.under_way.undo()  # a forward that somebody set on a layer is still the network's own layer's
     if not tracer.steps:
         raise ValueError(f"{type(net).__name__} calls none of its layers, as self.conv(x), so there is nothing to follow")
-    return Graph(tracer.steps, [this.array for this in tracer.arrays], returned)
+    return Graph(tracer.steps, [this.array for this in tracer.arrays], returned, tracer.compared)
 
 
 def inference_peak(net: Layer, input_shape: Sequence[int]) -> int:
@@ -161,14 +162,16 @@ class _Tracer(Watcher):
         self.parameters = {id(parameter.data.storage) for parameter in shadow.parameters()}
         self.parameters |= {id(buffer.storage) for _, buffer in shadow.named_buffers()}
         self.steps: list[Step] = []
-        self.already_kept = 0
+        self.already_kept = self.already_compared = 0
         self.arrays: list[_Numbered] = []
+        self.compared: list[Any] = []
         self.numbers: dict[int, int] = {}  # the latest number of an array, by its id
 
     def number(self, array: Standin) -> int:
         """Gives an array the next number; who reads its shape between the layers is told the lengths of just this array."""
         number = self.numbers[id(array)] = len(self.arrays)
-        lengths = tuple(Length(n, ("size", number, axis)) for axis, n in enumerate(array.shape))
+        compared = self.compared if number > 0 else None  # of the picture's own size, that is a check
+        lengths = tuple(Length(n, ("size", number, axis), compared) for axis, n in enumerate(array.shape))
         self.arrays.append(_Numbered(array, _writes(array), array.shape, lengths))
         array.shape = lengths
         return number
@@ -189,6 +192,7 @@ class _Tracer(Watcher):
     def begin(self, layer: Layer) -> None:
         self.geometries.clear()
         self.already_kept = len(self.under_way.layers)
+        self.already_compared = len(self.compared)
         self.pause()
 
     def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
@@ -198,6 +202,7 @@ class _Tracer(Watcher):
         given, made = self.referred(inputs), tuple(map(self.number, results))
         for this in self.arrays:
             this.array.shape = this.lengths
+        del self.compared[self.already_compared :]  # what the layer itself compared, to check what it was called with
         if not results:
             return  # a number, which costs nothing
         apart = self._place(layer, arrays, results)

@@ -17,11 +17,13 @@ What a layer writes is its *form* (:mod:`minifcn.export.forms`): a short functio
 x.shape[2:])`` cuts to the picture's. In the trace such a size remembers that it was read from the shape of x
 (:mod:`minifcn.layers.lengths`), so the file holds a node that asks x for its shape, where a plain trace would hold the number
 375. That is what the network does, for every picture; a line laid through the numbers of two or three sizes would be a guess.
-The network is followed at three sizes all the same, and refused where it does not do the same each time: it computes a size in
-a way that nobody can follow, or goes another way for some pictures.
+The network is followed at three sizes all the same, or at 35 where it compares sizes of feature maps, and refused where it does
+not do the same each time: it computes a size in a way that nobody can follow, or goes another way for some pictures.
 
     followed           x.shape and + - * // % of it, layers.smaller(a, b)
-    not followed       math.ceil(x.shape[2] / 2): write -(-x.shape[2] // 2);  if x.shape[2] > 500: ...
+    not followed       math.ceil(x.shape[2] / 2): write -(-x.shape[2] // 2)
+                       min(a, b): write smaller(a, b);  if up.shape != skip.shape: pad or crop them always
+    not even noticed   if x.shape[2] > 500, of the picture itself: what happens to larger ones only is not in the file
 
 Batch, height and width are then open. With ``size`` the height and width are fixed, and everything that can be traced can be
 written.

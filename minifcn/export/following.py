@@ -11,6 +11,8 @@ from minifcn.layers.lengths import Length
 Batch = tuple[int, int, int]  # N, H, W
 # Where any size shall do: more rows than columns and fewer, odd and even, multiples of 32 and none.
 PROBES: tuple[Batch, ...] = ((1, 225, 290), (2, 290, 225), (3, 256, 320))
+# Where feature maps' sizes are compared, which may be right for some pictures only: every remainder by 32, also of both sides.
+MORE_PROBES: tuple[Batch, ...] = tuple((1, 225 + n, 290 - 3 * n) for n in range(32))
 
 
 def followed(net: Layer, channels: int, size: tuple[int, int] | None) -> tuple[tuple[Batch, ...], list[Graph]]:
@@ -20,6 +22,9 @@ def followed(net: Layer, channels: int, size: tuple[int, int] | None) -> tuple[t
     """
     batches = PROBES if size is None else ((1, *size), (2, *size))
     graphs = [_graph(net, (N, channels, H, W), any_size=size is None) for N, H, W in batches]
+    if size is None and any(graph.compared for graph in graphs):
+        graphs += [_graph(net, (N, channels, H, W), any_size=True) for N, H, W in MORE_PROBES]
+        batches += MORE_PROBES
     for batch, other in zip(batches[1:], graphs[1:], strict=True):
         if why := _difference(graphs[0], other):
             cure = "; give size, or compute sizes from x.shape by + - * // % and minifcn.layers.smaller" if size is None else ""

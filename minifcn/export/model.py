@@ -60,12 +60,17 @@ def onnx(
         _check_pictures(preprocessing, channels)
     batches, graphs = followed(net, channels, None if size is None else pair(size, "size", 1))
     model = _model(library, net, batches, graphs, preprocessing if pictures else None)
-    about = {"model": net.config, "classes": classes and list(classes), "preprocessing": preprocessing and preprocessing.config}
+    said, about = (
+        model.doc_string,
+        {"model": net.config, "classes": classes and list(classes), "preprocessing": preprocessing and preprocessing.config},
+    )
     library.helper.set_model_props(model, {key: json.dumps(value) for key, value in about.items() if value})
-    content = _checked(library, model)
+    content = model.SerializeToString()
+    del model  # which holds all weights once more
+    _check(library, content)
     with replacing(path) as file:
         file.write(content)
-    return model.doc_string
+    return said
 
 
 def _library() -> ModuleType:
@@ -110,16 +115,18 @@ def _model(
     for step in graphs[0].steps:
         _write(writer, step)
     exits = list(_exits(writer, net, batches, graphs, labels=preparing is not None))
-    weights = [library.numpy_helper.from_array(np.ascontiguousarray(array), key) for key, array in writer.constants.items()]
     described = [
         helper.make_tensor_value_info(port.name, helper.np_dtype_to_tensor_dtype(np.dtype(port.dtype)), port.shape)
         for port in (entrance, *exits)
     ]
-    return helper.make_model(
-        helper.make_graph(writer.nodes, net.config["name"], described[:1], described[1:], weights),
+    model = helper.make_model(
+        helper.make_graph(writer.nodes, net.config["name"], described[:1], described[1:]),
         opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
         producer_name="minifcn", producer_version=__version__, doc_string=f"{entrance} -> {', '.join(map(str, exits))}",
     )  # fmt: skip
+    for key, array in writer.constants.items():  # one by one: a list of them would be all weights once more
+        model.graph.initializer.append(library.numpy_helper.from_array(np.ascontiguousarray(array), key))
+    return model
 
 
 def _shape(batches: Sequence[Batch], shapes: Sequence[Sequence[int]]) -> Shape:
@@ -199,11 +206,9 @@ def _labels(writer: Writer, scores: Port) -> Port:
     return port
 
 
-def _checked(library: ModuleType, model: Any) -> bytes:
-    """The file's content. Raises ValueError where it is no valid model."""
-    content = model.SerializeToString()
+def _check(library: ModuleType, content: bytes) -> None:
+    """Raises ValueError where a file's content is no valid model."""
     try:
         library.checker.check_model(content, full_check=True)
     except (library.checker.ValidationError, library.shape_inference.InferenceError) as error:
         raise ValueError(f"this is no valid ONNX; is there a form of your own that is wrong? {error}") from error
-    return content

@@ -9,6 +9,9 @@ is half of that:
     >>> height // 2, (height // 2).term
     (187, ('//', ('size', 0, 2), 2))
 
+What a length decides (``if``, Python's own ``min``) leaves no trace in numbers. So it can be given a list, to which each
+comparison with it, or with what was computed from it, is added.
+
 Source: PyTorch's exporters follow sizes in this way (its ``SymInt``).
 """
 
@@ -37,14 +40,29 @@ def _operators(operation: str) -> tuple[Callable[[Any, Any], Any], Callable[[Any
     return left, right
 
 
+def _comparison(operation: str) -> Callable[[Any, Any], Any]:
+    """The method for ``length < number``, or another comparison: a plain integer's, but that it is noted."""
+
+    def compare(length: Length, number: Any) -> Any:
+        if (compared := _list_of(length, number)) is not None:
+            compared.append((operation, length.term, number))
+        return getattr(int, operation)(length, number)
+
+    return compare
+
+
 class Length(int):
-    """An integer and the ``term`` that it is the value of. What is computed from it by +, -, ·, // and % is a Length again."""
+    """An integer and the ``term`` that it is the value of. What is computed from it by +, -, ·, // and % is a Length again.
+
+    ``compared`` is the list to which comparisons are added, where somebody wants to know of them.
+    """
 
     term: Term
+    compared: list[Any] | None
 
-    def __new__(cls, value: int, term: Term) -> Length:
+    def __new__(cls, value: int, term: Term, compared: list[Any] | None = None) -> Length:
         length = super().__new__(cls, value)
-        length.term = term
+        length.term, length.compared = term, compared
         return length
 
     __add__, __radd__ = _operators("+")
@@ -52,6 +70,9 @@ class Length(int):
     __mul__, __rmul__ = _operators("*")
     __floordiv__, __rfloordiv__ = _operators("//")
     __mod__, __rmod__ = _operators("%")
+    __lt__, __le__, __gt__, __ge__ = map(_comparison, ("__lt__", "__le__", "__gt__", "__ge__"))
+    __eq__, __ne__ = map(_comparison, ("__eq__", "__ne__"))
+    __hash__ = int.__hash__
 
     def __neg__(self) -> Length:
         return 0 - self
@@ -70,4 +91,10 @@ def smaller(a: int, b: int) -> int:
 def _computed(operation: str, a: Any, b: Any) -> int:
     value = OPERATIONS[operation](int(a), int(b))
     known = isinstance(a, Length) or isinstance(b, Length)
-    return Length(value, (operation, term_of(a), term_of(b))) if known else value
+    return Length(value, (operation, term_of(a), term_of(b)), _list_of(a, b)) if known else value
+
+
+def _list_of(*numbers: Any) -> list[Any] | None:
+    """Where comparisons with one of these are noted."""
+    lists = (number.compared for number in numbers if isinstance(number, Length))
+    return next((compared for compared in lists if compared is not None), None)

@@ -61,6 +61,17 @@ def test_shapes_are_plain_inside_of_layers_and_behind_the_pass():
     assert {type(n) for array in seen.arrays for n in array.shape} == {int}
 
 
+def test_sizes_that_are_compared_between_layers_are_noted():
+    def decide(net, x):
+        y = net.pool(x)
+        return net.crop(x, y.shape[2:]) if min(y.shape[2:]) < x.shape[2] else y
+
+    deciding = Net(decide, pool=L.MaxPool2d(2), crop=L.Crop())
+    assert graph(deciding, (1, 1, 8, 9)).compared
+    for name in ("fcn8s", "segnet-basic", "deeplabv3-resnet50"):  # their layers look at the sizes that they are called with
+        assert not graph(models.build(name, 2, width=1 / 32), (1, 3, 40, 41), evaluating=True).compared
+
+
 @pytest.mark.parametrize("forward", [
     lambda net, x: net.relu(net.conv(x) + 1),
     lambda net, x: net.relu(net.conv(x)[:, :1]),

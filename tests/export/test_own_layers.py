@@ -117,6 +117,59 @@ def test_several_outputs(rng, tmp_path):
         assert theirs.dtype == ours.dtype
 
 
+# ------------------------------------------------------------------------------------- feature maps that are compared
+
+
+class Skipping(L.Layer):
+    """A map half as large, brought up again and added: ``fit(net, up, x)`` makes both fit."""
+
+    def __init__(self, fit):
+        super().__init__()
+        self.down, self.up = L.Conv2d(3, 2, 4, stride=4, padding=1), L.ConvTranspose2d(2, 3, 4, stride=4)
+        self.crop, self.crop_x, self.add, self.fit = L.Crop(), L.Crop(), L.Add(), fit
+
+    def forward(self, x):
+        return self.add(*self.fit(self, self.up(self.down(x)), x))
+
+
+def by_smaller(net, up, x):
+    size = tuple(map(L.smaller, up.shape[2:], x.shape[2:]))
+    return net.crop(up, size), net.crop_x(x, size)
+
+
+def by_min(net, up, x):
+    size = tuple(map(min, up.shape[2:], x.shape[2:]))
+    return net.crop(up, size), net.crop_x(x, size)
+
+
+def if_they_differ(net, up, x):
+    return (up, net.crop_x(x, up.shape[2:])) if up.shape[2:] != x.shape[2:] and up.shape[3] <= x.shape[3] else (up, x)
+
+
+def test_the_smaller_of_two_maps(rng, tmp_path):
+    net = Skipping(by_smaller)
+    export.onnx(net, tmp_path / "net.onnx")
+    check_same(net, tmp_path / "net.onnx", *pictures(rng, *((1, 20 + n, 31 - n) for n in range(9))))
+
+
+@pytest.mark.parametrize("fit", [by_min, if_they_differ])
+def test_a_choice_that_three_pictures_do_not_show(fit, monkeypatch, tmp_path):
+    """Of 225, 290 and 256 rows and columns four have the same side the smaller; of all sizes they do not."""
+    with pytest.raises(ValueError, match=r"does not do the same with .* is called with|refuses pictures of"):
+        export.onnx(Skipping(fit), tmp_path / "net.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_sizes_may_be_looked_at(rng, tmp_path):
+    def looked_at(net, up, x):
+        assert up.shape[2] > 0
+        return by_smaller(net, up, x)
+
+    net = Skipping(looked_at)
+    export.onnx(net, tmp_path / "net.onnx")
+    check_same(net, tmp_path / "net.onnx", *pictures(rng, (1, 20, 31)))
+
+
 # ---------------------------------------------------------------------------------------------------------- a fixed size
 
 

@@ -37,6 +37,20 @@ def test_terms_hold_for_other_sizes():
     assert value(COMPUTED["smaller"].term, {(0, 2): 30, (0, 3): 52}) == 25
 
 
+def test_comparisons_are_noted():
+    compared = []
+    height, other = Length(37, ("size", 1, 2), compared), Length(40, ("size", 2, 2), compared)
+    assert (height < other, height >= other, min(height + 1, W), height + 1 != 40, (height,) != (other,)) == (
+        True, False, 38, True, True,
+    )  # fmt: skip
+    assert [operation for operation, *_ in compared][:5] == ["__lt__", "__ge__", "__lt__", "__ne__", "__eq__"]
+    assert compared[0][1:] == (("size", 1, 2), 40)
+    compared.clear()
+    assert smaller(height, other) == 37
+    assert {height: "key"}[37] == "key"
+    assert len(compared) <= 1  # a look-up compares
+
+
 def test_it_is_an_integer_like_any_other():
     assert (H, str(H), f"{H:4d}", H == 37, hash(H), [0] * H, H / 2) == (37, "37", "  37", True, hash(37), [0] * 37, 18.5)
     assert type(H / 2) is type(H * 0.5) is float
