@@ -48,8 +48,7 @@ def _dims(port):
 
 
 @pytest.mark.parametrize("padding", [1, 40, 100])
-def test_skips_are_joined_where_either_side_is_the_larger(padding, rng, tmp_path):
-    """With little padding it depends on the picture which of the two maps a join cuts."""
+def test_skips_are_joined_at_every_remainder_of_the_size(padding, rng, tmp_path):
     net = enlivened(models.build("fcn8s", 3, width=0.03125, padding=padding), rng)
     export.onnx(net, tmp_path / "net.onnx")
     sizes = [(side, 97 - side) for side in range(32, 65)]

@@ -46,9 +46,8 @@ def test_comparisons_are_noted():
     assert [operation for operation, *_ in compared][:5] == ["__lt__", "__ge__", "__lt__", "__ne__", "__eq__"]
     assert compared[0][1:] == (("size", 1, 2), 40)
     compared.clear()
-    assert smaller(height, other) == 37
-    assert {height: "key"}[37] == "key"
-    assert len(compared) <= 1  # a look-up compares
+    _ = smaller(height, other), height // 2 + W, f"{height}", [0] * height
+    assert not compared
 
 
 def test_it_is_an_integer_like_any_other():
