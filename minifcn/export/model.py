@@ -86,9 +86,7 @@ def _library() -> ModuleType:
 
 
 def _channels(net: Layer) -> int:
-    """Of the picture: what a network of the catalogue was built for, what the first convolution of another takes."""
-    if "num_classes" in net.config:
-        return net.config.get("in_channels", 3)
+    """Of the picture: what the first convolution takes, in the order in which layers were assigned."""
     return next((layer.in_channels for _, layer in net.named_layers() if isinstance(layer, Conv2d)), 3)
 
 
