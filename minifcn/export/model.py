@@ -209,4 +209,5 @@ def _check(library: ModuleType, content: bytes) -> None:
     try:
         library.checker.check_model(content, full_check=True)
     except (library.checker.ValidationError, library.shape_inference.InferenceError) as error:
-        raise ValueError(f"this is no valid ONNX; is there a form of your own that is wrong? {error}") from error
+        why = " ".join(str(error).split())
+        raise ValueError(f"this is no valid ONNX; is there a form of your own that is wrong? {why}") from error

@@ -131,8 +131,10 @@ def test_several_outputs(rng, tmp_path):
 
 
 class Skipping(L.Layer):
-    """An eighth of the picture, brought up again and added: ``fit(net, up, x)`` makes both fit. Of 225, 290 and 256 pixels, with
-    which a network is followed, what comes up is no larger; of 230 it is."""
+    """An eighth of the picture, brought up again and added: ``fit(net, up, x)`` makes both fit.
+
+    Of 225, 290 and 256 pixels, with which every network is followed, what comes up is no larger; of 230 it is.
+    """
 
     def __init__(self, fit):
         super().__init__()
