@@ -60,12 +60,10 @@ def onnx(
         _check_pictures(preprocessing, channels)
     batches, graphs = followed(net, channels, None if size is None else pair(size, "size", 1))
     model = _model(library, net, batches, graphs, preprocessing if pictures else None)
-    said, about = (
-        model.doc_string,
-        {"model": net.config, "classes": classes and list(classes), "preprocessing": preprocessing and preprocessing.config},
-    )
-    library.helper.set_model_props(model, {key: json.dumps(value) for key, value in about.items() if value})
-    content = model.SerializeToString()
+    about = {"model": net.config, "classes": classes and list(classes), "preprocessing": preprocessing and preprocessing.config}
+    texts = {key: json.dumps(value, default=np.generic.item) for key, value in about.items() if value}
+    library.helper.set_model_props(model, texts)
+    said, content = model.doc_string, model.SerializeToString()
     del model  # which holds all weights once more
     _check(library, content)
     with replacing(path) as file:
