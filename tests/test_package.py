@@ -12,12 +12,12 @@ import pytest
 
 import minifcn
 
-HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "threadpoolctl")
+HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "threadpoolctl", "onnx")
 
 # The floors of the house, the highest first: each may import from those behind it in this list only.
 FLOORS = (
-    "cli", "course", "bench", "training", "visualize", "data", "checks", "anatomy", "models", "weights", "layers", "functional",
-    "machine", "kernels", "fetching", "safe_file", "lazy", "backend",
+    "cli", "course", "bench", "training", "visualize", "export", "data", "checks", "anatomy", "models", "weights", "layers",
+    "functional", "machine", "kernels", "fetching", "safe_file", "lazy", "backend",
 )  # fmt: skip
 
 

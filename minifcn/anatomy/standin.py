@@ -65,6 +65,7 @@ class Storage:
 
     def __init__(self, nbytes: int) -> None:
         self.nbytes, self.meter = nbytes, _meter.get()
+        self.writes = 0  # how often something was written into an array that was there
         if self.meter:
             self.meter.add(nbytes)
 
@@ -152,12 +153,10 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
         return self if not copy and np.dtype(dtype) == self.dtype else self.new(self.shape, dtype)
 
     def fill(self, *_: Any, **__: Any) -> None:
-        pass
+        assert self.storage is not None
+        self.storage.writes += 1
 
-    sort = partition = put = fill  # in place
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
+    sort = partition = put = __setitem__ = fill  # in place
 
     def __getitem__(self, key: Any) -> Standin:
         key = key if isinstance(key, tuple) else (key,)
@@ -225,6 +224,9 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         if out is not None:
+            for array in out:
+                if isinstance(array, Standin):
+                    array.fill()
             return out[0]
         if method in ("reduce", "accumulate"):
             return self._reduced(**{"axis": 0, **options}) if method == "reduce" else self.new(self.shape)
@@ -245,7 +247,9 @@ class Standin(np.lib.mixins.NDArrayOperatorsMixin):
         if function in (np.empty_like, np.zeros_like, np.ones_like, np.full_like):
             return self.new(options.get("shape") or arguments[0].shape, options.get("dtype") or arguments[0].dtype)
         if function in (np.put_along_axis, np.copyto, np.put, np.add.at):
-            return None  # writes into an array that is there
+            if isinstance(arguments[0], Standin):
+                arguments[0].fill()  # writes into an array that is there
+            return None
         if function in (np.transpose, np.reshape, np.swapaxes, np.squeeze, np.ravel):
             return getattr(arguments[0], function.__name__)(*arguments[1:], **options)
         if function is np.concatenate:

@@ -22,6 +22,7 @@ from minifcn.backend import device_of
 from minifcn.kernels import Geometry, shapes
 from minifcn.layers import Layer, Watcher, no_grad, watching
 from minifcn.layers.coordinates import Map
+from minifcn.layers.lengths import Length
 from minifcn.layers.module import one_pass
 
 
@@ -37,6 +38,8 @@ class Step:
     im2col_bytes: int  # the matrix of all windows of one picture, were it made
     kept: tuple[Storage, ...]  # what backward will need
     apart: tuple[Places, Places] | None  # two places of what came in, where the layer puts together what lies apart
+    given: tuple[Any, ...]  # all that it was called with, keyword arguments last: a Ref for an array, sizes as Length
+    made: tuple[int, ...]  # the numbers of its outputs, as a Ref says them
 
     @property
     def x(self) -> Standin:
@@ -53,8 +56,33 @@ class Step:
         return sum(parameter.size for parameter in self.layer.parameters())
 
 
+@dataclass(frozen=True)
+class Ref:
+    """One of the arrays of a :class:`Graph`: number 0 is the picture, and each output of a step gets the next number.
+
+    An array that no layer gave, which was computed between the layers or has been written over since, has no number.
+    """
+
+    number: int | None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What a forward pass did: its steps in their order, the arrays by their numbers, and what the network returned, a Ref."""
+
+    steps: list[Step]
+    arrays: list[Standin]
+    returned: Any  # a tuple of Refs where there are several
+    compared: list[Any]  # comparisons, between the layers, of sizes of other arrays than the picture
+
+
 def trace(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> list[Step]:
-    """The steps of ``net(x)`` for an x of ``input_shape`` (N, C, H, W), in the net's dtype and, unless it is to be
+    """The steps of :func:`graph`."""
+    return graph(net, input_shape, evaluating).steps
+
+
+def graph(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> Graph:
+    """What ``net(x)`` does for an x of ``input_shape`` (N, C, H, W), in the net's dtype and, unless it is to be
     ``evaluating``, in its present mode.
 
     The network itself is not touched: a shadow of it runs, in which stand-ins take the arrays' places. Raises ValueError where
@@ -66,11 +94,14 @@ def trace(net: Layer, input_shape: Sequence[int], evaluating: bool = False) -> l
         shadow.eval()
     tracer = _Tracer(net, shadow)
     with watching(tracer), shapes.collecting() as tracer.geometries, one_pass() as tracer.under_way:
-        shadow(picture(net, input_shape))
+        tracer.number(x := picture(net, input_shape))
+        y = shadow(x)
+        tracer.pause()
+        returned = tracer.referred(y)
         tracer.under_way.undo()  # a forward that somebody set on a layer is still the network's own layer's
     if not tracer.steps:
         raise ValueError(f"{type(net).__name__} calls none of its layers, as self.conv(x), so there is nothing to follow")
-    return tracer.steps
+    return Graph(tracer.steps, [this.array for this in tracer.arrays], returned, tracer.compared)
 
 
 def inference_peak(net: Layer, input_shape: Sequence[int]) -> int:
@@ -105,6 +136,20 @@ def _shadow(net: Layer) -> Layer:
     return copy.deepcopy(net, memo)
 
 
+@dataclass(frozen=True)
+class _Numbered:
+    """An array that has got a number: how often it had been written to, and its shape, as plain numbers and as lengths."""
+
+    array: Standin
+    writes: int
+    shape: tuple[int, ...]
+    lengths: tuple[int, ...]
+
+
+def _writes(array: Standin) -> int:
+    return array.storage.writes if array.storage else 0
+
+
 class _Tracer(Watcher):
     """Notes a step for each layer of the shadow, under the name of the network's own layer."""
 
@@ -117,16 +162,47 @@ class _Tracer(Watcher):
         self.parameters = {id(parameter.data.storage) for parameter in shadow.parameters()}
         self.parameters |= {id(buffer.storage) for _, buffer in shadow.named_buffers()}
         self.steps: list[Step] = []
-        self.already_kept = 0
+        self.already_kept = self.already_compared = 0
+        self.arrays: list[_Numbered] = []
+        self.compared: list[Any] = []
+        self.numbers: dict[int, int] = {}  # the latest number of an array, by its id
+
+    def number(self, array: Standin) -> int:
+        """Gives an array the next number; who reads its shape between the layers is told the lengths of just this array."""
+        number = self.numbers[id(array)] = len(self.arrays)
+        compared = self.compared if number > 0 else None  # of the picture's own size, that is a check
+        lengths = tuple(Length(n, ("size", number, axis), compared) for axis, n in enumerate(array.shape))
+        self.arrays.append(_Numbered(array, _writes(array), array.shape, lengths))
+        array.shape = lengths
+        return number
+
+    def referred(self, value: Any) -> Any:
+        """``value`` with a Ref in each array's place."""
+        if isinstance(value, Standin):
+            number = self.numbers.get(id(value))
+            return Ref(number if number in self.valid else None)
+        return tuple(map(self.referred, value)) if isinstance(value, (tuple, list)) else value
+
+    def pause(self) -> None:
+        """The code between the layers has its say no more: shapes are plain numbers, and what it has written over is noted."""
+        self.valid = {number for number, this in enumerate(self.arrays) if _writes(this.array) == this.writes}
+        for this in self.arrays:
+            this.array.shape = this.shape
 
     def begin(self, layer: Layer) -> None:
         self.geometries.clear()
         self.already_kept = len(self.under_way.layers)
+        self.already_compared = len(self.compared)
+        self.pause()
 
     def forward(self, layer: Layer, inputs: tuple[Any, ...], outputs: Any) -> None:
         name, own = self.own.get(id(layer), (type(layer).__name__, layer))
         arrays = tuple(value for value in _flat(inputs) if isinstance(value, Standin))
         results = tuple(value for value in map(_standin, _flat(outputs)) if value is not None)
+        given, made = self.referred(inputs), tuple(map(self.number, results))
+        for this in self.arrays:
+            this.array.shape = this.lengths
+        del self.compared[self.already_compared :]  # what the layer itself compared, to check what it was called with
         if not results:
             return  # a number, which costs nothing
         apart = self._place(layer, arrays, results)
@@ -135,7 +211,7 @@ class _Tracer(Watcher):
         columns = [g.C * g.KH * g.KW * g.OH * g.OW for g in self.geometries]
         itemsize = results[0].dtype.itemsize
         macs = sum(geometry.macs for geometry in self.geometries)
-        self.steps.append(Step(name, own, arrays, results, macs, sum(columns) * itemsize, storages, apart))
+        self.steps.append(Step(name, own, arrays, results, macs, sum(columns) * itemsize, storages, apart, given, made))
 
     def _kept(self) -> list[Any]:
         """What was kept since the layer began, by itself or by whoever works for it."""

@@ -10,6 +10,7 @@
     ladder.py      the rungs of `minifcn.kernels`, each held to `loops` before it is timed
     twins/         PyTorch's networks; torch_step.py and torch_layers.py: its steps and its layers
     measurements.py  what can be measured, by name, for the command line
+    onnx_runtime.py  a third peer in inference: ONNX Runtime, with our network as `minifcn.export` writes it
     machine.py, tables.py, record.py, plot.py   what it ran on; tables; JSON; pictures
 
 Where PyTorch is not installed, ours is timed alone. Nothing below the command line imports this package.

@@ -30,6 +30,7 @@ class Contest:
         random: the two draw from different generators, so their results cannot be compared.
         warmups: calls before the clock runs; on a GPU never fewer than WARMUPS_ON_GPU.
         host: the time that the host takes to launch it is measured, too.
+        onnxruntime: a third function of the same numbers, ONNX Runtime's, where it takes part.
     """
 
     group: str
@@ -40,11 +41,12 @@ class Contest:
     random: bool = False
     warmups: int = 2
     host: bool = False
+    onnxruntime: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came out. `difference` is the largest one between the two results, relative to the largest magnitude; `host`
+    """What came out. `difference` is the largest one between the results, relative to the largest magnitude; `host`
     the time until a call returned, its work launched but not done."""
 
     group: str
@@ -79,7 +81,9 @@ def measured(contest: Contest, device: Device, pairs: int, off: float | None) ->
     """One contest under the clock."""
     gpu = device.name == "cuda"
     least, warmups = (stopwatch.LEAST_ON_GPU, max(contest.warmups, WARMUPS_ON_GPU)) if gpu else (None, contest.warmups)
-    timing = compare(contest.ours, contest.theirs, pairs, warmups=warmups, least=least, wait=device.wait)
+    timing = compare(
+        contest.ours, contest.theirs, pairs, onnxruntime=contest.onnxruntime, warmups=warmups, least=least, wait=device.wait
+    )
     host = None
     if contest.host:
         sides = [side for side in (contest.ours, contest.theirs) if side is not None]
@@ -88,17 +92,24 @@ def measured(contest: Contest, device: Device, pairs: int, off: float | None) ->
 
 
 class Disagreement(RuntimeError):
-    """Ours and PyTorch's results differ by more than rounding."""
+    """Ours and another's results differ by more than rounding."""
 
 
 def difference(contest: Contest, tolerance: float) -> float | None:
-    """How far apart the two results are; None where there is nothing to compare."""
-    if contest.theirs is None or contest.random:
+    """How far apart ours is from the results of those who take part; None where there is nothing to compare."""
+    peers = {"PyTorch": contest.theirs, "ONNX Runtime": contest.onnxruntime}
+    if contest.random or not any(peers.values()):
         return None
-    off = relative_difference(to_host(contest.ours()), to_numpy(contest.theirs()))
+    mine = to_host(contest.ours())
+    return max(_difference(contest, name, mine, theirs(), tolerance) for name, theirs in peers.items() if theirs is not None)
+
+
+def _difference(contest: Contest, name: str, mine: np.ndarray, yours: Any, tolerance: float) -> float:
+    """That from one result, a tensor or an array. Raises Disagreement where it is too large."""
+    off = relative_difference(mine, yours if isinstance(yours, np.ndarray) else to_numpy(yours))
     if not off <= tolerance:  # NaN too
         raise Disagreement(
-            f"{contest.group}, {contest.name}: ours and PyTorch's results differ by {off:.1e} of the largest magnitude, and "
+            f"{contest.group}, {contest.name}: ours and {name}'s results differ by {off:.1e} of the largest magnitude, and "
             f"rounding explains {tolerance:.0e}; a wrong result is not timed"
         )
     return off

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from minifcn.bench import onnx_runtime
 from minifcn.bench.device import Device
 from minifcn.machine import facts
 from minifcn.machine.environment import environment
@@ -15,7 +16,7 @@ from minifcn.machine.environment import environment
 def machine(device: Device) -> dict[str, Any]:
     """Date, processor, cores, bytes of memory, cores busy with other things, versions, git commit; a GPU's name.
 
-    ``torch`` is None where it takes no part.
+    ``torch`` and ``onnxruntime`` are None where they take no part.
     """
     specs: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -26,6 +27,7 @@ def machine(device: Device) -> dict[str, Any]:
         "busy_cores": facts.busy_cores(),
         "blas": _blas(),
         "torch": version("torch") if device.pytorch else None,
+        "onnxruntime": version("onnxruntime") if onnx_runtime.takes_part(device) else None,
     }
     if device.name == "cuda":
         from minifcn.kernels.cuda import multiplier
@@ -46,6 +48,7 @@ def described(specs: dict[str, Any], device: Device) -> str:
         f"{device.precision}{_multiplier(specs)}",
         f"NumPy {specs['numpy']} ({specs['blas']})",
         f"PyTorch {specs['torch']}" if specs["torch"] else "without PyTorch",
+        *([f"ONNX Runtime {specs['onnxruntime']} (in inference)"] if specs["onnxruntime"] else []),
         f"minifcn {specs['minifcn']}",
         specs["date"][:10],
     ]
@@ -69,7 +72,10 @@ def disturbed(specs: dict[str, Any]) -> str | None:
 
 def _blas() -> str:
     library = facts.blas()
-    return f"{library['internal_api']} {library['version']}" if library else "an unknown BLAS"
+    if library is None:
+        return "an unknown BLAS"
+    kernels = f" for {library['architecture']}" if library.get("architecture") else ""  # which says more than some names do
+    return f"{library['internal_api']} {library['version']}{kernels}"
 
 
 def _cudnn() -> int | None:

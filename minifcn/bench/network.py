@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 import minifcn
 from minifcn.backend import to_host
+from minifcn.bench import onnx_runtime
 from minifcn.bench.contest import Contest, to_numpy
 from minifcn.bench.device import Device
 from minifcn.bench.layers import CLASSES, SGD_OPTIONS
@@ -181,8 +182,12 @@ class Networks:
         yield from self._contests("training step", self.steps, size, batch_sizes, random=True)
 
     def inference_contests(self, size: tuple[int, int], batch_sizes: tuple[int, ...]) -> Iterator[Contest]:
-        """Scores of the same pictures."""
-        yield from self._contests("inference", self.scorers, size, batch_sizes)
+        """Scores of the same pictures; ONNX Runtime scores them too, where it is installed."""
+        runtime = onnx_runtime.session(self.ours, size, self.device) if onnx_runtime.takes_part(self.device) else None
+        contests = self._contests("inference", self.scorers, size, batch_sizes)
+        for batch_size, contest in zip(batch_sizes, contests, strict=True):
+            images, _ = self.architecture.batch(size, batch_size)
+            yield replace(contest, onnxruntime=onnx_runtime.inference(runtime, images) if runtime else None)
 
     def _contests(
         self, what: str, both: Callable[..., tuple[Callable[[], Any], Any]], size: tuple[int, int],

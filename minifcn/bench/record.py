@@ -27,6 +27,8 @@ def as_dict(result: Result) -> dict[str, Any]:
         "ratio": timing.ratio,
         "ratio_least": timing.spread[0] if timing.spread else None,
         "ratio_most": timing.spread[1] if timing.spread else None,
+        "onnxruntime_seconds": list(timing.onnxruntime),
+        "onnxruntime_ratio": timing.onnxruntime_ratio,
         "multiply_adds": result.macs or None,
         "difference": result.difference,
         **host,

@@ -23,7 +23,8 @@ class Table(NamedTuple):
 def timing_tables(results: Sequence[Result]) -> list[Table]:
     """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch.
 
-    "host" is the part of a call in which its work is launched; it stands where it was measured, on a GPU.
+    "host" is the part of a call in which its work is launched; it stands where it was measured, on a GPU. ONNX Runtime stands
+    where it took part.
     """
     columns = ("", "ours ms", "PyTorch ms", "ratio", "least .. most")
     made = []
@@ -33,6 +34,10 @@ def timing_tables(results: Sequence[Result]) -> list[Table]:
             made.append(Table(group, (*columns, "ours, host ms", "PyTorch, host ms"), rows))
         else:
             made.append(Table(group, columns, list(map(_row, members))))
+        if any(result.timing.onnxruntime for result in members):
+            shown = made[-1]
+            rows = [(*row, *_onnxruntime_cells(result)) for row, result in zip(shown.rows, members, strict=True)]
+            made[-1] = Table(group, (*shown.columns, "ONNX Runtime ms", "ratio to it"), rows)
     return made
 
 
@@ -64,6 +69,10 @@ def _row(result: Result) -> tuple[str, ...]:
 def _host_cells(result: Result) -> tuple[str, ...]:
     host = result.host
     return ("-", "-") if host is None else (milliseconds(host.our_seconds), milliseconds(host.pytorch_seconds))
+
+
+def _onnxruntime_cells(result: Result) -> tuple[str, ...]:
+    return milliseconds(result.timing.onnxruntime_seconds), ratio(result.timing.onnxruntime_ratio)
 
 
 def memory_table(peaks: Sequence[Peak], network: str) -> Table:

@@ -18,10 +18,11 @@ LEAST_ON_GPU = 0.1  # long enough for the calls to queue up, as they do in train
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of each of several runs, in pairs; `pytorch` is empty where ours ran alone."""
+    """Seconds of each of several runs, in pairs; `pytorch` is empty where ours ran alone, `onnxruntime` but in inference."""
 
     ours: tuple[float, ...]
     pytorch: tuple[float, ...] = ()
+    onnxruntime: tuple[float, ...] = ()
 
     @property
     def our_seconds(self) -> float:
@@ -46,24 +47,37 @@ class Timing:
         """The least and the largest ratio."""
         return (min(self.ratios), max(self.ratios)) if self.pytorch else None
 
+    @property
+    def onnxruntime_seconds(self) -> float | None:
+        return median(self.onnxruntime) if self.onnxruntime else None
+
+    @property
+    def onnxruntime_ratio(self) -> float | None:
+        """Ours / ONNX Runtime, as `ratio` is of PyTorch."""
+        ratios = [a / b for a, b in zip(self.ours, self.onnxruntime, strict=True)] if self.onnxruntime else []
+        return median(ratios) if ratios else None
+
 
 def compare(
     ours: Callable[[], Any],
     theirs: Callable[[], Any] | None = None,
     pairs: int = 5,
     *,
+    onnxruntime: Callable[[], Any] | None = None,
     warmups: int = 2,
     least: float | None = None,
     wait: Callable[[], None] = lambda: None,
     clock: Callable[[], float] = time.perf_counter,
     pause: Callable[[float], None] = time.sleep,
 ) -> Timing:
-    """Times `pairs` pairs: ours, theirs; theirs, ours; ours, theirs ... after `warmups` calls of each.
+    """Times `pairs` pairs: ours, theirs; theirs, ours; ours, theirs ... after `warmups` calls of each. ONNX Runtime, where it
+    takes part, comes behind them, and in front of them when they come the other way round.
 
     `wait` returns when all that was started is done: on a GPU, calls return before their work is. A sample is the mean of
-    as many calls as take `least` seconds (None: LEAST), the same number for both.
+    as many calls as take `least` seconds (None: LEAST), the same number for all.
     """
-    functions = [ours] if theirs is None else [ours, theirs]
+    sides = {"ours": ours, "pytorch": theirs, "onnxruntime": onnxruntime}
+    functions = {side: function for side, function in sides.items() if function is not None}
     least = LEAST if least is None else least
 
     def sample(function: Callable[[], Any], calls: int) -> float:
@@ -75,15 +89,14 @@ def compare(
         return (clock() - start) / calls
 
     for _ in range(warmups):
-        fastest = min(sample(function, 1) for function in functions)
+        fastest = min(sample(function, 1) for function in functions.values())
     calls = math.ceil(least / fastest) if fastest < least else 1
-    samples: list[list[float]] = [[] for _ in functions]
+    samples: dict[str, list[float]] = {side: [] for side in functions}
     for pair in range(pairs):
-        order = range(len(functions))
-        for index in order if pair % 2 == 0 else reversed(order):
+        for side in functions if pair % 2 == 0 else reversed(functions):
             pause(SETTLE)
-            samples[index].append(sample(functions[index], calls))
-    return Timing(*map(tuple, samples))
+            samples[side].append(sample(functions[side], calls))
+    return Timing(**{side: tuple(seconds) for side, seconds in samples.items()})
 
 
 def host_times(

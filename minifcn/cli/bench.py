@@ -35,7 +35,8 @@ def bench(
 ) -> None:
     """Time ours against PyTorch in this process, in turn, on the same threads; print tables, write JSON and plots.
 
-    layers: VGG16's and FCN-8s's one by one. step: a whole training step of a network. inference: its forward. profile:
+    layers: VGG16's and FCN-8s's one by one. step: a whole training step of a network. inference: its forward, which ONNX
+    Runtime runs too, where it is installed (pip install 'minifcn\\[bench]'). profile:
     where a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are
     held against each other before the clock runs. Where PyTorch is not installed, or has no such network here, ours is timed
     alone. What was measured before an error or Ctrl-C stays in SUBJECT-unfinished.json.
@@ -123,7 +124,10 @@ def _say(result: Result) -> None:
         console.print(title[: console.width - 1].ljust(console.width - 1), end="\r")
         return
     ours, theirs, over = result.timing.our_seconds, result.timing.pytorch_seconds, result.timing.ratio
-    console.print(f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}")
+    said = f"{title}: ours {milliseconds(ours)} ms, PyTorch {milliseconds(theirs)} ms, {ratio(over)}"
+    if (third := result.timing.onnxruntime_seconds) is not None:
+        said += f"; ONNX Runtime {milliseconds(third)} ms, {ratio(result.timing.onnxruntime_ratio)}"
+    console.print(said)
 
 
 def _show(findings: Findings) -> None:

@@ -5,6 +5,7 @@ from minifcn.layers.activation import ReLU
 from minifcn.layers.containers import Sequential
 from minifcn.layers.conv import Conv2d, ConvTranspose2d
 from minifcn.layers.dropout import Dropout
+from minifcn.layers.lengths import smaller
 from minifcn.layers.linear import Flatten, Linear
 from minifcn.layers.loss import CrossEntropyLoss, WithAuxiliary
 from minifcn.layers.merge import Add, Concat, Crop, Identity, Join, PadTo, Scale
@@ -19,5 +20,5 @@ __all__ = [
     "AdaptiveAvgPool2d", "Add", "AvgPool2d", "BatchNorm2d", "Concat", "Conv2d", "ConvTranspose2d", "Crop", "CrossEntropyLoss",
     "Dropout", "Flatten", "Identity", "Join", "LPPool2d", "Layer", "Linear", "LocalResponseNorm", "MaxPool2d", "MaxUnpool2d",
     "PadTo", "Parameter", "ReLU", "Scale", "Sequential", "Trunk", "Upsample", "Watcher", "WithAuxiliary", "initializers",
-    "no_grad", "watching",
+    "no_grad", "smaller", "watching",
 ]  # fmt: skip

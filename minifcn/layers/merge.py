@@ -5,6 +5,7 @@ from __future__ import annotations
 from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.layers.coordinates import Map
+from minifcn.layers.lengths import smaller
 from minifcn.layers.module import Layer
 
 
@@ -103,7 +104,7 @@ class Join(Layer):
 
     def forward(self, up: Array, side: Array) -> Array:
         pairs = zip(up.shape[2:], side.shape[2:], strict=True)
-        OH, OW = (min(u - self.crop_up.offset, s - self.crop_side.offset) for u, s in pairs)
+        OH, OW = (smaller(u - self.crop_up.offset, s - self.crop_side.offset) for u, s in pairs)
         up = self.crop_up(up, (OH, OW))
         side = self.crop_side(side, (OH, OW))
         return self.add(up, side)
@@ -132,7 +133,7 @@ class PadTo(Layer):
 
     def forward(self, x: Array) -> Array:
         bottom, right = ((self.remainder - n - 2 * self.margin) % self.multiple + self.margin for n in x.shape[2:])
-        y, cache = F.pad(x, (self.margin, right, self.margin, bottom)) if bottom or right else (x, None)
+        y, cache = F.pad(x, (self.margin, right, self.margin, bottom)) if bottom or right else (x[:], None)
         self._push(cache)
         return y
 

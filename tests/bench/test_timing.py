@@ -52,6 +52,19 @@ def test_pairs_are_taken_in_turn_and_the_order_alternates():
     assert order == ["ours", "theirs", "ours", "theirs", "theirs", "ours", "ours", "theirs"]
 
 
+def test_a_third_peer_stands_behind_the_second_in_every_pair():
+    machine = Machine()
+    machine.seconds["third"], machine.calls["third"] = [4.0], 0
+    result = machine.compare(pairs=2, warmups=1, onnxruntime=machine.function("third"))
+    order = [name for name in machine.diary if name != "pause"]
+    assert order == ["ours", "theirs", "third"] * 2 + ["third", "theirs", "ours"]
+    assert result == Timing((2.0, 2.0), (1.0, 1.0), (4.0, 4.0))
+    assert (result.ratio, result.onnxruntime_seconds, result.onnxruntime_ratio) == (2.0, 4.0, 0.5)
+    alone = compare(machine.function("ours"), None, 1, onnxruntime=machine.function("third"), clock=lambda: machine.now,
+                    pause=machine.pause)  # fmt: skip
+    assert (alone.ratio, alone.onnxruntime_ratio) == (None, 0.5)
+
+
 def test_every_sample_waits_until_the_other_sides_threads_have_settled():
     machine = Machine()
     machine.compare(pairs=2, warmups=1)
