@@ -22,7 +22,9 @@ app = typer.Typer(
 )  # fmt: skip
 
 # In the order of --help. A name without function is a group of commands (its module's ``app``).
-COMMANDS = ("demo", "train", "evaluate", "predict", "models", "summary", "coordinates", "gradcheck", "bench", "doctor")
+COMMANDS = (
+    "demo", "train", "evaluate", "predict", "explore", "models", "summary", "coordinates", "gradcheck", "bench", "doctor",
+)  # fmt: skip
 GROUPS = ("data", "lesson")
 
 

@@ -45,6 +45,21 @@ def field_of(steps: list[Step], number: int, row: int, column: int) -> Box | Non
     return boxes.get(0)
 
 
+def places_of(steps: list[Step]) -> list[tuple[Map, Map] | None]:
+    """Where the pixels of each step's maps look in the picture, along rows and along columns; None where nobody says.
+
+    Where roads meet it is the first one's place: they are only added where they lie on each other.
+    """
+    places: list[tuple[Map, Map] | None] = [(Map(), Map())]
+    for step in steps[1:]:
+        assert step.layer is not None
+        before = next((places[source] for source in step.sources if source is not None), None)
+        rows, columns = step.layer.coordinates(0), step.layer.coordinates(1)
+        known = before is not None and rows is not None and columns is not None and step.y.ndim == 4
+        places.append((before[0].then(rows), before[1].then(columns)) if known else None)  # type: ignore[index, arg-type]
+    return places
+
+
 def read_by(step: Step, box: Box, size: tuple[int, ...]) -> Box:
     """The box of an input map of ``size`` (H, W) that a box of the step's output is made of."""
     rows, columns = (step.layer.coordinates(axis) if step.layer is not None else Map() for axis in (0, 1))

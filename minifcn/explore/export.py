@@ -1,0 +1,138 @@
+"""One HTML file that opens from the disk: the page, and in it a network's weights and maps in 16 bits each.
+
+The page's modules become one script, for a file may not import another. Numbers are float16, each array scaled so that its
+largest is 1024, and deflated with all high bytes in front of the low ones, which hold little but noise. Of a map there are
+eight bits more, for what float16 has rounded away, so that the page can say the stored number and the true one. What only hands
+numbers on (a ReLU, a crop, a sum ...) is done again by the page. Forward alone: a backward pass needs the network.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from typing import Any
+
+import numpy as np
+
+from minifcn.explore.places import axes_of
+from minifcn.explore.server import page_files
+from minifcn.explore.session import Session
+from minifcn.explore.steps import Step
+from minifcn.layers import (
+    Add,
+    BatchNorm2d,
+    Concat,
+    Conv2d,
+    ConvTranspose2d,
+    Crop,
+    Dropout,
+    Flatten,
+    Identity,
+    Linear,
+    MaxPool2d,
+    PadTo,
+    ReLU,
+    Scale,
+)
+
+_HANDED_ON = (ReLU, Dropout, Identity, Scale, Crop, PadTo, Add, Concat, Flatten)
+_LARGEST = 1024.0  # so that the small numbers of an array are not rounded to nothing
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
+
+
+def exported(session: Session) -> str:
+    """The file's text."""
+    files = {name: content.decode() for name, content in page_files().items()}
+    stored = json.dumps(_stored(session), allow_nan=False).replace("</", "<\\/")
+    page = files["index.html"]
+    for before, after in (
+        ('<link rel="stylesheet" href="style.css">', f"<style>\n{files['style.css']}</style>"),
+        (
+            '<script type="module" src="app.js"></script>',
+            f'<script type="application/json" id="stored">{stored}</script>\n<script type="module">\n{bundled(files)}</script>',
+        ),
+    ):
+        assert before in page, before
+        page = page.replace(before, after)
+    return page
+
+
+def bundled(files: dict[str, str], start: str = "app.js") -> str:
+    """The modules as one script, each behind those that it imports."""
+    order: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in order:
+            for needed in _IMPORT.findall(files[name]):
+                visit(needed)
+            order.append(name)
+
+    visit(start)
+    return "\n".join(re.sub(r"^export ", "", _IMPORT.sub("", files[name]), flags=re.MULTILINE) for name in order)
+
+
+def _stored(session: Session) -> dict[str, Any]:
+    steps = session.trace.steps
+    arrays: dict[str, np.ndarray] = {}
+    for number, step in enumerate(steps):
+        if step.own(Conv2d, ConvTranspose2d, Linear):
+            layer: Any = step.layer
+            arrays[f"weight {number}"] = layer.weight.data
+            if layer.bias:
+                arrays[f"bias {number}"] = layer.bias.data
+        if not _is_handed_on(step):
+            arrays[f"map {number}"] = step.maps
+    halves = {name: _halves(array) for name, array in arrays.items()}
+    bits = np.concatenate([half.view(np.uint16) for half, _ in halves.values()])
+    planes = [(bits >> 8).astype(np.uint8), (bits & 255).astype(np.uint8)]
+    planes += [_tails(arrays[name], *halves[name]) for name in arrays if name.startswith("map")]
+    packed = zlib.compress(np.concatenate(planes).tobytes(), 9)
+    return {
+        "overview": session.overview(),
+        "steps": [_about(session, step) for step in steps],
+        "arrays": [[name, half.size, scale] for name, (half, scale) in halves.items()],
+        "bytes": len(packed),
+        "data": base64.b85encode(packed, pad=True).decode("ascii"),
+    }
+
+
+def _is_handed_on(step: Step) -> bool:
+    """Whether the page can make the map again from those that came in."""
+    return step.own(*_HANDED_ON) and None not in step.sources
+
+
+def _halves(array: np.ndarray) -> tuple[np.ndarray, float]:
+    """(float16 numbers in one row, what to multiply them by)."""
+    values = _finite(array)
+    scale = float(np.abs(values).max(initial=0)) / _LARGEST or 1.0
+    return (values / scale).astype("<f2"), scale
+
+
+def _tails(array: np.ndarray, halves: np.ndarray, scale: float) -> np.ndarray:
+    """What was rounded away, from -127 to 127 for half a step of float16 to either side; 127 more, to be a byte."""
+    steps = np.spacing(np.abs(halves)).astype(np.float64)
+    return np.round((_finite(array) / scale - halves.astype(np.float64)) / steps * 254 + 127).clip(0, 254).astype(np.uint8)
+
+
+def _finite(array: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(array.astype(np.float64).ravel(), posinf=0, neginf=0)
+
+
+def _about(session: Session, step: Step) -> dict[str, Any]:
+    """What the page's formulas need to know of a layer."""
+    layer: Any = step.layer
+    about: dict[str, Any] = {"channels": session.channels(step.key)["channels"], "reach": None}
+    places = [layer.coordinates(axis) for axis in (0, 1)] if layer is not None else []
+    if places and None not in places:
+        about["reach"] = [[float(place.stride), float(place.offset), float(place.field)] for place in places if place]
+    if step.own(Conv2d, ConvTranspose2d, MaxPool2d):
+        about["axes"] = [[axis.K, axis.S, axis.P, axis.D] for axis in axes_of(layer)]
+        about["groups"] = getattr(layer, "groups", 1)
+    if step.own(BatchNorm2d):
+        ones, zeros = np.ones(len(layer.running_mean)), np.zeros(len(layer.running_mean))
+        weight, bias = (layer.weight.data, layer.bias.data) if layer.weight else (ones, zeros)
+        deviation = np.sqrt(layer.running_var.astype(np.float64) + layer.eps)
+        about["norm"] = [array.astype(np.float64).tolist() for array in (layer.running_mean, deviation, weight, bias)]
+    return about | {name: getattr(layer, name) for name in ("offset", "margin", "factor") if hasattr(layer, name)}
