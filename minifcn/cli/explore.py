@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,7 @@ def explore(
     weights: Annotated[Path | None, typer.Argument(help="A run folder or a checkpoint; else the demo's.")] = None,
     picture: Annotated[Path | None, typer.Argument(help="A picture; for a network of shapes one is drawn.")] = None,
     beside: Annotated[Path | None, typer.Option(help="Another run or checkpoint, on the same picture, side by side.")] = None,
-    port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 takes a free one.", min=0, max=65535)] = 0,
+    port: Annotated[int, typer.Option(help="Of 127.0.0.1; 0 takes a free one.")] = 0,
     export: Annotated[Path | None, typer.Option(help="Write one HTML file that opens without a server, and end.")] = None,
 ) -> None:  # fmt: skip
     """Open a trained network in the browser: click a number, and see every product that made it, forward and backward.
@@ -37,15 +38,20 @@ def explore(
 
     if export is not None and beside is not None:
         raise ValueError("--export writes one network, and --beside asks for two: give one of them")
-    subject = _subject(weights or _demo_run())
-    image, labels = _picture(subject, picture)
+    subject = subject_of_run(weights or _demo_run())
+    image, labels = example_of(subject, picture)
     sessions = [Session(subject, image, labels)]
     if beside is not None:
-        sessions.append(Session(_subject(beside), image, labels))
+        sessions.append(Session(subject_of_run(beside), image, labels))
     if export is not None:
         _write(sessions[0], export)
         return
-    serve(sessions, port, lambda address: say(f"{address}{'two.html' if beside else ''}\nopen it in a browser; Ctrl-C ends it"))
+
+    def opened(address: str) -> None:
+        say(f"{address}{'two.html' if beside else ''}\nopen it in a browser; Ctrl-C ends it")
+        sys.stdout.flush()  # somebody waits for the address, in a pipe too
+
+    serve(sessions, port, opened)
 
 
 def _demo_run() -> Path:
@@ -59,7 +65,8 @@ def _demo_run() -> Path:
     return _DEMO / "run"
 
 
-def _subject(weights: Path) -> Subject:
+def subject_of_run(weights: Path) -> Subject:
+    """The network of a run or checkpoint, and what is known of it."""
     from minifcn.cli.assemble import trained_network
     from minifcn.explore.session import Subject
 
@@ -67,8 +74,8 @@ def _subject(weights: Path) -> Subject:
     return Subject.of_run(net, about, str(weights))
 
 
-def _picture(subject: Subject, path: Path | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """The picture, and its true labels where they are known."""
+def example_of(subject: Subject, path: Path | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The picture at ``path``, or one that is drawn, and its true labels where they are known."""
     from minifcn import data
     from minifcn.data import shapes
 

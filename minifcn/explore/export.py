@@ -1,9 +1,10 @@
 """One HTML file that opens from the disk: the page, and in it a network's weights and maps in 16 bits each.
 
-The page's modules become one script, for a file may not import another. Numbers are float16, each array scaled so that its
-largest is 1024, and deflated with all high bytes in front of the low ones, which hold little but noise. Of a map there are
-eight bits more, for what float16 has rounded away, so that the page can say the stored number and the true one. What only hands
-numbers on (a ReLU, a crop, a sum ...) is done again by the page. Forward alone: a backward pass needs the network.
+The page's modules become one script, for a file may not import another. An array's numbers are whole multiples of a step, in 16
+bits each, of which 15 are used: the last one would cost a tenth of the file. They are deflated with all high bytes in front of
+the low ones, which hold little but noise. Of a map there are eight bits more, for what was rounded away, so that the page can
+say the stored number and the true one. What only hands numbers on (a ReLU, a crop, a sum ...) is done again by the page.
+Forward alone: a backward pass needs the network.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from minifcn.layers import (
 )
 
 _HANDED_ON = (ReLU, Dropout, Identity, Scale, Crop, PadTo, Add, Concat, Flatten)
-_LARGEST = 1024.0  # so that the small numbers of an array are not rounded to nothing
+_LARGEST = 2**14 - 1  # steps from zero to the largest number of an array
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
@@ -84,15 +85,15 @@ def _stored(session: Session) -> dict[str, Any]:
                 arrays[f"bias {number}"] = layer.bias.data
         if not _is_handed_on(step):
             arrays[f"map {number}"] = step.maps
-    halves = {name: _halves(array) for name, array in arrays.items()}
-    bits = np.concatenate([half.view(np.uint16) for half, _ in halves.values()])
+    steps_of = {name: _steps(array) for name, array in arrays.items()}
+    bits = np.concatenate([whole.view("<u2") for whole, _ in steps_of.values()])
     planes = [(bits >> 8).astype(np.uint8), (bits & 255).astype(np.uint8)]
-    planes += [_tails(arrays[name], *halves[name]) for name in arrays if name.startswith("map")]
+    planes += [_tails(arrays[name], *steps_of[name]) for name in arrays if name.startswith("map")]
     packed = zlib.compress(np.concatenate(planes).tobytes(), 9)
     return {
         "overview": session.overview(),
         "steps": [_about(session, step) for step in steps],
-        "arrays": [[name, half.size, scale] for name, (half, scale) in halves.items()],
+        "arrays": [[name, whole.size, step] for name, (whole, step) in steps_of.items()],
         "bytes": len(packed),
         "data": base64.b85encode(packed, pad=True).decode("ascii"),
     }
@@ -103,17 +104,16 @@ def _is_handed_on(step: Step) -> bool:
     return step.own(*_HANDED_ON) and None not in step.sources
 
 
-def _halves(array: np.ndarray) -> tuple[np.ndarray, float]:
-    """(float16 numbers in one row, what to multiply them by)."""
+def _steps(array: np.ndarray) -> tuple[np.ndarray, float]:
+    """(whole numbers in one row, the step that they count)."""
     values = _finite(array)
-    scale = float(np.abs(values).max(initial=0)) / _LARGEST or 1.0
-    return (values / scale).astype("<f2"), scale
+    step = float(np.abs(values).max(initial=0)) / _LARGEST or 1.0
+    return np.round(values / step).astype("<i2"), step
 
 
-def _tails(array: np.ndarray, halves: np.ndarray, scale: float) -> np.ndarray:
-    """What was rounded away, from -127 to 127 for half a step of float16 to either side; 127 more, to be a byte."""
-    steps = np.spacing(np.abs(halves)).astype(np.float64)
-    return np.round((_finite(array) / scale - halves.astype(np.float64)) / steps * 254 + 127).clip(0, 254).astype(np.uint8)
+def _tails(array: np.ndarray, whole: np.ndarray, step: float) -> np.ndarray:
+    """What was rounded away, from -127 to 127 for half a step to either side; 127 more, to be a byte."""
+    return np.round((_finite(array) / step - whole) * 254 + 127).clip(0, 254).astype(np.uint8)
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

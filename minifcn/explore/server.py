@@ -80,17 +80,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, ask: Callable[[str, dict[str, str]], dict[str, Any]]) -> None:
         """Refuses strangers, hands out the page's files, and else answers what ``ask`` does."""
-        address = urllib.parse.urlsplit(self.path)
-        _, token, *rest = address.path.split("/")
+        address, _, questions = self.path.partition("?")
+        token, _, path = address.removeprefix("/").partition("/")
         hosts = {f"{name}:{self.server.server_port}" for name in ("127.0.0.1", "localhost")}
         if self.headers.get("Host") not in hosts or not secrets.compare_digest(token.encode(), self.server.token.encode()):
             self._send(403, {"error": "this page opens at the address, token included, that minifcn explore has printed"})
             return
-        path = "/".join(rest)
         if self.command == "GET" and path in _files():
             self._send(200, _files()[path], _KINDS[path.rpartition(".")[2] or "html"])
             return
-        query = dict(urllib.parse.parse_qsl(address.query))
+        query = dict(urllib.parse.parse_qsl(questions))
         try:
             with self.server.lock:
                 answer = ask(path, query)
@@ -173,7 +172,9 @@ _ORDERS: dict[str, Callable[[Session, bytes], Session]] = {
 
 
 def serve(sessions: list[Session], port: int = 0, opened: Callable[[str], None] = print) -> None:
-    """Serves until Ctrl-C; ``opened`` is told the address. Raises OSError, in a sentence, where the port is taken."""
+    """Serves until Ctrl-C; ``opened`` is told the address. Raises OSError or ValueError where the port is taken or none."""
+    if not 0 <= port < 2**16:
+        raise ValueError(f"port {port} is none: give one from 1 to {2**16 - 1}, or 0 for one that is free")
     try:
         server = Explorer(sessions, port)
     except OSError as error:

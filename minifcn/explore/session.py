@@ -22,6 +22,7 @@ from minifcn.explore.trace import Place, Trace
 from minifcn.explore.what_if import Change, DropSkip, Nudge, SwitchOff, Turn
 from minifcn.layers import BatchNorm2d, Conv2d, ConvTranspose2d, Layer
 from minifcn.training.metrics import ConfusionMatrix
+from minifcn.training.validation import none_if_nan
 
 MOST_PIXELS = 2**20  # of a picture: more would take seconds a click, and gigabytes
 _THUMB = 72  # pixels of a thumbnail's longer side
@@ -122,14 +123,14 @@ class Session:
         if self.labels is not None and prediction.shape == self.labels.shape:
             matrix = ConfusionMatrix(len(self.subject.classes))
             matrix.update(self.labels, prediction)
-            iu = float(matrix.mean_iu())
+            iu = none_if_nan(matrix.mean_iu())
         return {"prediction": packed(prediction, "u1"), "probabilities": None, "iu": iu, "moved": moved}
 
     # ------------------------------------------------------------------------------------------------------ one number
 
     def map(self, key: str, channel: int) -> dict[str, Any]:
         """One map, exactly."""
-        self.trace._at(key, channel, 0, 0)
+        self.trace.at(key, channel, 0, 0)
         return packed(self.trace.maps(key)[channel], "f4")
 
     def forward(self, key: str, channel: int, row: int, column: int) -> dict[str, Any]:
@@ -137,11 +138,11 @@ class Session:
         step, found = self.trace.step(key), self.trace.terms(key, channel, row, column)
         box = self.trace.field(key, row, column)
         answer = {
-            "value": found.value, "bias": found.bias, "total": found.total, "terms": packed_terms(found.terms),
+            **_numbers(value=found.value, bias=found.bias), "terms": packed_terms(found.terms),
             "isSum": self.trace.is_sum(key), "box": None if box is None else list(box),
         }  # fmt: skip
         if step.own(BatchNorm2d):
-            answer["four"] = self.trace.batch_norm(key, channel, row, column)._asdict()
+            answer["four"] = _numbers(**self.trace.batch_norm(key, channel, row, column)._asdict())
         if step.own(ConvTranspose2d):
             views = self.trace.three_views(key, channel, row, column)
             answer["views"] = {name: packed_terms(terms) for name, terms in views._asdict().items()}
@@ -153,7 +154,7 @@ class Session:
 
     def kernel(self, key: str, channel: int, channel_in: int) -> dict[str, Any]:
         """The kernel (KH, KW) of a convolution that leads from one channel to another, and its place in the weight."""
-        step = self.trace._at(key, channel, 0, 0)
+        step = self.trace.at(key, channel, 0, 0)
         layer: Any = step.layer
         if not step.own(Conv2d, ConvTranspose2d):
             raise ValueError(f"{key} is a {step.kind} and has no kernels")
@@ -167,7 +168,7 @@ class Session:
 
     def gradient(self, key: str, channel: int, start: Place | None) -> dict[str, Any]:
         """The gradient of one map."""
-        self.trace._at(key, channel, 0, 0)
+        self.trace.at(key, channel, 0, 0)
         return packed(self.trace.gradient(key, start)[channel], "f4")
 
     def gradients(self, start: Place | None) -> dict[str, Any]:
@@ -178,7 +179,7 @@ class Session:
         """What the gradient of a number is made of."""
         found = self.trace.gradient_terms(key, channel, row, column, start)
         loss = self.trace.gradients(start).loss
-        return {"value": found.value, "total": found.total, "terms": packed_terms(found.terms), "loss": loss}
+        return {**_numbers(value=found.value, loss=loss), "terms": packed_terms(found.terms)}
 
     def weight(self, key: str, index: Sequence[int], start: Place | None) -> dict[str, Any]:
         """What the gradient of a weight is made of."""
@@ -186,7 +187,12 @@ class Session:
         found = self.trace.weight_gradient(key, (first, second, kh, kw), start)
         weight: Any = self.trace.step(key).layer
         number = float(weight.weight.data[first, second, kh, kw])
-        return {"value": found.value, "total": found.total, "terms": packed_terms(found.terms), "weight": number}
+        return {**_numbers(value=found.value, weight=number), "terms": packed_terms(found.terms)}
+
+
+def _numbers(**values: float | None) -> dict[str, float | None]:
+    """JSON knows neither NaN nor infinity: they become None, which the page shows as "?"."""
+    return {name: None if value is None else none_if_nan(value) for name, value in values.items()}
 
 
 def changes_of(described: Any) -> list[Change]:

@@ -52,6 +52,8 @@ class Trace:
     ``labels`` (H, W) are what the loss holds the scores against; without, the network's own prediction. A layer that is used
     several times in the pass has its key, then its key with "#2", "#3" ...; ``"input"`` is the picture.
 
+    One thread at a time may ask.
+
     Raises ValueError for more than one picture, where it does not fit into the network, with its own sentence, and where the
     pass would not fit into the memory, before anything is computed.
     """
@@ -109,7 +111,8 @@ class Trace:
             raise ValueError(f"there is no layer {key!r} in this pass; there are {', '.join(self.numbers)}")
         return self.numbers[key]
 
-    def _at(self, key: str, channel: int, row: int, column: int) -> Step:
+    def at(self, key: str, channel: int, row: int, column: int) -> Step:
+        """The step of this key. Raises ValueError where it has no such place."""
         step = self.step(key)
         C, H, W = step.maps.shape
         if not (0 <= channel < C and 0 <= row < H and 0 <= column < W):
@@ -134,7 +137,7 @@ class Trace:
     def terms(self, key: str, channel: int, row: int, column: int) -> Sum:
         """(terms, bias, value): the products that the number is the sum of. Of a layer that is neither known nor affine they
         are those of its tangent, see :meth:`is_sum`. The picture's pixels are made of nothing."""
-        step = self._at(key, channel, row, column)
+        step = self.at(key, channel, row, column)
         if step.layer is None:
             value = float(step.maps[channel, row, column])
             return Sum(np.zeros(0, TERM), value, value)
@@ -155,14 +158,14 @@ class Trace:
 
     def three_views(self, key: str, channel: int, row: int, column: int) -> Views:
         """The terms of a transposed convolution's number, found in three ways."""
-        step = self._at(key, channel, row, column)
+        step = self.at(key, channel, row, column)
         if not step.own(ConvTranspose2d):
             raise ValueError(f"{key} is a {step.kind}, no ConvTranspose2d")
         return three_views(step, channel, row, column)
 
     def batch_norm(self, key: str, channel: int, row: int, column: int) -> FourSteps:
         """A number's four steps through a batch norm."""
-        step = self._at(key, channel, row, column)
+        step = self.at(key, channel, row, column)
         if not step.own(BatchNorm2d):
             raise ValueError(f"{key} is a {step.kind}, no BatchNorm2d")
         return four_steps(step, channel, row, column)
@@ -171,7 +174,7 @@ class Trace:
 
     def influence(self, key: str, channel: int, row: int, column: int) -> np.ndarray:
         """The derivative of one number by every pixel, an array like x: which pixels made it, and how."""
-        self._at(key, channel, row, column)
+        self.at(key, channel, row, column)
         return self._backward((key, channel, row, column), keep=False).outputs[0]
 
     def gradient(self, key: str, start: Place | None = None) -> np.ndarray:
@@ -183,7 +186,7 @@ class Trace:
         """A whole backward pass, from the loss or from one number; the latest one is kept."""
         if self._latest is None or self._latest[0] != start:
             if start is not None:
-                self._at(*start)
+                self.at(*start)
             self._latest = None
             self._latest = start, self._backward(start, keep=True)
         return self._latest[1]
@@ -195,7 +198,7 @@ class Trace:
 
         Where the pass began there is one more term, the 1 or the loss's own; its ``source`` is -1.
         """
-        step, gradients = self._at(key, channel, row, column), self.gradients(start)
+        step, gradients = self.at(key, channel, row, column), self.gradients(start)
         number, place = self._number(key), (channel, row, column)
         value = float(self.gradient(key, start)[place])
         parts = []

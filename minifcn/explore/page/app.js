@@ -41,7 +41,7 @@ function takeOverview(found) {
   pictures = new Pictures(byId("pictures"), overview, {
     paint: source.can.change ? (blob) => trying(async () => takeOverview(await source.picture(blob))) : null,
     pickInput: (row, column) => choose({ key: "input", channel: 0, row, column }),
-    pickScore: (channel, row, column) => choose({ key: overview.steps.at(-1).key, channel, row, column }),
+    pickScore,
   });
   fillStarts();
   return showStrip();
@@ -49,16 +49,30 @@ function takeOverview(found) {
 
 /** The strip of maps or, on the way back, of their gradients; and what is chosen. */
 async function showStrip() {
+  delete document.body.dataset.drawn;
   const shown = state.direction === "backward" ? await trying(() => source.gradientThumbs(state.start)) : overview.steps;
   if (shown) drawStrip(byId("strip"), overview.steps, shown, (key, channel, row, column) => choose({ key, channel, row, column }));
   return choose({}, false);
+}
+
+/** A click on the prediction: its score is chosen or, on the way back, the pass begins there. */
+function pickScore(channel, row, column) {
+  const { key } = overview.steps.at(-1);
+  return state.direction === "forward" ? choose({ key, channel, row, column }) : setStart([key, channel, row, column].join("|"));
+}
+
+function setStart(start) {
+  state.start = start;
+  fillStarts();
+  return showStrip();
 }
 
 function fillStarts() {
   const last = overview.steps.at(-1);
   const { H, W } = sizeOf(last);
   const row = H >> 1, column = W >> 1;
-  const options = [["", "the loss"], ...overview.classes.slice(0, sizeOf(last).C).map(({ name }, i) => [`${last.key}|${i}|${row}|${column}`, `${name} at (${row}, ${column})`])];
+  const scores = last.shape.length === 4 ? overview.classes.slice(0, sizeOf(last).C) : [];
+  const options = [["", "the loss"], ...scores.map(({ name }, i) => [`${last.key}|${i}|${row}|${column}`, `${name} at (${row}, ${column})`])];
   if (state.start && !options.some(([value]) => value === state.start)) options.push([state.start, nameOf(state.start)]);
   options.push(["here", "this number"]);
   byId("start").replaceChildren(...options.map(([value, words]) => make("option", { value, selected: value === state.start }, words)));
@@ -100,6 +114,7 @@ async function draw() {
   const turn = (state.turn += 1), began = performance.now();
   const step = stepOf(state.key), place = { key: state.key, channel: state.channel, row: state.row, column: state.column };
   const isBack = state.direction === "backward";
+  delete document.body.dataset.drawn;
   const [values, forward, back, channels] = await Promise.all([
     isBack ? source.gradient(place.key, place.channel, state.start) : source.map(place.key, place.channel),
     source.forward(place), isBack ? source.backward(place, state.start) : null, source.channels(place.key),
@@ -172,9 +187,7 @@ function start() {
   byId("forward").onclick = () => setDirection("forward");
   byId("backward").onclick = () => setDirection("backward");
   byId("start").onchange = (event) => {
-    state.start = event.target.value === "here" ? [state.key, state.channel, state.row, state.column].join("|") : event.target.value;
-    fillStarts();
-    showStrip();
+    setStart(event.target.value === "here" ? [state.key, state.channel, state.row, state.column].join("|") : event.target.value);
   };
   byId("file").onchange = (event) => event.target.files[0] && trying(async () => takeOverview(await source.picture(event.target.files[0])));
   if (!source.can.backward) byId("directions").hidden = true;

@@ -3,16 +3,17 @@
 import { drawMap } from "./colours.js";
 import { make, matrix, paragraph, table } from "./elements.js";
 import { bySize, heading, lines } from "./forward.js";
-import { largest, product, say, sumOf } from "./numbers.js";
+import { largest, largestOf, product, say, sayBeside, sumOf } from "./numbers.js";
 
 /** Draws the panel. `what`: step, steps, place, answer, start, weight (the opened weight or null), kernel, actions. */
 export function drawBackward(element, what) {
   const { step, place, answer } = what;
+  const most = largestOf(answer.terms, answer.value);
   const from = what.start ? `${what.startName}` : `the loss (${say(answer.loss)})`;
   element.replaceChildren(
-    heading(`d ${step.key}`, place, answer.value),
+    heading(`d ${step.key}`, place, sayBeside(answer.value, most)),
     paragraph(`The gradient of ${from} by this number: how much it would move if this number moved by 1.`),
-    make("p", { class: "together" }, `${answer.terms.x.length} ${answer.terms.x.length === 1 ? "window reads" : "windows read"} it, and give `, make("b", { id: "sum" }, say(sumOf(answer.terms), 5))),
+    make("p", { class: "together" }, `${answer.terms.x.length} ${answer.terms.x.length === 1 ? "window reads" : "windows read"} it, and give `, make("b", { id: "sum" }, sayBeside(sumOf(answer.terms), most))),
     ...readers(what),
     ...weights(what),
     backLines(step),
@@ -56,7 +57,7 @@ function weights(what) {
     make("h3", {}, `The kernel from input channel ${kernel.input} to channel ${kernel.output}: pick a weight`),
     matrix(kernel.values, columns, {
       caption: "", marks: new Set(weight ? [weight.tap] : []), click: (i) => actions.openWeight(i),
-      spoken: (i) => `weight ${Math.floor(i / columns)}, ${i % columns}: ${say(kernel.values[i])}`,
+      spoken: (i) => `weight ${Math.floor(i / columns)}, ${i % columns}`,
     }),
   ];
   if (weight) {

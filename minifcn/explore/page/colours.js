@@ -29,9 +29,9 @@ export function colour(part) {
 /** A CSS ground and the ink that reads well on it. */
 export function ground(part) {
   const rgb = colour(part);
-  const [r, g, b] = rgb.map((level) => (level / 255) ** 2.2);
+  const [r, g, b] = rgb.map((level) => (level <= 10 ? level / 3294.6 : ((level / 255 + 0.055) / 1.055) ** 2.4));
   const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return { background: `rgb(${rgb.join(" ")})`, color: light > 0.2 ? "#101318" : "#ffffff" };
+  return { background: `rgb(${rgb.join(" ")})`, color: light > 0.179 ? "#000000" : "#ffffff" }; // either has a contrast of 4.5
 }
 
 /** Draws a map (H, W) on a canvas, one dot a number, `scale` being the strongest colour. */

@@ -26,7 +26,7 @@ export function matrix(values, columns, options = {}) {
     const attributes = { style: `background-color:${background};color:${color}`, title: String(values[i]), class: kinds || undefined };
     const text = dense ? "" : brief(values[i]);
     if (options.click) {
-      cells.append(make("button", { ...attributes, "aria-label": options.spoken(i), onclick: () => options.click(i) }, text));
+      cells.append(make("button", { ...attributes, "aria-label": `${options.spoken(i)}: ${text || brief(values[i])}`, onclick: () => options.click(i) }, text));
     } else cells.append(make("span", attributes, text));
   }
   return make("figure", {}, make("figcaption", {}, options.caption ?? ""), make("div", { class: "scroll", tabindex: dense ? 0 : undefined }, cells));

@@ -4,7 +4,7 @@ import { drawMap, ground } from "./colours.js";
 import { deconvolution } from "./deconvolution.js";
 import { make, matrix, paragraph, table } from "./elements.js";
 import { line } from "./map.js";
-import { largest, product, say, sumOf } from "./numbers.js";
+import { largest, largestOf, product, say, sayBeside, sumOf } from "./numbers.js";
 
 /** The terms of each (source, channel) together: [{source, channel, first, count, sum}], in their order. */
 export function byChannel(terms) {
@@ -34,17 +34,18 @@ export function bySize(terms, most) {
 
 export function heading(name, place, value) {
   return make("p", { class: "number" }, make("code", {}, `${name}[${place.channel}, ${place.row}, ${place.column}] = `),
-    make("span", { id: "number" }, say(value, 5)));
+    make("span", { id: "number" }, value));
 }
 
 /** Draws the panel. `what`: step, steps, place, answer, chosen (input channel), actions. */
 export function drawForward(element, what) {
   const { step, place, answer } = what;
-  const parts = [heading(step.key, place, answer.value)];
-  if (answer.stored !== undefined) parts.push(paragraph(make("span", { class: "muted" }, `stored in 16 bits as ${say(answer.stored, 5)}`)));
+  const most = largestOf(answer.terms, answer.bias, answer.value);
+  const parts = [heading(step.key, place, sayBeside(answer.value, most))];
+  if (answer.stored !== undefined) parts.push(paragraph(make("span", { class: "muted" }, `stored in 16 bits as ${sayBeside(answer.stored, most)}`)));
   if (step.kind === "picture") parts.push(paragraph("A number that the network was given: the picture, prepared as it was for training. It is made of nothing else."));
   else if (answer.missing) parts.push(paragraph(answer.missing));
-  else parts.push(together(answer, step), ...explained(what));
+  else parts.push(together(answer, step, most), ...explained(what));
   parts.push(lines(step));
   element.replaceChildren(...parts);
 }
@@ -166,7 +167,7 @@ function pooling(what) {
     make("div", { class: "matrices" }, matrix(terms.x, columns, {
       caption: `rows ${terms.row[0]} to ${terms.row.at(-1)}, columns ${terms.column[0]} to ${terms.column.at(-1)}`, marks: new Set([won]),
       click: (i) => what.actions.open(sourceKey(what, 0), terms.channel[i], terms.row[i], terms.column[i]),
-      spoken: (i) => `row ${terms.row[i]}, column ${terms.column[i]}: ${say(terms.x[i])}${i === won ? ", the winner" : ""}`,
+      spoken: (i) => `row ${terms.row[i]}, column ${terms.column[i]}${i === won ? ", the winner" : ""}`,
     })),
   ];
 }
@@ -239,12 +240,11 @@ function partner({ step, steps }) {
   return `where ${others.join(" and ")} looks, which it meets in ${meeting.key}.`;
 }
 
-function together(answer, step) {
-  const sum = sumOf(answer.terms, answer.bias);
+function together(answer, step, most) {
   const rest = !step.known && !answer.isSum ? "what is left over" : "bias";
-  const products = sumOf(answer.terms);
-  return make("p", { class: "together" }, `products ${say(products, 5)} + ${rest} ${say(answer.bias, 5)} = `, make("b", { id: "sum" }, say(sum, 5)),
-    answer.stored === undefined ? "" : ` from 16-bit numbers; the true number is ${say(answer.value, 5)}`);
+  return make("p", { class: "together" }, `products ${sayBeside(sumOf(answer.terms), most)} + ${rest} ${sayBeside(answer.bias, most)} = `,
+    make("b", { id: "sum" }, sayBeside(sumOf(answer.terms, answer.bias), most)),
+    answer.stored === undefined ? "" : ` from 16-bit numbers; the true number is ${sayBeside(answer.value, most)}`);
 }
 
 export function lines(step) {

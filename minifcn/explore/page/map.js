@@ -2,7 +2,7 @@
 
 import { drawMap } from "./colours.js";
 import { make, matrix, paragraph } from "./elements.js";
-import { largest, say } from "./numbers.js";
+import { largest } from "./numbers.js";
 import { frame, makeStage, markPen } from "./stage.js";
 import { shapeText, sizeOf, thumbCanvas } from "./strip.js";
 
@@ -64,6 +64,6 @@ function numbersAround(values, H, W, row, column, pick) {
   const numbers = Array.from({ length: high * wide }, (_, i) => values[at(i)[0] * W + at(i)[1]]);
   return matrix(numbers, wide, {
     caption: `rows ${top} to ${top + high - 1}, columns ${left} to ${left + wide - 1}`, scale: largest(values), marks: new Set([(row - top) * wide + column - left]),
-    click: (i) => pick(...at(i)), spoken: (i) => `row ${at(i)[0]}, column ${at(i)[1]}: ${say(numbers[i])}`,
+    click: (i) => pick(...at(i)), spoken: (i) => `row ${at(i)[0]}, column ${at(i)[1]}`,
   });
 }

@@ -24,6 +24,14 @@ export function say(value, digits = 4) {
   return text.replace(/-/g, "\u2212");
 }
 
+/** A sum, to the fourth digit of the largest of its terms: what lies below is rounding, where they cancel each other. */
+export function sayBeside(value, largestTerm) {
+  if (value === null || !largestTerm || !Number.isFinite(value)) return say(value, 5);
+  const last = Math.floor(Math.log10(largestTerm)) - 4;
+  const rounded = Number((value / 10 ** last).toFixed(0)) * 10 ** last;
+  return rounded === 0 ? "0" : say(rounded, Math.max(1, Math.floor(Math.log10(Math.abs(rounded)) + 1e-9) - last + 1));
+}
+
 /** For a narrow cell. */
 export function brief(value) {
   const size = Math.abs(value);
@@ -43,6 +51,12 @@ export function largest(values) {
 
 export function product(terms, i) {
   return terms.weight[i] * terms.x[i];
+}
+
+/** The largest of the terms, the bias and the number that they make. */
+export function largestOf(terms, ...others) {
+  const sizes = Array.from(terms.x, (_, i) => Math.abs(product(terms, i)));
+  return [...sizes, ...others.map(Math.abs)].reduce((most, size) => (size > most ? size : most), 0);
 }
 
 /** The sum of all products, added up as NumPy does not: one after the other, with what rounding lost kept beside. */

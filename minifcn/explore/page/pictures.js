@@ -62,7 +62,7 @@ export class Pictures {
     const pen = markPen(this.input);
     this.over.width = W;
     this.over.height = H;
-    if (influence) this.showInfluence(influence, H, W);
+    if (influence && largest(influence)) this.showInfluence(influence, H, W);
     if (!box) {
       this.note.textContent = outside ?? "";
       return;
@@ -72,11 +72,11 @@ export class Pictures {
     const beyond = top < 0 || left < 0 || bottom >= H || right >= W;
     this.note.textContent = `Field: ${bottom - top + 1} \u00d7 ${right - left + 1} pixels, from (${top}, ${left})`.replace(/-/g, "\u2212")
       + (beyond ? "; what lies beyond the picture is padding." : ".")
-      + (influence ? " The darker, the less a pixel moves the number." : "");
+      + (influence ? (largest(influence) ? " The darker, the less a pixel moves the number." : " No pixel moves the number.") : "");
   }
 
   showInfluence(influence, H, W) {
-    const most = largest(influence) || 1;
+    const most = largest(influence);
     const image = new ImageData(W, H);
     const shade = theme() === "dark" ? 8 : 14;
     for (let i = 0; i < H * W; i++) {

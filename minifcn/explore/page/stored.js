@@ -190,12 +190,12 @@ async function unpackArrays({ arrays, bytes: count, data }) {
   const half = arrays.reduce((sum, [, size]) => sum + size, 0);
   const found = new Map();
   let from = 0, tail = 2 * half;
-  for (const [name, size, scale] of arrays) {
+  for (const [name, size, step] of arrays) {
     const values = new Float32Array(size), rest = name.startsWith("map") ? new Float32Array(size) : null;
     for (let i = 0; i < size; i++) {
-      const [value, step] = halfFloat((bytes[from + i] << 8) | bytes[half + from + i]);
-      values[i] = scale * value;
-      if (rest) rest[i] = (scale * step * (bytes[tail++] - 127)) / 254;
+      const whole = (bytes[from + i] << 8) | bytes[half + from + i];
+      values[i] = step * (whole < 0x8000 ? whole : whole - 0x10000);
+      if (rest) rest[i] = (step * (bytes[tail++] - 127)) / 254;
     }
     found.set(name, values);
     if (rest) found.set(name.replace("map", "rest"), rest);
@@ -216,12 +216,4 @@ function base85(text) {
     bytes.setUint32(j, word);
   }
   return bytes.buffer;
-}
-
-/** The number that 16 bits stand for, by IEEE 754, and the step to the next one; neither infinity nor NaN is stored. */
-function halfFloat(bits) {
-  const exponent = (bits >> 10) & 31, fraction = bits & 1023;
-  const step = 2 ** (Math.max(exponent, 1) - 25);
-  const size = (exponent === 0 ? fraction : 1024 + fraction) * step;
-  return [bits & 0x8000 ? -size : size, step];
 }
