@@ -5,7 +5,7 @@ A session knows no HTTP; the exported file is made of the same answers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +39,7 @@ class Subject:
     name: str
     classes: Sequence[str]
     colours: np.ndarray
-    preprocessing: Preprocessing
+    preprocessing: Callable[[np.ndarray], np.ndarray]
 
     @classmethod
     def of_run(cls, net: Layer, about: dict[str, Any], name: str) -> Subject:
@@ -52,6 +52,8 @@ class Session:
     """``subject`` at work on ``image`` (H, W, 3) uint8; ``labels`` (H, W) are the truth, where it is known."""
 
     def __init__(self, subject: Subject, image: np.ndarray, labels: np.ndarray | None = None) -> None:
+        if not (isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3):
+            raise ValueError("the picture must be uint8 (H, W, 3), as data.read_image gives it")
         check_size(image)
         self.subject, self.image, self.labels = subject, image, labels
         x = subject.preprocessing(image)[None]

@@ -196,7 +196,8 @@ class Trace:
     ) -> GradientSum:  # fmt: skip
         """The gradient of one number as a sum over everything that read it: ``source`` is the number of the step that did.
 
-        Where the pass began there is one more term, the 1 or the loss's own; its ``source`` is -1.
+        Where the pass began there is one more term, the 1 or the loss's own; its ``source`` is -1. In a network with lines of
+        its own between its layers what came back through them is one term, its ``source`` -2: nobody saw them read.
         """
         step, gradients = self.at(key, channel, row, column), self.gradients(start)
         number, place = self._number(key), (channel, row, column)
@@ -211,7 +212,18 @@ class Trace:
         began = self._began(step, place, start)
         if began:
             parts.append(np.array([(-1, *place, 1.0, began)], TERM))
-        return GradientSum(np.concatenate([np.zeros(0, TERM), *parts]), value)
+        found = GradientSum(np.concatenate([np.zeros(0, TERM), *parts]), value)
+        rest = value - found.total
+        rounding = (
+            64 * float(np.finfo(step.y.dtype).eps) * np.abs(found.terms["weight"] * found.terms["x"]).max(initial=abs(value))
+        )
+        if self._has_lines_of_its_own() and abs(rest) > rounding:
+            found = found._replace(terms=np.append(found.terms, np.array([(-2, -1, -1, -1, 1.0, rest)], TERM)))
+        return found
+
+    def _has_lines_of_its_own(self) -> bool:
+        """Whether something that no layer made went into a layer, or came out in the end."""
+        return self.last is None or any(None in step.sources for step in self.steps)
 
     def _began(self, step: Step, place: tuple[int, int, int], start: Place | None) -> float:
         """The gradient that a number was given from outside, because the pass began there."""

@@ -14,6 +14,7 @@ from minifcn.checks.network import awake, sized
 from minifcn.explore import DropSkip, Nudge, SwitchOff, Trace, Turn
 from minifcn.explore.fields import places_of
 from minifcn.explore.session import Session, by_use, changes_of, check_size, thumbnail
+from minifcn.explore.showing import session_of
 from support.explored import subject_of
 
 
@@ -54,8 +55,6 @@ def test_every_layer_of_torchs_has_torchs_line(session):
 
 def test_the_crops_of_the_paper_follow_from_the_places():
     """5 for pool4, 9 for pool3, 31 for the picture: what the page computes to answer "why"."""
-    with L.initializers.blank():
-        net = models.build("fcn8s", 3, width=1 / 64, seed=0)
     net = models.build("fcn8s", 3, width=1 / 64)
     steps = Trace(net, np.zeros((1, 3, 40, 50), np.float32)).steps
     places, found = places_of(steps), {}
@@ -73,6 +72,38 @@ def test_a_classifier_gives_probabilities(rng):
     overview = session.overview()
     assert overview["prediction"] is None
     np.testing.assert_allclose(sum(overview["probabilities"]), 1)
+
+
+class Grey(L.Layer):
+    """Somebody's own: one channel in, a line of its own, two scores."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = L.Conv2d(1, 2, 3, padding=1, rng=np.random.default_rng(0))
+
+    def forward(self, x):
+        return 2 * self.conv(x)
+
+    def backward(self, dy):
+        return self.conv.backward(2 * dy)
+
+
+def test_a_network_of_ones_own(rng):
+    image = rng.integers(0, 256, (12, 15, 3), np.uint8)
+    session = session_of(Grey(), image, preprocessing=lambda picture: picture.mean(axis=2, dtype=np.float32)[None] / 255)
+    overview = session.overview()
+    assert [one["name"] for one in overview["classes"]] == ["class 0", "class 1"]
+    assert overview["network"] == "Grey"
+    prediction = unpack(overview["prediction"])
+    np.testing.assert_array_equal(prediction, session.trace.maps("conv").argmax(axis=0))
+    answer = session.backward("conv", 0, 3, 4, None)
+    assert unpack(answer["terms"]["source"]).tolist() == [-2], "no layer has read it: a line of the network's own did"
+    np.testing.assert_allclose(answer["value"], 2 * session.trace._loss()[1][0, 0, 3, 4], rtol=1e-6)
+    assert session.influence("conv", 0, 3, 4)["shape"] == [12, 15]
+    with pytest.raises(ValueError, match="3 names of classes, and Grey scores 2"):
+        session_of(Grey(), image, classes="abc", preprocessing=lambda picture: picture[None, :, :, 0] / np.float32(255))
+    with pytest.raises(ValueError, match=r"uint8 \(H, W, 3\)"):
+        session_of(Grey(), image[:, :, 0])
 
 
 def test_changes_move_the_prediction_and_the_iu(session):

@@ -276,6 +276,14 @@ def test_a_layer_that_is_not_affine_reads_with_one_term(mine):
     assert off(found) < 1e-12
 
 
+def test_what_a_line_of_the_networks_own_has_read_is_one_term(mine):
+    found = mine.gradient_terms("swish", 0, 1, 2)
+    assert sorted({*found.terms["source"].tolist()}) == [-2, 3]
+    (line,) = found.terms[found.terms["source"] == -2]
+    np.testing.assert_allclose(line["x"], -mine.gradient("add")[0, 1, 2], rtol=1e-9)
+    assert -2 not in mine.gradient_terms("doubled", 0, 1, 2).terms["source"], "the sum is all of it"
+
+
 class Turned(L.Conv2d):
     """A convolution with a forward of its own is not taken for one of ours."""
 

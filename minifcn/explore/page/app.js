@@ -16,6 +16,7 @@ const run = Number(new URLSearchParams(location.search).get("run") ?? 0);
 const source = storedSource() ?? new ServerSource(run);
 const linked = "BroadcastChannel" in window && source.can.change ? new BroadcastChannel("minifcn explore") : null;
 const state = { key: "", channel: 0, row: 0, column: 0, direction: "forward", start: "", input: null, tap: null, memory: {}, turn: 0 };
+const SOON = 30; // milliseconds
 let overview, pictures;
 
 const stepOf = (key) => overview.steps.find((step) => step.key === key);
@@ -137,6 +138,8 @@ async function draw() {
   document.body.dataset.drawn = `${state.direction}|${Object.values(place).join("|")}`;
   document.body.dataset.ms = (performance.now() - began).toFixed(0);
   if (!source.can.influence) return;
+  await new Promise((later) => setTimeout(later, SOON));
+  if (turn !== state.turn) return; // a key is held down: a whole backward pass for each place on the way would be waited for
   const influence = await source.influence(place);
   if (turn === state.turn) pictures.showField(forward.box, influence.data, "No pixel of the picture reaches this number.");
 }

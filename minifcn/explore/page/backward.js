@@ -26,7 +26,7 @@ function readers(what) {
   const sums = new Map();
   for (let i = 0; i < terms.x.length; i++) sums.set(terms.source[i], (sums.get(terms.source[i]) ?? 0) + product(terms, i));
   const count = (number) => terms.source.filter((source) => source === number).length;
-  const name = (number) => (number < 0 ? "where the pass began" : what.steps[number].key);
+  const name = (number) => ({ "-1": "where the pass began", "-2": "lines of the network's own" })[number] ?? what.steps[number].key;
   const chosen = bySize(terms, 12);
   const rows = chosen.map((i) => [
     name(terms.source[i]), terms.channel[i] < 0 ? "all of it" : `[${terms.channel[i]}, ${terms.row[i]}, ${terms.column[i]}]`,
