@@ -8,6 +8,7 @@ a layer of one's own), it is taken to read all of its input.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
@@ -30,34 +31,52 @@ class Box(NamedTuple):
             min(self.top, other.top), min(self.left, other.left), max(self.bottom, other.bottom), max(self.right, other.right)
         )
 
+    def within(self, size: tuple[int, ...]) -> Box | None:
+        """What of it lies on a map of ``size`` (H, W): beyond is padding, of which nothing comes. None: nothing."""
+        inside = Box(max(self.top, 0), max(self.left, 0), min(self.bottom, size[0] - 1), min(self.right, size[1] - 1))
+        return inside if inside.top <= inside.bottom and inside.left <= inside.right else None
+
 
 def field_of(steps: list[Step], number: int, row: int, column: int) -> Box | None:
-    """The box of the picture's pixels (step 0) that can reach place (row, column) of step ``number``; None: no pixel can."""
+    """The box of the picture's pixels (step 0) that can reach place (row, column) of step ``number``; None: no pixel can.
+
+    In the picture itself it may reach into the padding; on the maps on the way there what lies in the padding is left out.
+    """
     boxes = {number: Box(row, column, row, column)}
     for at in range(number, 0, -1):
         if at in boxes:
             step = steps[at]
             for source, x in zip(step.sources, step.xs, strict=True):
-                size = as_maps(x).shape[1:]
-                where = 0 if source is None else source  # a line of the network's own may have read anything
-                box = _whole(as_maps(steps[0].y).shape[1:]) if source is None else read_by(step, boxes[at], size)
-                boxes[where] = box.around(boxes[where]) if where in boxes else box
+                where, box = 0, _whole(steps[0].maps.shape[1:])  # a line of the network's own may have read anything
+                if source is not None:
+                    where, box = source, read_by(step, boxes[at], as_maps(x).shape[1:])
+                found = box.within(as_maps(x).shape[1:]) if where else box
+                if found:
+                    boxes[where] = found.around(boxes[where]) if where in boxes else found
     return boxes.get(0)
 
 
 def places_of(steps: list[Step]) -> list[tuple[Map, Map] | None]:
     """Where the pixels of each step's maps look in the picture, along rows and along columns; None where nobody says.
 
-    Where roads meet it is the first one's place: they are only added where they lie on each other.
+    Where roads meet it is the first one's place (they are only added where they lie on each other) and the largest field.
     """
     places: list[tuple[Map, Map] | None] = [(Map(), Map())]
     for step in steps[1:]:
         assert step.layer is not None
-        before = next((places[source] for source in step.sources if source is not None), None)
+        before = [places[source] for source in step.sources if source is not None]
+        known = [place for place in before if place is not None]
         rows, columns = step.layer.coordinates(0), step.layer.coordinates(1)
-        known = before is not None and rows is not None and columns is not None and step.y.ndim == 4
-        places.append((before[0].then(rows), before[1].then(columns)) if known else None)  # type: ignore[index, arg-type]
+        if not known or rows is None or columns is None or step.y.ndim != 4:
+            places.append(None)
+        else:
+            above, beside = ([place[axis] for place in known] for axis in (0, 1))
+            places.append((_met(above).then(rows), _met(beside).then(columns)))
     return places
+
+
+def _met(places: list[Map]) -> Map:
+    return replace(places[0], field=max(place.field for place in places))
 
 
 def read_by(step: Step, box: Box, size: tuple[int, ...]) -> Box:

@@ -330,7 +330,7 @@ def test_a_damaged_picture_is_said_and_the_page_lives(browser, explorer, tmp_pat
     page.close()
 
 
-def test_two_networks_with_linked_cursors(open_page, explorer, pictures):
+def test_two_networks_with_linked_cursors(open_page, explorer, pictures, tmp_path):
     page = open_page(f"{explorer.address}two.html", width=1500)
     left, right = page.frames[1:]
     for one in (left, right):
@@ -340,6 +340,11 @@ def test_two_networks_with_linked_cursors(open_page, explorer, pictures):
     place = left.get_attribute("body", "data-drawn")
     right.wait_for_selector(f'body[data-drawn="{place}"]')
     page.screenshot(path=pictures / "two_1500.png")
+    Image.fromarray(np.full((50, 40, 3), 90, np.uint8)).save(tmp_path / "grey.png")
+    right.set_input_files("#file", tmp_path / "grey.png")
+    for one in (left, right):
+        one.wait_for_selector("#pictures .shape:has-text('50, 40')")
+    assert [session.image.shape for session in explorer.sessions] == [(50, 40, 3)] * 2
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

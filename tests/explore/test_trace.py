@@ -49,6 +49,11 @@ def off(sum_) -> float:
     return abs(sum_.total - sum_.value) / (max(sizes) or 1.0)
 
 
+def is_in(maps: np.ndarray, term: np.void) -> bool:
+    """Whether a term's place is one of the maps'."""
+    return all(0 <= term[name] < n for name, n in zip(("channel", "row", "column"), maps.shape, strict=True))
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-12), ("float32", 1e-5)])
 @pytest.mark.parametrize("name", models.names())
 def test_terms_and_bias_are_the_number(name, dtype, tolerance, rng):
@@ -106,7 +111,10 @@ def test_gradients_are_the_sums_over_their_readers(name, rng):
     middle = random_places(trace, 1, rng, trace.keys[len(trace.keys) // 2 :])[0]
     for start in (None, middle):
         for place in random_places(trace, 25, rng, trace.keys):
-            assert off(trace.gradient_terms(*place, start=start)) <= 1e-12, (place, start)
+            found = trace.gradient_terms(*place, start=start)
+            assert off(found) <= 1e-12, (place, start)
+            for term in found.terms[(found.terms["source"] >= 0) & (found.terms["channel"] >= 0)]:
+                assert is_in(trace.steps[term["source"]].maps, term), (place, "is read by a place that there is not")
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -255,6 +263,13 @@ def test_anybodys_layers(mine, rng):
     assert terms.tolist() == [(0, 0, 1, 2, 2.0, mine.maps("conv#2")[0, 1, 2])]
 
 
+def test_anybodys_gradients(mine, rng):
+    for place in random_places(mine, 60, rng, mine.keys):
+        assert off(mine.gradient_terms(*place)) < 1e-12, place
+    (term,) = mine.gradient_terms("conv#2", 1, 2, 3).terms
+    assert (term["source"], term["weight"]) == (4, 2), "a doubled number counts twice, the constant not at all"
+
+
 def test_anybodys_influence_is_the_derivative(mine, rng):
     for key, *at in [("conv#2", 1, 2, 3), ("conv", 1, 2, 3), ("add", 2, 0, 6)]:
         dx, v, h = mine.influence(key, *at), rng.standard_normal(mine.x.shape), 1e-6
@@ -282,6 +297,26 @@ def test_what_a_line_of_the_networks_own_has_read_is_one_term(mine):
     (line,) = found.terms[found.terms["source"] == -2]
     np.testing.assert_allclose(line["x"], -mine.gradient("add")[0, 1, 2], rtol=1e-9)
     assert -2 not in mine.gradient_terms("doubled", 0, 1, 2).terms["source"], "the sum is all of it"
+
+
+class Forgetful(L.Layer):
+    """Arrays between its layers come and go, and Python gives their places in memory, and so their identities, again."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = L.Conv2d(1, 1, 1)
+
+    def forward(self, x):
+        for _ in range(30):
+            x = self.conv(x)
+            x = x * 2.0
+            x = x + 1.0
+        return x
+
+
+def test_an_array_is_not_taken_for_one_that_is_gone():
+    steps = Trace(Forgetful().to("float64"), np.ones((1, 1, 2, 2))).steps
+    assert [step.sources for step in steps[1:]] == [(0,), *[(None,)] * 29]
 
 
 class Turned(L.Conv2d):
@@ -314,7 +349,7 @@ def test_every_kind_of_window(rng):
     for layer in (net.a, net.c):
         layer.bias.data[...] = rng.standard_normal(layer.bias.shape)
     trace = Trace(net, rng.standard_normal((1, 4, 11, 9)))
-    for place in random_places(trace, 300, rng):
+    for place in random_places(trace, 400, rng, trace.keys):
         assert off(trace.terms(*place)) < 1e-12, place
         assert off(trace.gradient_terms(*place)) < 1e-12, place
     for key in "ac":
@@ -352,6 +387,7 @@ def test_three_views_of_a_deconvolution_agree(kernel, options, rng):
         right = trace.maps("0")[channel, row, column]
         for terms in views:
             np.testing.assert_allclose((terms["weight"] * terms["x"]).sum(), right, rtol=1e-12, atol=1e-12)
+        assert all(is_in(trace.maps("input"), term) for term in trace.terms("0", channel, row, column).terms)
         assert len(views.stamps) <= len(views.phases) <= len(views.zeros)
         assert np.count_nonzero(views.zeros["x"]) == len(views.stamps) == np.count_nonzero(views.phases["x"])
 

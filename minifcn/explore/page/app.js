@@ -14,7 +14,7 @@ import { drawWhatIf } from "./whatif.js";
 const byId = (id) => document.getElementById(id);
 const run = Number(new URLSearchParams(location.search).get("run") ?? 0);
 const source = storedSource() ?? new ServerSource(run);
-const linked = "BroadcastChannel" in window && source.can.change ? new BroadcastChannel("minifcn explore") : null;
+const linked = window.parent === window ? null : new BroadcastChannel("minifcn explore"); // the other half of two.html
 const state = { key: "", channel: 0, row: 0, column: 0, direction: "forward", start: "", input: null, tap: null, memory: {}, turn: 0 };
 const SOON = 30; // milliseconds
 let overview, pictures;
@@ -40,7 +40,7 @@ function takeOverview(found) {
   }
   byId("about").textContent = `${overview.network}: ${overview.name}`;
   pictures = new Pictures(byId("pictures"), overview, {
-    paint: source.can.change ? (blob) => trying(async () => takeOverview(await source.picture(blob))) : null,
+    paint: source.can.change ? takePicture : null,
     pickInput: (row, column) => choose({ key: "input", channel: 0, row, column }),
     pickScore,
   });
@@ -54,6 +54,12 @@ async function showStrip() {
   const shown = state.direction === "backward" ? await trying(() => source.gradientThumbs(state.start)) : overview.steps;
   if (shown) drawStrip(byId("strip"), overview.steps, shown, (key, channel, row, column) => choose({ key, channel, row, column }));
   return choose({}, false);
+}
+
+/** Another picture, for the other network too. */
+function takePicture(blob, tell = true) {
+  if (tell) linked?.postMessage({ blob });
+  return trying(async () => takeOverview(await source.picture(blob)));
 }
 
 /** A click on the prediction: its score is chosen or, on the way back, the pass begins there. */
@@ -192,10 +198,10 @@ function start() {
   byId("start").onchange = (event) => {
     setStart(event.target.value === "here" ? [state.key, state.channel, state.row, state.column].join("|") : event.target.value);
   };
-  byId("file").onchange = (event) => event.target.files[0] && trying(async () => takeOverview(await source.picture(event.target.files[0])));
+  byId("file").onchange = (event) => event.target.files[0] && takePicture(event.target.files[0]);
   if (!source.can.backward) byId("directions").hidden = true;
   if (!source.can.change) byId("load").hidden = true;
-  if (linked) linked.onmessage = ({ data }) => follow(data);
+  if (linked) linked.onmessage = ({ data }) => (data.blob ? takePicture(data.blob, false) : follow(data));
   trying(async () => {
     const found = await source.overview();
     Object.assign(state, opening(found));

@@ -13,7 +13,7 @@ export function drawBackward(element, what) {
   element.replaceChildren(
     heading(`d ${step.key}`, place, sayBeside(answer.value, most)),
     paragraph(`The gradient of ${from} by this number: how much it would move if this number moved by 1.`),
-    make("p", { class: "together" }, `${answer.terms.x.length} ${answer.terms.x.length === 1 ? "window reads" : "windows read"} it, and give `, make("b", { id: "sum" }, sayBeside(sumOf(answer.terms), most))),
+    make("p", { class: "together" }, `${answer.terms.x.length} ${answer.terms.x.length === 1 ? "window reads it, and gives" : "windows read it, and together give"} `, make("b", { id: "sum" }, sayBeside(sumOf(answer.terms), most))),
     ...readers(what),
     ...weights(what),
     backLines(step),

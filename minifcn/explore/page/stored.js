@@ -94,6 +94,10 @@ class StoredSource {
       for (const source of this.steps[at].sources) {
         const [, , H = 1, W = 1] = this.steps[source].shape;
         const rows = reach ? span(reach[0], top, bottom) : [0, H - 1], sides = reach ? span(reach[1], left, right) : [0, W - 1];
+        if (source > 0) { // what lies in the padding on the way is left out
+          [rows[0], rows[1], sides[0], sides[1]] = [Math.max(rows[0], 0), Math.min(rows[1], H - 1), Math.max(sides[0], 0), Math.min(sides[1], W - 1)];
+          if (rows[0] > rows[1] || sides[0] > sides[1]) continue;
+        }
         const old = boxes.get(source) ?? [rows[0], sides[0], rows[1], sides[1]];
         boxes.set(source, [Math.min(old[0], rows[0]), Math.min(old[1], sides[0]), Math.max(old[2], rows[1]), Math.max(old[3], sides[1])]);
       }
