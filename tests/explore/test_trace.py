@@ -146,6 +146,14 @@ def test_gradients_begun_at_one_number_are_its_influence(rng):
     assert not trace.gradient("conv4_1", start=place).any(), "what stands behind the number has no part in it"
 
 
+def test_each_beginning_has_gradients_of_its_own():
+    trace = traced("fcn8s")
+    starts = (None, ("pool3", 1, 2, 3), ("pool3", 0, 2, 3), None)
+    found = [trace.gradient("conv1_1", start).copy() for start in starts]
+    np.testing.assert_array_equal(found[0], found[3])
+    assert len({one.tobytes() for one in found}) == 3
+
+
 def test_one_class_at_one_pixel(rng):
     trace = traced("fcn8s")
     dx = trace.gradient("input", start=(trace.keys[-1], 2, 20, 30))
@@ -198,6 +206,27 @@ def test_maps_are_those_of_the_layers_even_where_a_relu_writes_over_them(rng):
     np.testing.assert_allclose(trace.maps("0"), conv(x)[0], rtol=1e-6)
     assert trace.maps("0").min() < 0
     assert trace.step("1").sources == (1,)
+
+
+class Shifted(L.Layer):
+    """A line of its own in front of a ReLU that writes over what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.relu = L.ReLU(inplace=True)
+
+    def forward(self, x):
+        return self.relu(x - 1)
+
+    def backward(self, dy):
+        return self.relu.backward(dy)
+
+
+def test_what_a_relu_was_given_is_what_it_was_given(rng):
+    x = rng.standard_normal((1, 1, 4, 5))
+    trace = Trace(Shifted(), x)
+    np.testing.assert_array_equal(trace.step("relu").xs[0], x - 1)
+    np.testing.assert_array_equal(trace.maps("input"), x[0])
 
 
 # -------------------------------------------------------------------------------------------------- layers of one's own
@@ -376,7 +405,9 @@ def test_equal_numbers_in_a_window_and_nan(rng):
     [
         (4, {"stride": 2, "padding": 1}), (3, {"stride": 2, "padding": 1, "output_padding": 1}), (2, {"stride": 3}), (5, {}),
         ((4, 3), {"stride": (2, 3), "padding": (0, 1), "output_padding": (1, 0), "groups": 2}),
-        (3, {"stride": 2, "dilation": 3, "padding": 2, "output_padding": 2}), (3, {"stride": 1, "padding": 3, "dilation": 2}),
+        (4, {"stride": 3, "dilation": 2, "padding": 1}),
+        (3, {"stride": 2, "dilation": 3, "padding": 2, "output_padding": 2}),
+        (3, {"stride": 1, "padding": 3, "dilation": 2}),
     ],
 )  # fmt: skip
 def test_three_views_of_a_deconvolution_agree(kernel, options, rng):
@@ -388,6 +419,8 @@ def test_three_views_of_a_deconvolution_agree(kernel, options, rng):
         for terms in views:
             np.testing.assert_allclose((terms["weight"] * terms["x"]).sum(), right, rtol=1e-12, atol=1e-12)
         assert all(is_in(trace.maps("input"), term) for term in trace.terms("0", channel, row, column).terms)
+        at = list(zip(*(views.zeros[name].tolist() for name in ("channel", "row", "column")), strict=True))
+        assert at == sorted(at), "the turned kernel lies on the stretched input in its order"
         assert len(views.stamps) <= len(views.phases) <= len(views.zeros)
         assert np.count_nonzero(views.zeros["x"]) == len(views.stamps) == np.count_nonzero(views.phases["x"])
 
