@@ -1,10 +1,11 @@
 """One HTML file that opens from the disk: the page, and in it a network's weights and maps in 16 bits each.
 
-The page's modules become one script, for a file may not import another. An array's numbers are whole multiples of a step, in 16
-bits each, of which 15 are used: the last one would cost a tenth of the file. They are deflated with all high bytes in front of
-the low ones, which hold little but noise. Of a map there are eight bits more, for what was rounded away, so that the page can
-say the stored number and the true one. What only hands numbers on (a ReLU, a crop, a sum ...) is done again by the page.
-Forward alone: a backward pass needs the network.
+The page's modules become one script, for a file may not import another. A number is a step times a whole number's square, with
+its sign: small numbers stay as exact beside themselves as large ones nearly are, which a fixed step would not keep. The whole
+numbers have 16 bits, of which 15 are used: the last one would cost a tenth of the file. They are deflated with all high bytes
+in front of the low ones, which hold little but noise. Of a map there are eight bits more, for what was rounded away, so that
+the page can say the stored number and the true one. What only hands numbers on (a ReLU, a crop, a sum ...) is done again by the
+page. Forward alone: a backward pass needs the network.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from minifcn.layers import (
 )
 
 _HANDED_ON = (ReLU, Dropout, Identity, Scale, Crop, PadTo, Add, Concat, Flatten)
-_LARGEST = 2**14 - 1  # steps from zero to the largest number of an array
+_LARGEST = 2**14 - 1  # the whole number of an array's largest
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+\.js)";\n', re.MULTILINE)
 
 
@@ -105,15 +106,19 @@ def _is_handed_on(step: Step) -> bool:
 
 
 def _steps(array: np.ndarray) -> tuple[np.ndarray, float]:
-    """(whole numbers in one row, the step that they count)."""
+    """(whole numbers in one row, the step that their squares count)."""
     values = _finite(array)
-    step = float(np.abs(values).max(initial=0)) / _LARGEST or 1.0
-    return np.round(values / step).astype("<i2"), step
+    step = float(np.abs(values).max(initial=0)) / _LARGEST**2 or 1.0
+    return np.round(_roots(values, step)).astype("<i2"), step
 
 
 def _tails(array: np.ndarray, whole: np.ndarray, step: float) -> np.ndarray:
-    """What was rounded away, from -127 to 127 for half a step to either side; 127 more, to be a byte."""
-    return np.round((_finite(array) / step - whole) * 254 + 127).clip(0, 254).astype(np.uint8)
+    """What was rounded away, from -127 to 127 for half to either side; 127 more, to be a byte."""
+    return np.round((_roots(_finite(array), step) - whole) * 254 + 127).clip(0, 254).astype(np.uint8)
+
+
+def _roots(values: np.ndarray, step: float) -> np.ndarray:
+    return np.sign(values) * np.sqrt(np.abs(values) / step)
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

@@ -187,7 +187,7 @@ const FORMULAS = {
   },
 };
 
-/** The arrays: bytes that were deflated, all high halves, all low ones, and eight bits more for each number of a map. */
+/** The arrays, as export.py packs them: bytes that were deflated, all high halves, all low ones, and eight bits more for each number of a map. */
 async function unpackArrays({ arrays, bytes: count, data }) {
   const stream = new Blob([base85(data).slice(0, count)]).stream().pipeThrough(new DecompressionStream("deflate"));
   const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -197,9 +197,12 @@ async function unpackArrays({ arrays, bytes: count, data }) {
   for (const [name, size, step] of arrays) {
     const values = new Float32Array(size), rest = name.startsWith("map") ? new Float32Array(size) : null;
     for (let i = 0; i < size; i++) {
-      const whole = (bytes[from + i] << 8) | bytes[half + from + i];
-      values[i] = step * (whole < 0x8000 ? whole : whole - 0x10000);
-      if (rest) rest[i] = (step * (bytes[tail++] - 127)) / 254;
+      const bits = (bytes[from + i] << 8) | bytes[half + from + i], root = bits < 0x8000 ? bits : bits - 0x10000;
+      values[i] = step * root * Math.abs(root);
+      if (rest) {
+        const whole = root + (bytes[tail++] - 127) / 254;
+        rest[i] = step * whole * Math.abs(whole) - values[i];
+      }
     }
     found.set(name, values);
     if (rest) found.set(name.replace("map", "rest"), rest);
