@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minifcn.anatomy.standin import Places, Standin, Storage, common_places, metered
-from minifcn.backend import device_of
+from minifcn.backend import Array, device_of
 from minifcn.kernels import Geometry, shapes
 from minifcn.layers import Layer, Watcher, no_grad, watching
 from minifcn.layers.coordinates import Map
@@ -119,21 +119,27 @@ def picture(net: Layer, shape: Sequence[int]) -> Standin:
     return Standin(tuple(shape), weights.dtype, (Map(), Map()), device=device_of(weights))
 
 
-def _shadow(net: Layer) -> Layer:
-    """A copy of the network whose parameters and buffers are stand-ins; it has kept nothing, and its generators are its own.
+def copy_with(net: Layer, stand_in: Callable[[Array], Any]) -> Layer:
+    """A copy of the network in which ``stand_in(array)`` takes the place of each parameter's and buffer's array.
 
-    It is told apart from a deep copy by what is written into deepcopy's own memo: what shall stand in each array's place.
+    It has kept nothing, has no gradients, and its generators are its own. It is told apart from a deep copy by what is written
+    into deepcopy's own memo: what shall stand in each array's place.
     """
     memo: dict[int, Any] = {}
     for parameter in net.parameters():
-        memo[id(parameter.data)] = Standin(parameter.shape, parameter.data.dtype, device=device_of(parameter.data))
+        memo[id(parameter.data)] = stand_in(parameter.data)
         if parameter.grad is not None:
             memo[id(parameter.grad)] = None
     for _, buffer in net.named_buffers():
-        memo[id(buffer)] = Standin(buffer.shape, buffer.dtype, device=device_of(buffer))
+        memo[id(buffer)] = stand_in(buffer)
     for _, layer in net.named_layers():
         memo[id(layer._stack)] = []
     return copy.deepcopy(net, memo)
+
+
+def _shadow(net: Layer) -> Layer:
+    """A copy of the network whose parameters and buffers are stand-ins."""
+    return copy_with(net, lambda array: Standin(array.shape, array.dtype, device=device_of(array)))
 
 
 @dataclass(frozen=True)
