@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from minifcn.course.catalogue import LESSONS, Lesson, lessons_folder, written
+from minifcn.course.exercises import exercises
 from minifcn.course.page import render
 from minifcn.course.script import read
 from minifcn.course.stale import differences
