@@ -228,7 +228,8 @@ def _local_response_norm(pick: Pick, rng: np.random.Generator) -> tuple[dict, di
 
 
 _MAKERS: dict[str, Callable[[Pick, np.random.Generator], tuple[dict, dict]]] = {
-    "conv2d": _conv2d, "conv_transpose2d": _conv_transpose2d, "max_pool2d": _max_pool2d, "max_unpool2d": _max_unpool2d,
+    "conv2d": _conv2d, "conv2d_relu": _conv2d, "conv_transpose2d": _conv_transpose2d,
+    "max_pool2d": _max_pool2d, "max_unpool2d": _max_unpool2d,
     "avg_pool2d": _avg_pool2d, "adaptive_avg_pool2d": _adaptive_avg_pool2d, "lp_pool2d": _lp_pool2d,
     "relu": _relu, "batch_norm": _batch_norm,
     "dropout": _dropout, "interpolate": _interpolate, "cross_entropy": _cross_entropy,

@@ -112,4 +112,6 @@ def _in_torch(case: Case, inputs: dict[str, Any], cache: Any) -> Any:
     if case.function == "max_unpool2d":
         return torch.ops.aten.max_unpool2d(x, inputs["indices"], options["output_size"])
     others = {name: tensor for name, tensor in inputs.items() if name != "x"}
+    if case.function == "conv2d_relu":
+        return T.relu(T.conv2d(x, **others, **options))
     return getattr(T, case.function)(x, **others, **options)

@@ -65,16 +65,16 @@ def conv2d_relu(
 
 
 def conv2d_relu_backward(
-    dy: Array, caches: tuple[tuple, Array], needs: tuple[bool, bool, bool] = (True, True, True)
+    dy: Array, caches: tuple[tuple, Array], needs: tuple[bool, bool, bool] = (True, True, True), inplace: bool = False
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """What :func:`conv2d_backward` returns, for :func:`conv2d_relu`; dy is given away."""
+    """What :func:`conv2d_backward` returns, for :func:`conv2d_relu`; ``inplace`` may write what ReLU lets through over dy."""
     cache, y = caches
     x, weight, has_bias, geometry = cache
     if kernels.offers_relu_gradients(dy, geometry):
         check_gradient("conv2d_relu_backward", dy, geometry.y_shape)
         dx, dweight, dbias = kernels.relu_gradients(x, dy, y, weight, geometry, needs[:2])
         return dx, dweight, dbias if needs[2] and has_bias else None
-    return conv2d_backward(relu_backward(dy, y, inplace=True), cache, needs)
+    return conv2d_backward(relu_backward(dy, y, inplace), cache, needs)
 
 
 def _geometry(x: Array, weight: Array, bias: Array | None, *options) -> kernels.Geometry:

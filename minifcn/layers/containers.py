@@ -17,12 +17,12 @@ def forward_through(layers: Sequence[Layer], x: Array) -> Array:
     """x through layers in a row, a convolution and the in-place ReLU behind it in one pass over memory."""
     place = 0
     while place < len(layers):
-        layer, *behind = layers[place : place + 2]
-        if isinstance(layer, Conv2d) and behind and _in_one_pass(layer, behind[0], "forward"):
-            x = layer.forward_relu(x, behind[0])
+        if pair := _in_one_pass(layers[place : place + 2], "forward"):
+            convolution, relu = pair
+            x = convolution.forward_relu(x, relu)
             place += 2
         else:
-            x = layer(x)
+            x = layers[place](x)
             place += 1
     return x
 
@@ -31,20 +31,23 @@ def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
     """dy through the same layers, the other way, and the same two in one."""
     place = len(layers)
     while place:
-        *before, layer = layers[max(0, place - 2) : place]
-        if dy is not None and before and isinstance(before[0], Conv2d) and _in_one_pass(before[0], layer, "backward"):
-            dy = before[0].backward_relu(dy, layer)
+        if dy is not None and (pair := _in_one_pass(layers[max(0, place - 2) : place], "backward")):
+            convolution, relu = pair
+            dy = convolution.backward_relu(dy, relu)
             place -= 2
         else:
-            dy = layer.backward(dy)
+            dy = layers[place - 1].backward(dy)
             place -= 1
     return dy
 
 
-def _in_one_pass(layer: Layer, behind: Layer, way: str) -> bool:
-    """Whether the two are such a pair, and nobody watches, or has set a "forward" or "backward" of his own on one of them."""
-    pair = type(layer) is Conv2d and isinstance(behind, ReLU) and type(behind) is ReLU and behind.inplace
-    return pair and not is_watched() and not any(way in vars(member) for member in (layer, behind))
+def _in_one_pass(layers: Sequence[Layer], way: str) -> tuple[Conv2d, ReLU] | None:
+    """The two layers where they are such a pair, and nobody watches, or has set a "forward" or "backward" of his own on one."""
+    if len(layers) < 2 or not (isinstance(layers[0], Conv2d) and isinstance(layers[1], ReLU)):
+        return None
+    convolution, relu = layers[0], layers[1]
+    pair = type(convolution) is Conv2d and type(relu) is ReLU and relu.inplace
+    return (convolution, relu) if pair and not is_watched() and not any(way in vars(one) for one in layers) else None
 
 
 def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:

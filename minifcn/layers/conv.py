@@ -8,6 +8,7 @@ from minifcn import functional as F
 from minifcn.backend import Array
 from minifcn.kernels.geometry import Pair, pair
 from minifcn.layers import initializers
+from minifcn.layers.activation import ReLU
 from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer, Parameter
 
@@ -37,7 +38,7 @@ class Conv2d(Layer):
         self._push(cache)
         return y
 
-    def forward_relu(self, x: Array, relu: Layer) -> Array:
+    def forward_relu(self, x: Array, relu: ReLU) -> Array:
         """``relu(self(x))`` in one pass over memory, ``relu`` an in-place ReLU; each layer keeps what its backward needs."""
         bias = self.bias.data if self.bias else None
         y, caches = F.conv2d_relu(x, self.weight.data, bias, self.stride, self.padding, self.dilation, self.groups)
@@ -45,10 +46,10 @@ class Conv2d(Layer):
             layer._push(cache)
         return y
 
-    def backward_relu(self, dy: Array, relu: Layer) -> Array | None:
+    def backward_relu(self, dy: Array, relu: ReLU) -> Array | None:
         """``self.backward(relu.backward(dy))``, on a GPU in one pass over memory less."""
         y, cache = relu._pop(), self._pop()
-        return self._keep(*F.conv2d_relu_backward(dy, (cache, y), _needs(self)))
+        return self._keep(*F.conv2d_relu_backward(dy, (cache, y), _needs(self), relu.inplace))
 
     def backward(self, dy: Array) -> Array | None:
         return self._keep(*F.conv2d_backward(dy, self._pop(), _needs(self)))

@@ -73,6 +73,11 @@ def convolution_mutants(forward: Callable, right: Callable, options: dict) -> di
 
 SABOTAGES = {
     "conv2d": Sabotage(F.conv2d, CONV, CONV_OPTIONS, convolution_mutants(F.conv2d, F.conv2d_backward, CONV_OPTIONS)),
+    "conv2d_relu": Sabotage(
+        F.conv2d_relu, CONV, CONV_OPTIONS, convolution_mutants(F.conv2d_relu, F.conv2d_relu_backward, CONV_OPTIONS) | {
+            "ReLU is forgotten": lambda dy, caches: F.conv2d_backward(dy, caches[0]),
+            "ReLU lets through where dy is positive": lambda dy, caches: F.conv2d_relu_backward(dy, (caches[0], dy)),
+        }),
     "conv_transpose2d": Sabotage(
         F.conv_transpose2d, CONV, DECONV_OPTIONS,
         convolution_mutants(F.conv_transpose2d, F.conv_transpose2d_backward, DECONV_OPTIONS)),

@@ -180,7 +180,19 @@ WORDS = {
     "seed": ["0", "1", "-1", "99999999999999999999", "nan", "abc"],
 }  # fmt: skip
 PATH_NAMES = ("root", "out", "resume", "init_from", "weights", "pictures", "file", "folder")
-LEFT_OUT = ("data download", "demo", "doctor", "lesson run", "lesson open", "lesson render", "lesson list", "models", "version")
+LEFT_OUT = (
+    "data download",
+    "weights download",
+    "lesson capstone",
+    "demo",
+    "doctor",
+    "lesson run",
+    "lesson open",
+    "lesson render",
+    "lesson list",
+    "models",
+    "version",
+)
 TARGETS = [
     "set/classes.txt", "set/train.txt", "set/val.txt", "set/images/p0.png", "set/masks/p0.png", "set/masks/p3.png",
     "run/config.toml", "run/last.safetensors", "run/best.safetensors", "run/log.jsonl", "run/log.csv", "shapes/shapes.json",
@@ -226,6 +238,10 @@ LIKELY = {
     "coordinates": [["fcn8s"], ["unet"]],
     "gradcheck": [["relu", "--cases", "1"], ["mine.py:relu", "--cases", "1"]],
     "bench": [["inference", "--pairs", "0"]],
+    "explore": [["run", "set/images/p0.png"], ["run"], ["run/best.safetensors", "set/images/p1.png"]],
+    "export": [["run", "--out", "net.onnx"], ["run/best.safetensors", "--out", "net.onnx", "--size", "32x40"]],
+    "weights show": [["run/best.safetensors"], ["run"]],
+    "weights import": [["run/best.safetensors", "--model", "fcn8s", "--out", "imported.safetensors"]],
     "lesson check": [["2", "mine.py"]],
     "lesson quiz": [["2"]],
     "lesson progress": [["mine.py"]],
@@ -248,6 +264,8 @@ def cases(draw: st.DrawFn) -> Case:
         )
         is_flag = getattr(parameter, "is_flag", False)
         arguments += flag + ([] if is_flag else [draw(values_of(parameter))])
+    if name == "explore":
+        arguments += ["--export", "explored.html"]  # without, it serves its page until somebody ends it
     files = {}
     for path in draw(st.lists(st.sampled_from(TARGETS), max_size=2) if draw(st.booleans()) else st.just([])):
         files[path] = draw(st.sampled_from(CONTENTS) | st.binary(max_size=40).map(lambda content: content.decode("latin-1")))

@@ -22,7 +22,8 @@ def call(*arguments: str):
     return CliRunner().invoke(app, [str(argument) for argument in arguments], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
-def test_list_shows_all_lessons_and_where_to_start():
+def test_list_shows_all_lessons_and_where_to_start(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")  # no title is broken
     result = call("list")
     assert result.exit_code == 0
     assert all(one.title in result.output for one in LESSONS)

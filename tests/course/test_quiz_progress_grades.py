@@ -96,8 +96,13 @@ def test_progress_has_a_row_for_each_lesson_and_the_minutes_left(tmp_path):
     found = {standing.lesson.number: standing for standing in progress(file, 60)}
     assert sorted(found) == [one.number for one in ASKED]
     assert (found[2].status, found[2].minutes_left) == ("right", 0)  # its stretch is missing, and not needed
-    assert (found[1].status, found[1].right, found[1].needed, found[1].minutes_left) == ("not yet", 1, 3, 23)
-    assert (found[4].status, found[4].minutes_left) == ("missing", 60)
+    assert (found[1].status, found[1].right, found[1].needed, found[1].minutes_left) == (
+        "not yet",
+        1,
+        3,
+        round(lesson(1).minutes * 2 / 3),
+    )
+    assert (found[4].status, found[4].minutes_left) == ("missing", lesson(4).minutes)
     result = call("progress", file)
     assert result.exit_code == 0
     rows = [line.split() for line in result.output.splitlines()]
