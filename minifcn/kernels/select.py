@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from minifcn.kernels.convolution.costs import winograd_pays
+from minifcn.kernels.convolution.dilated import small
 from minifcn.kernels.dispatch import CUDA, HOST, forced, package, package_for
 from minifcn.kernels.geometry import Geometry
 
-_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases")
-_HOST_ONLY = ("loops", "strips", "winograd")  # these know NumPy arrays only
+_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases", "dilated", "trimmed")
+_HOST_ONLY = ("loops", "strips", "winograd", "dilated")  # these know NumPy arrays only
 
 
 def rungs() -> tuple[str, ...]:
@@ -76,11 +77,15 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
         return "cuda"
     if _offers("one_by_one", what, g, dtype):
         return "one_by_one"
+    if _offers("trimmed", what, g, dtype):
+        return "trimmed"
     strided = g.SH > 1 or g.SW > 1
     if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"
     if _offers("winograd", what, g, dtype) and winograd_pays(what, g):
         return "winograd"
+    if _offers("dilated", what, g, dtype) and winograd_pays(what, small(g)):
+        return "dilated"
     return "strips"
 
 

@@ -29,7 +29,7 @@ from minifcn.kernels.scratch import TASKS
 
 Block = tuple[Any, ...]  # a part of an array: slices, or for a single number an ellipsis
 
-_BLOCK = 1 << 16  # elements in a block of `over_blocks`: 256 KB of float32, so that a few arrays fit in a core's cache
+_BLOCK = 1 << 18  # elements of a block: a megabyte of float32. Between shorter NumPy calls threads wait for each other
 
 
 # ------------------------------------------------------------------------------------------------ number of threads

@@ -30,6 +30,8 @@ GEOMETRIES = [
     Geometry(1, 2, 11, 9, 3, 2, 1, 3, 4),
     Geometry(1, 2, 10, 12, 3, 4, 6, 2, 2),
     Geometry(1, 16, 6, 7, 4, 2, 3, 1, 1, 1, 0, 1, 1, 2),
+    Geometry(2, 3, 7, 10, 4, 3, 3, 1, 1, 2, 6, 2, 3),
+    Geometry(1, 2, 11, 2, 3, 5, 5, 1, 1, 6, 4, 3, 2),
 ]
 
 # (file, what is there, what a slip of the hand would put there, the rungs that must notice)
@@ -55,8 +57,22 @@ MUTANTS = [
     ("taps", "dweight[:, :, kh, kw]", "dweight[:, :, kh, -1 - kw]", "taps"),
     ("taps", "matmul(matrix.T, dy[n, group])", "matmul(matrix.T, dy[n, 0])", "taps"),
     ("one_by_one", "weight[:, :, 0, 0].T, dy", "weight[:, :, 0, 0].T, dy[:, ::-1]", "one_by_one"),
-    ("one_by_one", "else dweight + product", "else product", "one_by_one"),
-    ("one_by_one", "reshape(B, -1, g.H, g.W).transpose(1, 0, 2, 3)", "reshape(-1, B, g.H, g.W)", "one_by_one"),
+    ("one_by_one", "else product + bias", "else product", "one_by_one"),
+    ("one_by_one", "+= bias[row]", "+= bias[:1]", "one_by_one"),
+    ("one_by_one", "reshape(B, -1, pixels).swapaxes(0, 1)", "reshape(-1, B, pixels)", "one_by_one"),
+    ("one_by_one", "total += np.matmul", "total[...] = np.matmul", "one_by_one"),
+    ("one_by_one", "partial[0] += part", "pass", "one_by_one"),
+    ("one_by_one", "out=y[n, row, column]", "out=y[0, row, column]", "one_by_one"),
+    ("one_by_one", "dy[n, row, column], x[n, :, column]", "dy[n, row, column], x[0, :, column]", "one_by_one"),
+    ("dilated", "picture[:, phase.shape[1] :] = 0", "picture[:, phase.shape[1] :] = 1", "dilated"),
+    ("dilated", "picture[:, :, phase.shape[2] :] = 0", "picture[:, :, phase.shape[2] :] = 1", "dilated"),
+    ("dilated", "PH=g.PH // g.DH", "PH=g.PH", "dilated"),
+    ("dilated", "slice(s, None, g.DW)", "slice(s, None, g.DH)", "dilated"),
+    ("dilated", "piece) + dweight", "piece)", "dilated"),
+    ("dilated", "itertools.product(range(g.N), rows, columns)", "itertools.product(range(g.N), columns, rows)", "dilated"),
+    ("trimmed", "g.PW - g.DW * columns.start", "g.PW - g.DW", "trimmed"),
+    ("trimmed", "(..., rows, columns)", "(..., columns, rows)", "trimmed"),
+    ("trimmed", "DH=g.DH if KH > 1 else 1", "DH=1", "trimmed"),
     ("strips", "total += np.matmul", "total[...] = np.matmul", "strips"),
     ("strips", "        partial[0] += part\n", "        pass\n", "strips"),
     ("strips", "        product += bias\n", "        pass\n", "strips"),
@@ -89,12 +105,15 @@ MUTANTS = [
 
 # The same for `kernels/host`; the names are those of its functions that must notice
 HOST_MUTANTS = [
-    ("batch_norm", "        dx -= x_hat\n", "", "normalise_backward"),
-    ("batch_norm", "dx = dx - (dbias", "dx = dx + (dbias", "normalise_backward"),
+    ("batch_norm", "                dx -= centred\n", "", "normalise_backward"),
+    ("batch_norm", "centred += (share", "centred -= (share", "normalise_backward"),
     ("batch_norm", "if training:", "if True:", "normalise_backward"),
-    ("batch_norm", "_sum(centred * centred) / M", "_sum(centred * centred) / (M - 1)", "channel_statistics"),
-    ("batch_norm", "y3[:, channels] += shift", "y3[:, channels] -= shift", "normalise"),
-    ("batch_norm", "total[at[1]] =", "total[:] =", "channel_sum"),
+    ("batch_norm", "_dot(centred, centred) / M", "_dot(centred, centred) / (M - 1)", "channel_statistics"),
+    ("batch_norm", "y += offset", "y -= offset", "normalise"),
+    ("batch_norm", "shift - mean * scale", "shift - mean", "normalise"),
+    ("batch_norm", "start : start + _LONG]", "start + 1 : start + _LONG]", "channel_sum channel_statistics normalise_backward"),
+    ("batch_norm", "sum(part.sum(axis=0, dtype=np.float64) for part in sums)", "next(sums).sum(axis=0)", "channel_sum"),
+    ("batch_norm", "total[at[1]] =", "total[: x[at].shape[1]] =", "channel_sum"),
     ("pool", "(candidate > best)", "(candidate >= best)", "max_pool"),
     ("pool", " | (candidate != candidate)", "", "max_pool"),
     ("pool", "switches[at] = first", "switches[at] = 0", "max_pool"),
@@ -161,8 +180,8 @@ def test_nothing_is_seen_where_nothing_is_planted(difference, cut_small):
 
 def differs(rung: str, difference) -> bool:
     """Whether any of GEOMETRIES comes out wrong, or not at all."""
-    approximate = rung in ("F2", "F4")
-    module = select.rung("winograd" if approximate else rung)
+    approximate = rung in ("F2", "F4", "dilated")
+    module = select.rung("winograd" if rung in ("F2", "F4") else rung)
     dtype, tolerance = (np.float32, 1e-4) if approximate else (np.float64, 1e-12)
     for geometry in GEOMETRIES:
         if module.covers(geometry, dtype):

@@ -9,13 +9,11 @@ import numpy as np
 
 from minifcn.kernels.threads import over_blocks
 
-_BLOCK = 1 << 18  # elements: a megabyte of float32, so that a block costs more than its call
-
 
 def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a + b, of one shape."""
     y = np.empty_like(a)
-    over_blocks(lambda at: np.add(a[at], b[at], out=y[at]), a, axes=range(a.ndim), size=_BLOCK)
+    over_blocks(lambda at: np.add(a[at], b[at], out=y[at]), a, axes=range(a.ndim))
     return y
 
 
@@ -27,7 +25,7 @@ def copied(array: np.ndarray) -> np.ndarray:
 
 
 def _copy(array: np.ndarray, into: np.ndarray, axes: Sequence[int]) -> None:
-    over_blocks(lambda at: np.copyto(into[at], array[at]), array, axes=axes, size=_BLOCK)
+    over_blocks(lambda at: np.copyto(into[at], array[at]), array, axes=axes)
 
 
 def concat(*parts: np.ndarray) -> np.ndarray:

@@ -10,8 +10,6 @@ from minifcn.kernels.pool_geometry import Windows
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, over_blocks
 
-_BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
-
 
 def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """x (N, C, H, W) -> y and switches (N, C, OH, OW)."""
@@ -45,7 +43,7 @@ def max_pool_values(x: np.ndarray, windows: Windows) -> np.ndarray:
             _largest(down, rows, lambda outputs, inputs: (down[:, :, outputs], x[at][:, :, inputs]))
             _largest(y[at], columns, lambda outputs, inputs: (y[at][..., outputs], down[..., inputs]))
 
-    over_blocks(planes, x, size=_BLOCK)
+    over_blocks(planes, x)
     return y
 
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import Block, over_blocks
+
+_ROW = 1 << 12  # zeros that stay in the innermost cache: NumPy takes a third of the time for an array than for a number
 
 
 def relu(x: np.ndarray, inplace: bool) -> np.ndarray:
     """x of any shape -> max(x, 0), written over x if ``inplace``."""
     y = x if inplace else np.empty_like(x)
-    over_blocks(lambda at: np.maximum(x[at], 0, out=y[at]), x, axes=range(x.ndim), size=1 << 18)
+    if not x.flags.c_contiguous:
+        return np.maximum(x, 0, out=y)
+    zeros = np.zeros(_ROW, x.dtype)
+
+    def block(at: Block) -> None:
+        ours, result = x.reshape(-1)[at], y.reshape(-1)[at]
+        whole = ours.size - ours.size % _ROW
+        np.maximum(ours[:whole].reshape(-1, _ROW), zeros, out=result[:whole].reshape(-1, _ROW))
+        np.maximum(ours[whole:], 0, out=result[whole:])
+
+    over_blocks(block, x.reshape(-1), axes=(0,))
     return y
 
 
