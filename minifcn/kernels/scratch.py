@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-LIMIT = 64 << 20  # bytes of scratch that one convolution may use, all threads together
-SHARED = 20 << 20  # of these, for arrays that all tasks of one convolution read
+LIMIT = 96 << 20  # bytes of scratch that one convolution may use, all threads together
+SHARED = 36 << 20  # of these, for arrays that all tasks of one convolution read
 TASKS = LIMIT - SHARED  # and for those of the tasks that run at one time
 
 _LINE = 64  # bytes of a cache line, and of an AVX-512 register

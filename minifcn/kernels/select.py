@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution.costs import winograd_pays
-from minifcn.kernels.convolution.dilated import small
+from minifcn.kernels.convolution import dilated, inside
+from minifcn.kernels.convolution.costs import dilated_nanoseconds, inside_nanoseconds, nanoseconds, winograd_pays
 from minifcn.kernels.dispatch import CUDA, HOST, forced, package, package_for
 from minifcn.kernels.geometry import Geometry
 
-_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases", "dilated", "trimmed")
-_HOST_ONLY = ("loops", "strips", "winograd", "dilated")  # these know NumPy arrays only
+_RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases", "dilated", "inside")
+_HOST_ONLY = ("loops", "strips", "winograd", "dilated", "inside")  # these know NumPy arrays only
 
 
 def rungs() -> tuple[str, ...]:
@@ -77,16 +77,22 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
         return "cuda"
     if _offers("one_by_one", what, g, dtype):
         return "one_by_one"
-    if _offers("trimmed", what, g, dtype):
-        return "trimmed"
     strided = g.SH > 1 or g.SW > 1
     if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
         return "phases"
     if _offers("winograd", what, g, dtype) and winograd_pays(what, g):
         return "winograd"
-    if _offers("dilated", what, g, dtype) and winograd_pays(what, small(g)):
-        return "dilated"
+    if (g.KH, g.KW, g.SH, g.SW, g.G) == (3, 3, 1, 1, 1) and (g.DH, g.DW) != (1, 1):
+        return _fastest_dilated(what, g, dtype)
     return "strips"
+
+
+def _fastest_dilated(what: str, g: Geometry, dtype: np.dtype) -> str:
+    """For a 3x3 kernel: as it is; only where its taps meet the picture; or Winograd of small pictures."""
+    costs = {"strips": nanoseconds(what, "strips", g), "inside": inside_nanoseconds(what, g, inside.share(g))}
+    if _offers("dilated", what, g, dtype):
+        costs["dilated"] = dilated_nanoseconds(what, dilated.small(g))
+    return min(costs, key=lambda name: costs[name])
 
 
 def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:

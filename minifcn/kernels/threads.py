@@ -362,6 +362,6 @@ def matmul(a: Any, b: Any, out: Any = None) -> Any:
 
 
 def _parts(length: int, count: int) -> list[slice]:
-    """0..length in at most `count` slices of equal length, a multiple of 64."""
-    step = max(64, -(-length // (count * 64)) * 64)
+    """0..length in at most `count` slices of equal length, a multiple of 64: the other matrix is read again for each."""
+    step = max(128, -(-length // (count * 64)) * 64)
     return [slice(start, min(start + step, length)) for start in range(0, length, step)]

@@ -9,7 +9,7 @@ import pytest
 
 from minifcn import kernels
 from minifcn.kernels import select
-from minifcn.kernels.convolution import dilated, loops, one_by_one, phases, strips, winograd
+from minifcn.kernels.convolution import dilated, inside, loops, one_by_one, phases, strips, winograd
 from minifcn.kernels.geometry import Geometry
 
 _truth: dict[Geometry, dict[str, tuple[tuple, np.ndarray]]] = {}
@@ -67,7 +67,7 @@ def _cut_small(patch: pytest.MonkeyPatch, heavy: bool) -> None:
         (one_by_one, "_SMALL", 1), (one_by_one, "_TASK", 1), (one_by_one, "_PIXELS", 3), (one_by_one, "_LONG", 5),
         (one_by_one, "_ROWS", 2), (one_by_one, "_PARTIAL", 1 if heavy else 1 << 30),
         (one_by_one, "_rounded", lambda count: count),
-        (strips, "_LONG", 5), (dilated, "_PIECE", 600),
+        (strips, "_LONG", 5), (dilated, "_PIECE", 600), (inside, "_PIECE", 600),
     ):  # fmt: skip
         patch.setattr(module, name, value)
     patch.setattr(Geometry, "tasks", property(lambda geometry: 2))

@@ -271,7 +271,7 @@ def _over_outputs(x: np.ndarray, g: Geometry, f: Winograd, compute: Callable[[sl
     """Calls `compute(ours, strip, V)` on all threads: for strips of as many tiles as fit, their V (n², T, C) transformed once,
     for some output channels each time."""
     for strip in _tile_strips(g, f, SHARED // (4 * f.n**2 * g.C)):
-        parts = even_parts(g.O, _outputs_a_task(strip))
+        parts = even_parts(g.O, _outputs_a_task(strip, g))
         with workspace(np.float32) as new:
             V = new(f.n**2, strip.pixels, g.C)
             _transform_input_on_all_threads(x, strip, g, f, V)
@@ -282,9 +282,9 @@ def _over_outputs(x: np.ndarray, g: Geometry, f: Winograd, compute: Callable[[sl
             parallel_for(task, len(parts), 4 * f.n**2 * length(parts[0]) * (5 * g.C // 4 + 2 * strip.pixels))
 
 
-def _outputs_a_task(strip: Strip) -> int:
-    """Output channels of one task: with few tiles, few enough for their transformed weights to stay in cache."""
-    return 32 if strip.pixels <= 64 else 64
+def _outputs_a_task(strip: Strip, g: Geometry) -> int:
+    """Output channels of one task: with few tiles or many inputs, few enough for their transformed weights to stay in cache."""
+    return 32 if strip.pixels <= 64 or g.C > 512 else 64
 
 
 def _transform_input_on_all_threads(x: np.ndarray, strip: Strip, g: Geometry, f: Winograd, V: np.ndarray) -> None:

@@ -1,0 +1,125 @@
+"""Rung `inside`: each tap of the kernel is multiplied with the pixels that it meets, and with no padding.
+
+A dilated kernel may reach further than the picture is wide. DeepLab's 3x3 kernel of rate 24, on a feature map of 32 x 32
+pixels, meets the picture with a quarter of its multiplications; with rate 36 only its middle tap ever does. So, as in `taps`,
+but of the part where a tap lies inside:
+
+    y[outputs] += weight[kh, kw] @ x[inputs]        dx[inputs] += weight[kh, kw]^T @ dy[outputs]
+    dweight[kh, kw] += dy[outputs] @ x[inputs]^T
+
+Cost: the multiply-adds that meet a pixel, `share` of all, and for each tap one copy of these pixels, a few MB at a time.
+
+NumPy only. Run it: `with kernels.using("inside"): ...`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minifcn.kernels.convolution.cuts import length, strips
+from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.merge import copied
+from minifcn.kernels.threads import matmul, over_blocks
+
+_PIECE = 32 << 20  # bytes of copied pixels, and of what they are multiplied to
+
+
+def covers(geometry: Geometry, dtype: Any) -> bool:
+    """Stride 1, without groups."""
+    return geometry.SH == geometry.SW == geometry.G == 1
+
+
+def share(g: Geometry) -> float:
+    """How many of the multiplications meet a pixel of the picture."""
+    met = [[length(_met(k * D - P, size, outputs)) for k in range(K)] for K, D, P, size, outputs in _axes(g)]
+    return sum(met[0]) * sum(met[1]) / (g.KH * g.KW * g.OH * g.OW)
+
+
+def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry) -> np.ndarray:
+    """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, KH, KW) and bias (O,) or None."""
+    y = np.zeros(geometry.y_shape, x.dtype)
+    for kh, kw, places in _taps(geometry, x.itemsize):
+        matrix = copied(weight[:, :, kh, kw])  # (O, C)
+        for place in places:
+            _add(matrix, x[place.inputs], y[place.outputs])
+    if bias is not None:
+        y += bias[:, None, None]
+    return y
+
+
+def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, KH, KW)."""
+    dx = np.zeros(geometry.x_shape, dy.dtype)
+    for kh, kw, places in _taps(geometry, dy.itemsize):
+        matrix = copied(weight[:, :, kh, kw].T)  # (C, O)
+        for place in places:
+            _add(matrix, dy[place.outputs], dx[place.inputs])
+    return dx
+
+
+def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """dweight (O, C, KH, KW) of x (N, C, H, W) and dy (N, O, OH, OW): zero at taps that meet nothing."""
+    dweight = np.zeros(geometry.weight_shape, x.dtype)
+    for kh, kw, places in _taps(geometry, x.itemsize):
+        for place in places:
+            # (O, C) = (O, N'·H'·W') @ (N'·H'·W', C)
+            dweight[:, :, kh, kw] += matmul(_side_by_side(dy[place.outputs]), _side_by_side(x[place.inputs]).T)
+    return dweight
+
+
+class _Place(NamedTuple):
+    """Outputs that have a tap inside of the picture, and the pixels that it meets there: indices of (N, ., H, W)."""
+
+    outputs: tuple[slice, ...]
+    inputs: tuple[slice, ...]
+
+
+def _taps(g: Geometry, itemsize: int) -> Iterator[tuple[int, int, list[_Place]]]:
+    """Each tap (kh, kw), and the places where it meets a pixel, in pieces."""
+    most = max(1, _PIECE // ((g.C + g.O) * itemsize))
+    for kh in range(g.KH):
+        for kw in range(g.KW):
+            down, right = kh * g.DH - g.PH, kw * g.DW - g.PW  # from an output to the pixel
+            rows, columns = _met(down, g.H, g.OH), _met(right, g.W, g.OW)
+            if not length(rows) or not length(columns):
+                continue
+            places = []
+            for pictures, some_rows, some_columns in strips(g.N, length(rows), length(columns), most):
+                height, width = _moved(some_rows, rows.start), _moved(some_columns, columns.start)
+                outputs = (pictures, slice(None), height, width)
+                places.append(_Place(outputs, (*outputs[:2], _moved(height, down), _moved(width, right))))
+            yield kh, kw, places
+
+
+def _axes(g: Geometry) -> tuple[tuple[int, int, int, int, int], ...]:
+    """Kernel, dilation, padding, pixels and outputs of the rows, then of the columns."""
+    return (g.KH, g.DH, g.PH, g.H, g.OH), (g.KW, g.DW, g.PW, g.W, g.OW)
+
+
+def _met(offset: int, size: int, outputs: int) -> slice:
+    """The outputs o with 0 <= o + offset < size."""
+    first = max(0, -offset)
+    return slice(first, max(first, min(outputs, size - offset)))
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start + by, part.stop + by)
+
+
+def _add(matrix: np.ndarray, pixels: np.ndarray, into: np.ndarray) -> None:
+    """into (N, B, H', W') += matrix (B, A) @ pixels (N, A, H', W')."""
+    N, B, H, W = into.shape
+    product = matmul(matrix, _side_by_side(pixels)).reshape(B, N, H, W)  # (B, N·H'·W') = (B, A) @ (A, N·H'·W')
+
+    def add(at: tuple[slice, ...]) -> None:
+        into.swapaxes(0, 1)[at] += product[at]
+
+    over_blocks(add, product)
+
+
+def _side_by_side(pixels: np.ndarray) -> np.ndarray:
+    """(N, A, H', W') as a matrix (A, N·H'·W')."""
+    return copied(pixels.swapaxes(0, 1)).reshape(pixels.shape[1], -1)
