@@ -33,9 +33,9 @@ DECONVOLUTIONS = tuple(
 CONVOLUTION, DECONVOLUTION = "3x3 convolution, forward", "deconvolution k16 s8, forward"
 LADDERS = ((CONVOLUTION, "forward", CONVOLUTIONS), (DECONVOLUTION, "input_gradient", DECONVOLUTIONS))
 
-# What rungs are proved on: odd sizes, a border all around, and for the strided ones a kernel that the stride divides.
+# What rungs are proved on: odd sizes, a border all around, for the strided ones a kernel that the stride divides, dilation.
 _PROOFS = (Geometry(2, 5, 9, 7, 6, 3, 3, PH=1, PW=1), Geometry(2, 3, 12, 10, 4, 4, 4, SH=2, SW=2),
-           Geometry(2, 5, 4, 3, 6, 1, 1))  # fmt: skip
+           Geometry(2, 5, 4, 3, 6, 1, 1), Geometry(2, 5, 9, 7, 6, 3, 3, PH=2, PW=3, DH=2, DW=3))  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -72,9 +72,15 @@ class Workshop:
         began = time.perf_counter()
         result = self.own[name](*arguments)
         self.seconds[name, place] += time.perf_counter() - began
-        if self.compares and not same(plain(result), plain(self.library[name](*arguments))):
+        if self.compares and not same(plain(result), plain(self.library[name](*arguments)), _rounding(arguments)):
             raise Disagrees(f"{name} is right in its exercise, and gives other numbers than the library for {place}")
         return result
+
+
+def _rounding(arguments: Iterable[Any]) -> float:
+    """What the last digits of these arguments come to: a bias in front of a batch norm has a gradient of nothing else."""
+    arrays = [argument for argument in arguments if isinstance(argument, np.ndarray) and argument.dtype.kind == "f"]
+    return max((float(np.finfo(a.dtype).eps * np.abs(a).sum(dtype=np.float64)) for a in arrays), default=0.0)
 
 
 def handmade(workshop: Workshop, channels: tuple[int, ...]) -> SmallFCN:

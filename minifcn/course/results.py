@@ -58,18 +58,21 @@ def unpack(packed: dict[str, Any]) -> Result:
     return np.array(packed["numbers"], np.float64).reshape(packed["shape"])
 
 
-def same(mine: Result, key: Result) -> bool:
-    """Equal in kind and shape, and in numbers up to float32's rounding. A list or a tuple of equal numbers is an array, too."""
+def same(mine: Result, key: Result, rounding: float = 0.0) -> bool:
+    """Equal in kind and shape, and in numbers up to float32's rounding. A list or a tuple of equal numbers is an array, too.
+
+    `rounding` is a difference that means nothing: a sum of numbers that cancel is not zero to the last digit.
+    """
     mine = like(mine, key)
     if isinstance(mine, str) or isinstance(key, str):
         return isinstance(mine, str) and isinstance(key, str) and mine == key
     if isinstance(mine, tuple) or isinstance(key, tuple):
         both = isinstance(mine, tuple) and isinstance(key, tuple) and len(mine) == len(key)
-        return both and all(map(same, mine, key))
+        return both and all(same(*pair, rounding) for pair in zip(mine, key, strict=True))
     if isinstance(mine, dict) or isinstance(key, dict):
         both = isinstance(mine, dict) and isinstance(key, dict) and set(mine) == set(key)
-        return both and all(same(mine[name], key[name]) for name in key)
-    return _same_numbers(mine, key)
+        return both and all(same(mine[name], key[name], rounding) for name in key)
+    return _same_numbers(mine, key, rounding)
 
 
 def like(mine: Result, key: Result) -> Result:
@@ -96,9 +99,9 @@ def kind(result: Result) -> str:
     return f"an array of shape {result.shape}" if result.ndim else "one number"
 
 
-def _same_numbers(mine: np.ndarray, key: np.ndarray) -> bool:
-    scale = np.nan_to_num(np.abs(key)).max(initial=0) or 1.0
-    return mine.shape == key.shape and bool(np.allclose(mine, key, rtol=0, atol=TOLERANCE * scale, equal_nan=True))
+def _same_numbers(mine: np.ndarray, key: np.ndarray, rounding: float) -> bool:
+    allowed = TOLERANCE * (np.nan_to_num(np.abs(key)).max(initial=0) or 1.0) + rounding
+    return mine.shape == key.shape and bool(np.allclose(mine, key, rtol=0, atol=allowed, equal_nan=True))
 
 
 def _key(key: Any) -> str | int:

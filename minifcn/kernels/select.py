@@ -77,14 +77,19 @@ def _fastest(what: str, g: Geometry, dtype: np.dtype, on_gpu: bool) -> str:
         return "cuda"
     if _offers("one_by_one", what, g, dtype):
         return "one_by_one"
-    strided = g.SH > 1 or g.SW > 1
-    if strided and _offers("phases", what, g, dtype) and g.KH % g.SH == 0 and g.KW % g.SW == 0:
+    if (g.SH, g.SW) != (1, 1) and _offers("phases", what, g, dtype) and _enlarges(g):
         return "phases"
     if _offers("winograd", what, g, dtype) and winograd_pays(what, g):
         return "winograd"
     if (g.KH, g.KW, g.SH, g.SW, g.G) == (3, 3, 1, 1, 1) and (g.DH, g.DW) != (1, 1):
         return _fastest_dilated(what, g, dtype)
     return "strips"
+
+
+def _enlarges(g: Geometry) -> bool:
+    """Whether nearly all phases have equally many taps: kernels of 2s pixels for stride s, or of 2s − 1 if s is large."""
+    few = g.C // g.G < 8
+    return all(K % S == 0 or (K % S == S - 1 >= 3 and not few) for K, S in ((g.KH, g.SH), (g.KW, g.SW)))
 
 
 def _fastest_dilated(what: str, g: Geometry, dtype: np.dtype) -> str:

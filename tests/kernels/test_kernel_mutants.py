@@ -109,14 +109,14 @@ MUTANTS = [
 
 # The same for `kernels/host`; the names are those of its functions that must notice
 HOST_MUTANTS = [
-    ("batch_norm", "                dx -= centred\n", "", "normalise_backward"),
-    ("batch_norm", "centred += (share", "centred -= (share", "normalise_backward"),
-    ("batch_norm", "if training:", "if True:", "normalise_backward"),
+    ("batch_norm", "            dx -= centred\n", "", "normalise_backward"),
+    ("batch_norm", "np.subtract(dy, (dbias", "np.add(dy, (dbias", "normalise_backward"),
+    ("batch_norm", "if not training:", "if False:", "normalise_backward"),
     ("batch_norm", "_dot(centred, centred) / M", "_dot(centred, centred) / (M - 1)", "channel_statistics"),
-    ("batch_norm", "y += offset", "y -= offset", "normalise"),
-    ("batch_norm", "shift - mean * scale", "shift - mean", "normalise"),
-    ("batch_norm", "start : start + _LONG]", "start + 1 : start + _LONG]", "channel_sum channel_statistics normalise_backward"),
-    ("batch_norm", "sum(part.sum(axis=0, dtype=np.float64) for part in sums)", "next(sums).sum(axis=0)", "channel_sum"),
+    ("batch_norm", "y += shift", "y -= shift", "normalise"),
+    ("batch_norm", "y *= scale[channels, None]", "y *= scale[: y.shape[1], None]", "normalise"),
+    ("batch_norm", "values[..., None, whole:]", "values[..., None, whole + 1 :]", "channel_sum channel_statistics"),
+    ("batch_norm", "if whole < values.shape[-1] else rows", "if not whole else rows", "channel_sum"),
     ("batch_norm", "total[at[1]] =", "total[: x[at].shape[1]] =", "channel_sum"),
     ("pool", "(candidate > best)", "(candidate >= best)", "max_pool"),
     ("pool", " | (candidate != candidate)", "", "max_pool"),

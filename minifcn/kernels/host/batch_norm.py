@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, over_blocks
 
-_LONG = 4096  # numbers that are added in one go: BLAS has a float32 total in each of its lanes, which are sixteen at least
+_ROW = 512  # numbers that BLAS adds in one go, in float32: the more, the larger is the rounding error
 
 
 def channel_sum(x: np.ndarray) -> np.ndarray:
@@ -40,13 +38,15 @@ def channel_statistics(x3: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def normalise(x3: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
-    """(x − mean)·scale + shift, as x·scale + offset in one pass less; x3 (N, C, H*W), the others (C,)."""
-    y3, offset = np.empty_like(x3), -mean * scale if shift is None else shift - mean * scale
+    """(x − mean)·scale + shift; x3 (N, C, H*W), the others (C,)."""
+    y3 = np.empty_like(x3)
 
     def block(at: Block) -> None:
         channels, y = at[1], y3[:, at[1]]  # (N, c, H*W)
-        np.multiply(x3[:, channels], scale[channels, None], out=y)
-        y += offset[channels, None]
+        np.subtract(x3[:, channels], mean[channels, None], out=y)  # before scaling: x·scale − mean·scale would cancel
+        y *= scale[channels, None]
+        if shift is not None:
+            y += shift[channels, None]
 
     over_blocks(block, x3, axes=(1,))
     return y3
@@ -55,10 +55,7 @@ def normalise(x3: np.ndarray, mean: np.ndarray, scale: np.ndarray, shift: np.nda
 def normalise_backward(
     dy3: np.ndarray, x3: np.ndarray, mean: np.ndarray, inv_std: np.ndarray, scale: np.ndarray, training: bool, needs_dx: bool
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """dy3 and x3 (N, C, H*W), the others (C,) -> dx3 or None, dweight, dbias.
-
-    In training dx = scale·dy − scale/M·(dbias + x̂·dweight): a factor of dy, one of x − mean, and a number for each channel.
-    """
+    """dy3 and x3 (N, C, H*W), the others (C,) -> dx3 or None, dweight, dbias."""
     M = x3.size // x3.shape[1]  # values a channel
     dweight, dbias = np.empty_like(inv_std), np.empty_like(inv_std)
     dx3 = np.empty_like(dy3) if needs_dx else None
@@ -71,12 +68,14 @@ def normalise_backward(
             dbias[channels] = _sum(dy)
             if dx3 is None:
                 return
-            dx = np.multiply(dy, scale[channels, None], out=dx3[:, channels])
-            if training:
-                share = scale[channels] / M  # (c,)
-                centred *= (share * inv_std[channels] * dweight[channels])[:, None]
-                centred += (share * dbias[channels])[:, None]
-                dx -= centred
+            dx = dx3[:, channels]
+            if not training:
+                np.multiply(dy, scale[channels, None], out=dx)
+                return
+            np.subtract(dy, (dbias[channels] / M)[:, None], out=dx)
+            centred *= (inv_std[channels] * dweight[channels] / M)[:, None]
+            dx -= centred
+            dx *= scale[channels, None]
 
     over_blocks(block, dy3, axes=(1,))
     return dx3, dweight, dbias
@@ -84,20 +83,18 @@ def normalise_backward(
 
 def _sum(values: np.ndarray) -> np.ndarray:
     """(N, c, H*W) -> (c,)."""
-    return _added(piece @ np.ones(piece.shape[2], piece.dtype) for piece in _short(values))
+    return _dot(values, np.ones(values.shape[2], values.dtype))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Sums of a·b, both (N, c, H*W) -> (c,)."""
-    return _added(np.vecdot(*both) for both in zip(_short(a), _short(b), strict=True))
+    """Sums of a·b, a (N, c, H*W) and b like it or (H*W,) -> (c,): BLAS adds short rows, float64 what they leave."""
+    return sum(np.vecdot(*rows).sum(axis=(0, 2), dtype=np.float64) for rows in zip(_rows(a), _rows(b), strict=True))
 
 
-def _short(values: np.ndarray) -> Iterator[np.ndarray]:
-    """(N, c, H*W) in pieces (N, c, at most 4096); float16 as float32, for its sums soon exceed the largest float16."""
-    wide = np.float32 if values.dtype == np.float16 else values.dtype
-    return (values[..., start : start + _LONG].astype(wide, copy=False) for start in range(0, values.shape[2], _LONG))
-
-
-def _added(sums: Iterable[np.ndarray]) -> np.ndarray:
-    """Sums (N, c) of pieces -> (c,): few numbers by now, so they may be added in float64."""
-    return sum(part.sum(axis=0, dtype=np.float64) for part in sums)
+def _rows(values: np.ndarray) -> list[np.ndarray]:
+    """(..., L) -> (..., L/512, 512) and the rest (..., 1, L modulo 512); float16 as float32, which holds its sums."""
+    if values.dtype == np.float16:
+        values = values.astype(np.float32)
+    whole = values.shape[-1] // _ROW * _ROW
+    rows = [values[..., :whole].reshape(*values.shape[:-1], -1, _ROW)] if whole else []
+    return [*rows, values[..., None, whole:]] if whole < values.shape[-1] else rows
