@@ -9,7 +9,7 @@ import typer
 
 app = typer.Typer(no_args_is_help=True, help="Look at a data set, or fetch one.")
 
-_Name = Annotated[str, typer.Argument(help="shapes, voc, voc2011, idd, folder.")]
+_Name = Annotated[str, typer.Argument(help="shapes, voc, voc2011, idd, cityscapes, camvid, folder.")]
 _Root = Annotated[str | None, typer.Option(help="Where the data set lies.")]
 _Missing = Annotated[str, typer.Option(help="Listed pictures that are not there: error or skip.")]
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def evaluate(
     weights: Annotated[Path, typer.Argument(help="A run folder (its best checkpoint) or a checkpoint.")],
-    data: Annotated[str | None, typer.Option(help="shapes, voc, voc2011, idd, folder; else the run's own.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="shapes, voc, voc2011, idd, cityscapes, camvid, folder; else the run's own.")
+    ] = None,
     root: Annotated[str | None, typer.Option(help="Where the data set lies; else the run's own.")] = None,
     split: Annotated[str | None, typer.Option(help="Else the run's validation split.")] = None,
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,

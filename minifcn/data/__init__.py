@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from minifcn.lazy import lazy
 
 if TYPE_CHECKING:
+    from minifcn.data.camvid import CamVidSegmentation
+    from minifcn.data.cityscapes import CityscapesSegmentation
     from minifcn.data.dataset import SegmentationDataset, check_disjoint, check_taught, fingerprint
     from minifcn.data.files import find_pictures, left_out_sentence, named_pictures
     from minifcn.data.folder import FolderSegmentation
@@ -27,17 +29,19 @@ if TYPE_CHECKING:
     from minifcn.data.preprocessing import Preprocessing
     from minifcn.data.report import check, overlaps, stats
     from minifcn.data.shapes import ShapesSegmentation
-    from minifcn.data.transforms import Compose, parse
+    from minifcn.data.transforms import Compose, Transform, parse, sizing
     from minifcn.data.voc import VOCSegmentation
 
 __all__ = [
-    "Batch", "Compose", "FolderSegmentation", "IDDSegmentation", "Loader", "Preprocessing", "SegmentationDataset",
-    "ShapesSegmentation", "VOCSegmentation", "build", "check", "check_disjoint", "check_taught", "colorize", "decode_mask",
-    "find_pictures", "fingerprint", "home", "left_out_sentence", "named_pictures", "names", "overlaps", "parse", "read_image",
-    "save_mask", "stats",
+    "Batch", "CamVidSegmentation", "CityscapesSegmentation", "Compose", "FolderSegmentation", "IDDSegmentation", "Loader",
+    "Preprocessing", "SegmentationDataset", "ShapesSegmentation", "Transform", "VOCSegmentation", "build", "check",
+    "check_disjoint", "check_taught", "colorize", "decode_mask", "find_pictures", "fingerprint", "home", "left_out_sentence",
+    "named_pictures", "names", "overlaps", "parse", "read_image", "save_mask", "sizing", "stats",
 ]  # fmt: skip
 
 _HOME = {
+    "camvid": ("CamVidSegmentation",),
+    "cityscapes": ("CityscapesSegmentation",),
     "dataset": ("SegmentationDataset", "check_disjoint", "check_taught", "fingerprint"),
     "files": ("find_pictures", "left_out_sentence", "named_pictures"),
     "folder": ("FolderSegmentation",),
@@ -48,7 +52,7 @@ _HOME = {
     "preprocessing": ("Preprocessing",),
     "report": ("check", "overlaps", "stats"),
     "shapes": ("ShapesSegmentation",),
-    "transforms": ("Compose", "parse"),
+    "transforms": ("Compose", "Transform", "parse", "sizing"),
     "voc": ("VOCSegmentation",),
 }
 _load, __dir__ = lazy(__name__, _HOME)
@@ -61,6 +65,8 @@ _SETS: dict[str, tuple[str, dict[str, str]]] = {
     "voc2012": ("VOCSegmentation", {"year": "2012"}),
     "voc2011": ("VOCSegmentation", {"year": "2011"}),
     "idd": ("IDDSegmentation", {}),
+    "cityscapes": ("CityscapesSegmentation", {}),
+    "camvid": ("CamVidSegmentation", {}),
     "folder": ("FolderSegmentation", {}),
     "shapes": ("ShapesSegmentation", {}),
 }
@@ -78,7 +84,7 @@ def home(name: str, root: str | Path | None = None) -> str:
 
 
 def build(name: str, root: str | Path | None = None, split: str = "train", **options: Any) -> SegmentationDataset:
-    """The data set of that name: "voc2012" (or "voc"), "voc2011", "idd", "folder" or "shapes".
+    """The data set of that name: one of `names()`.
 
     `root` defaults to `data`, for shapes to `data/shapes`, where they are drawn when they are not there yet.
     `options` go to the reader: `missing="skip"` for all, `sbd_root` for VOC, `num_classes` for a folder, the

@@ -11,6 +11,7 @@ A data set is anything with this protocol; `SegmentationDataset` is the one all 
 
 from __future__ import annotations
 
+import copy
 import difflib
 import hashlib
 import os
@@ -80,6 +81,15 @@ class SegmentationDataset:
         """The labels of picture `index`, (H, W) uint8, checked against the number of classes."""
         return decode_mask(self.samples[index].label, self.num_classes, self.palette)
 
+    def few(self, count: int) -> SegmentationDataset:
+        """The same set with `count` of its pictures, spread evenly over it. Raises ValueError where it has not so many."""
+        if not 1 <= count <= len(self):
+            raise ValueError(f"{count} pictures of {self.name} are wanted; it has {len(self)}")
+        some = copy.copy(self)
+        some.samples = [self.samples[index] for index in spread(len(self), count)]
+        some.ids = [sample.id for sample in some.samples]
+        return some
+
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Picture and labels of one size. Raises ValueError where the mask has another size than its picture."""
         image, label = self.read_image(index), self.read_label(index)
@@ -142,6 +152,25 @@ def _instead(path: Path) -> str:
     same = [name for name in names if Path(name).stem.casefold() == path.stem.casefold()]
     close = same or difflib.get_close_matches(path.name, names[:20000], 3, 0.5) or sorted(names)[:3]
     return f" (its folder holds {', '.join(close)}{' ...' if len(names) > len(close) else ''})" if names else ""
+
+
+def find_root(root: str | Path, holds: Sequence[str | Sequence[str]], name: str) -> Path:
+    """The folder that holds all of these folders (of a tuple, one of them): `root` or a folder in it.
+
+    Raises FileNotFoundError, with the name of the data set, where there is none.
+    """
+    root = Path(root).expanduser()
+    wanted = [(one,) if isinstance(one, str) else one for one in holds]
+    for folder in [root, *sorted(path for path in root.glob("*") if path.is_dir())]:
+        if all(any((folder / one).is_dir() for one in either) for either in wanted):
+            return folder
+    folders = " and ".join(" or ".join(f"{one}/" for one in either) for either in wanted)
+    raise FileNotFoundError(f"{name} was not found: looked for {folders} in {root} and the folders in it")
+
+
+def spread(length: int, count: int) -> list[int]:
+    """Up to `count` indices spread evenly over a data set: always the same ones, so that results compare."""
+    return sorted({int(index) for index in np.linspace(0, length - 1, min(count, length))})
 
 
 def title(dataset: SegmentationDataset) -> str:

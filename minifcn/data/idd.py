@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from minifcn.data.dataset import Sample, SegmentationDataset, present
+from minifcn.data.dataset import Sample, SegmentationDataset, find_root, present
 from minifcn.data.files import find_pictures, left_out_sentence
 from minifcn.data.palette import make_palette
 
@@ -70,7 +70,7 @@ class IDDSegmentation(SegmentationDataset):
     def __init__(self, root: str | Path = "data", split: str = "train", *, missing: str = "error") -> None:
         if split not in SPLITS:
             raise ValueError(f"IDD has no labels for split {split!r}; choose {' or '.join(SPLITS)}")
-        self.root = find_root(root)
+        self.root = find_root(root, ("leftImg8bit", "gtFine"), "IDD")
         images = self.root / "leftImg8bit" / split
         found = find_pictures(images)
         frames = [path for path in found.pictures if path.parent.parent == images]
@@ -88,13 +88,3 @@ class IDDSegmentation(SegmentationDataset):
         name = f"{'IDD' if full else 'IDD-Lite'} {split}"
         notes = filter(None, [left_out_sentence(found.left_out)])
         super().__init__(name, there, tuple(colours), make_palette(list(colours.values())), absent, notes)
-
-
-def find_root(root: str | Path) -> Path:
-    """The folder that holds leftImg8bit and gtFine: `root` or a folder in it. Raises FileNotFoundError without one."""
-    root = Path(root).expanduser()
-    folders = [root, *sorted(path for path in root.glob("*") if path.is_dir())]
-    for folder in folders:
-        if (folder / "leftImg8bit").is_dir() and (folder / "gtFine").is_dir():
-            return folder
-    raise FileNotFoundError(f"IDD was not found: looked for leftImg8bit/ and gtFine/ in {root} and the folders in it")

@@ -21,7 +21,7 @@ import numpy as np
 from minifcn.data.dataset import SegmentationDataset
 from minifcn.data.palette import VOID
 from minifcn.data.preprocessing import Preprocessing
-from minifcn.data.transforms import Transform
+from minifcn.data.transforms import Transform, sizing
 
 
 class Batch(NamedTuple):
@@ -44,6 +44,9 @@ class Loader:
     `num_threads + 2` batches are read ahead. An exception while reading reaches the caller with the picture's name in
     its sentence. To stop early, just leave the loop: the threads end when the iterator is closed or forgotten.
 
+    With `originals` every picture comes twice in an epoch: transformed, and with nothing but its size changed (the crops and
+    resizes of the transform), for a network that sees changed pictures only learns another distribution than the data's.
+
     With `join_last` a last batch of one picture joins the batch before it, which then has `batch_size + 1`: some networks
     cannot be trained on one picture.
     """
@@ -59,13 +62,15 @@ class Loader:
         num_threads: int = 2,
         drop_last: bool = False,
         join_last: bool = False,
+        originals: bool = False,
     ) -> None:
         for name, value, least in (("batch_size", batch_size, 1), ("seed", seed, 0), ("num_threads", num_threads, 0)):
             if value < least:
                 raise ValueError(f"{name}={value} is not possible; choose {least} or more")
-        if drop_last and len(dataset) < batch_size:
+        self.pictures = len(dataset) * (2 if originals else 1)  # in an epoch
+        if drop_last and self.pictures < batch_size:
             raise ValueError(
-                f"{len(dataset)} pictures make no whole batch of {batch_size}; choose a smaller batch_size or drop_last=False"
+                f"{self.pictures} pictures make no whole batch of {batch_size}; choose a smaller batch_size or drop_last=False"
             )
         self.dataset = dataset
         self.batch_size = batch_size
@@ -79,13 +84,13 @@ class Loader:
 
     def __len__(self) -> int:
         """Batches an epoch."""
-        count = len(self.dataset) / self.batch_size
+        count = self.pictures / self.batch_size
         fewer = self.drop_last or (self.join_last and self.lonely_last())
         return math.floor(count) if fewer else math.ceil(count)
 
     def lonely_last(self) -> bool:
         """Whether one picture is left for the last batch, with others before it, where none joins or is dropped."""
-        count = len(self.dataset)
+        count = self.pictures
         return not self.drop_last and count > self.batch_size > 1 and count % self.batch_size == 1
 
     def smallest(self, among: int) -> tuple[int, int]:
@@ -97,10 +102,8 @@ class Loader:
         return self.epoch(0)
 
     def order(self, epoch: int) -> np.ndarray:
-        """The indices of the data set in the order of this epoch."""
-        if not self.shuffle:
-            return np.arange(len(self.dataset))
-        return self._rng(epoch, 0).permutation(len(self.dataset))
+        """The indices of the data set in the order of this epoch; those of originals are larger by its length."""
+        return self._rng(epoch, 0).permutation(self.pictures) if self.shuffle else np.arange(self.pictures)
 
     def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
         """The batches of epoch `epoch` (0, 1, ...) from batch `start` on."""
@@ -133,7 +136,7 @@ class Loader:
     def _batch(self, epoch: int, indices: np.ndarray) -> Batch:
         pairs = [self._sample(epoch, int(index)) for index in indices]
         sizes = [label.shape for _, label in pairs]
-        ids = [self.dataset.ids[index] for index in indices]
+        ids = [self.dataset.ids[index % len(self.dataset)] for index in indices]
         H, W = (max(side) for side in zip(*sizes, strict=True))
         images = np.zeros((len(pairs), 3, H, W), np.float32)
         labels = np.full((len(pairs), H, W), VOID, np.uint8)
@@ -144,10 +147,12 @@ class Loader:
         return Batch(images, labels, ids, sizes)
 
     def _sample(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        with _naming(self.dataset.ids[index]):
-            image, label = self.dataset[index]
-            if self.transform is not None:
-                image, label = self.transform(image, label, self._rng(epoch, 1, index))
+        is_original, picture = divmod(index, len(self.dataset))
+        with _naming(self.dataset.ids[picture]):
+            image, label = self.dataset[picture]
+            transform = sizing(self.transform) if is_original else self.transform
+            if transform is not None:
+                image, label = transform(image, label, self._rng(epoch, 1, index))
             return image, label
 
 

@@ -203,6 +203,19 @@ def _shift_hue(picture: Image.Image, turn: float) -> Image.Image:
     return Image.merge("HSV", (hue, saturation, value)).convert("RGB")
 
 
+def sizing(transform: Transform | None) -> Transform | None:
+    """What of a transform decides how large pictures are, and so is for originals, too: resizes, crops, one fixed scale."""
+    steps: Sequence[Any] = getattr(transform, "transforms", (transform,))
+    sized = tuple(step for step in steps if _sizes(step))
+    return Compose(sized) if sized else None
+
+
+def _sizes(step: Any) -> bool:
+    if isinstance(step, RandomScale):
+        return step.low == step.high
+    return isinstance(step, (Resize, RandomCrop, CenterCrop))
+
+
 def parse(text: str, fill: Colour = IMAGENET_MEAN) -> Compose:
     """A line of text -> the transforms in its order; an empty line or "none" -> no transform.
 

@@ -17,7 +17,7 @@ from minifcn.training.fields import check, setting
 from minifcn.training.settings import Settings
 
 if TYPE_CHECKING:
-    from minifcn.data import Compose, Loader, Preprocessing, SegmentationDataset
+    from minifcn.data import Loader, Preprocessing, SegmentationDataset, Transform
     from minifcn.layers import Layer
     from minifcn.training.optimizers import Optimizer
 
@@ -29,17 +29,22 @@ _optimisation, _run = partial(setting, panel="The optimisation"), partial(settin
 class DataPlan:
     """The pictures: which, how they are changed, how many at a time."""
 
-    data: str = _data("shapes", "shapes, voc, voc2011, idd, folder.")
+    data: str = _data("shapes", "shapes, voc, voc2011, idd, cityscapes, camvid, folder.")
     root: str | None = _data(None, "Where the data set lies.", on_resume=True)
     train_split: str = _data("train", "Trained on.")
     val_split: str = _data("val", "Validated on.")
     missing: str = _data("error", "Listed pictures that are not there: error or skip.", choices=("error", "skip"))
     augment: str = _data("", "e.g. flip,scale:0.5-2,crop:320x320,rotate:10,jitter:0.3")
+    originals: bool = _data(False, "Train on each picture as it is, too, beside its augmented copy.")
+    validate_on: int | None = _data(None, "Validate on so many pictures, the same ones each time.", least=1)
+    overfit: int | None = _data(None, "Train and validate on so many pictures only: can they be learnt by heart?", least=1)
     preprocessing: str = _data("plain", "plain, caffe, torchvision, squeezenet.")
     batch_size: int = _optimisation(1, "Pictures in a batch.", least=1)
 
     def __post_init__(self) -> None:
         check(self)
+        if self.overfit is not None and self.validate_on is not None:
+            raise ValueError("overfit measures the pictures that it trains on: drop validate_on")
         self._changes()
 
     def located(self, again: bool = False) -> DataPlan:
@@ -57,25 +62,34 @@ class DataPlan:
         return minifcn.data.build(self.data, self.root, split, missing=self.missing)
 
     def datasets(self) -> tuple[SegmentationDataset, SegmentationDataset]:
-        """The training and the validation split, which may not share a picture, and each of which has classes to tell apart."""
-        train, validation = self.dataset(self.train_split), self.dataset(self.val_split)
+        """What is trained on and what is validated on, which share no picture, and each of which has classes to tell apart.
+
+        With `overfit` both are the same few pictures.
+        """
+        train = self.dataset(self.train_split)
+        if self.overfit is not None:
+            few = train.few(self.overfit)
+            minifcn.data.check_taught(few)
+            return few, few
+        validation = self.dataset(self.val_split)
         minifcn.data.check_disjoint(train, validation)
         minifcn.data.check_taught(train, validation)
-        return train, validation
+        return train, validation if self.validate_on is None else validation.few(self.validate_on)
 
     def loader(self, dataset: SegmentationDataset, seed: int) -> Loader:
         """Batches of a data set, shuffled, augmented and prepared."""
-        return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes())
+        return minifcn.data.Loader(dataset, self.batch_size, True, seed, *self._changes(), originals=self.originals)
 
     def sizes(self) -> list[tuple[int, int]]:
         """(height, width) of pictures that the augmentation makes, where it says so."""
         sizes = [getattr(change, "size", None) for change in getattr(self._changes()[0], "transforms", ())]
         return [(size, size) if isinstance(size, int) else size for size in sizes if size is not None]
 
-    def _changes(self) -> tuple[Compose | None, Preprocessing]:
-        """(augmentation or None, preprocessing)."""
+    def _changes(self) -> tuple[Transform | None, Preprocessing]:
+        """(augmentation or None, preprocessing). Pictures that are to be learnt by heart are only brought to a size."""
         preprocessing = minifcn.data.Preprocessing(self.preprocessing)
-        return minifcn.data.parse(self.augment, preprocessing.fill) if self.augment else None, preprocessing
+        augmentation = minifcn.data.parse(self.augment, preprocessing.fill) if self.augment else None
+        return minifcn.data.sizing(augmentation) if self.overfit is not None else augmentation, preprocessing
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import numpy as np
 from minifcn import layers
 from minifcn.anatomy.room import check_room
 from minifcn.backend import Array, device_of, to_device, to_host
-from minifcn.data.dataset import SegmentationDataset
+from minifcn.data.dataset import SegmentationDataset, spread
 from minifcn.data.loader import Batch, Loader
 from minifcn.layers import Layer
 from minifcn.machine.environment import environment
@@ -34,7 +34,7 @@ from minifcn.training.gradients import clip_grad_norm
 from minifcn.training.objective import LossScale, class_weights
 from minifcn.training.optimizers import Optimizer
 from minifcn.training.run.folder import RunFolder
-from minifcn.training.run.pictures import draw_log, draw_samples, sample_indices
+from minifcn.training.run.pictures import draw_log, draw_samples
 from minifcn.training.run.progress import Progress, interruptible
 from minifcn.training.run.state import RunState, identity, load_run, save_run
 from minifcn.training.schedules import parse_schedule
@@ -266,7 +266,7 @@ class Trainer:
 
     def _validate(self, validation: SegmentationDataset, interrupted: Callable[[], bool]) -> None:
         """Measures the network on the validation set, saves it, as the best where it is, and draws the pictures."""
-        shown = sample_indices(len(validation), self.settings.samples)
+        shown = spread(len(validation), self.settings.samples)
 
         def progress(done: int, total: int) -> None:
             self.progress.validating(done, total)

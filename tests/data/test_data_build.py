@@ -18,7 +18,7 @@ def test_names_build_their_sets(voc_tree, tmp_path):
     assert data.build("voc2011", tree.root.parent).ids == ["c"]
     shapes = data.build("shapes", tmp_path / "shapes", "val", train=2, val=1)
     assert (len(shapes), shapes.num_classes) == (1, 5)
-    assert set(data.names()) == {"voc", "voc2012", "voc2011", "idd", "folder", "shapes"}
+    assert set(data.names()) == {"voc", "voc2012", "voc2011", "idd", "cityscapes", "camvid", "folder", "shapes"}
 
 
 def test_the_root_defaults_to_data(monkeypatch, tmp_path):
@@ -37,7 +37,8 @@ def test_options_reach_the_reader(voc_tree):
 
 def test_unknown_sets_are_refused_with_the_known_ones():
     with pytest.raises(
-        ValueError, match="data set 'coco' is not known; choose one of voc, voc2012, voc2011, idd, folder, shapes"
+        ValueError,
+        match="data set 'coco' is not known; choose one of voc, voc2012, voc2011, idd, cityscapes, camvid, folder, shapes",
     ):
         data.build("coco")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.data.dataset import Sample, SegmentationDataset, check_disjoint, present
+from minifcn.data.dataset import Sample, SegmentationDataset, check_disjoint, present, spread
 from minifcn.data.files import read_list
 from minifcn.data.voc import VOCSegmentation
 
@@ -114,3 +114,19 @@ def test_splits_that_share_pictures_are_refused(voc_tree):
 def test_splits_that_share_nothing_pass(voc_tree):
     tree = voc_tree(train=["a", "b"], val=["c"])
     assert check_disjoint(VOCSegmentation(tree.root, "train"), VOCSegmentation(tree.root, "val")) is None
+
+
+@pytest.mark.parametrize(("length", "count", "indices"), [(10, 4, [0, 3, 6, 9]), (2, 4, [0, 1]), (5, 1, [0]), (5, 0, [])])
+def test_indices_are_spread_over_the_set(length, count, indices):
+    assert spread(length, count) == indices
+
+
+def test_a_few_pictures_are_those_of_the_set(voc_tree):
+    tree = voc_tree(train=[f"p{k}" for k in range(7)])
+    whole = VOCSegmentation(tree.root)
+    some = whole.few(3)
+    assert (some.ids, len(some), len(whole)) == (["p0", "p3", "p6"], 3, 7)
+    np.testing.assert_array_equal(some[1][1], whole[3][1])
+    for count in (0, 8):
+        with pytest.raises(ValueError, match=f"{count} pictures of .* are wanted; it has 7"):
+            whole.few(count)

@@ -9,7 +9,7 @@ import pytest
 
 from minifcn.data.loader import Loader
 from minifcn.data.preprocessing import Preprocessing
-from minifcn.data.transforms import parse
+from minifcn.data.transforms import parse, sizing
 from minifcn.data.voc import VOCSegmentation
 
 IDS = [f"picture_{k:02d}" for k in range(11)]
@@ -246,3 +246,40 @@ def test_a_last_batch_of_one_picture_joins_the_one_before_it(dataset):
 def test_the_smallest_picture_as_augmented(dataset):
     assert Loader(dataset).smallest(11) == (8, 11)
     assert Loader(dataset, transform=parse("crop:9x9")).smallest(3) == (9, 9)
+
+
+def test_originals_come_beside_their_changed_copies(dataset):
+    loader = Loader(dataset, 1, shuffle=True, seed=3, transform=parse("jitter:0.9,flip:1,scale:0.5"), originals=True)
+    assert len(loader) == 2 * len(dataset)
+    by_id = {}
+    for batch in loader.epoch(1):
+        by_id.setdefault(batch.ids[0], []).append(batch)
+    assert sorted(by_id) == IDS
+    halved, flipped = (
+        {b.ids[0]: b for b in Loader(dataset, 1, transform=parse(text))} for text in ("scale:0.5", "flip:1,scale:0.5")
+    )
+    for id, both in by_id.items():
+        assert sorted(same(batch, halved[id]) for batch in both) == [False, True]
+        assert {batch.labels.shape for batch in both} == {halved[id].labels.shape}
+        changed = next(batch for batch in both if not same(batch, halved[id]))
+        np.testing.assert_array_equal(changed.labels, flipped[id].labels)
+
+
+def test_originals_may_start_in_the_middle_and_join_a_last_one(dataset):
+    loader = Loader(dataset, 3, shuffle=True, transform=parse("flip,crop:7x7"), originals=True, join_last=True)  # 22 = 7*3 + 1
+    whole = list(loader.epoch(2))
+    assert [len(batch.ids) for batch in whole] == [3] * 6 + [4]
+    assert all(same(a, b) for a, b in zip(whole[4:], loader.epoch(2, 4), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("flip,rotate:3", None),
+        ("", None),
+        ("flip,resize:8,jitter:.2,crop:5", "resize:8,crop:5"),
+        ("scale:0.5,scale:1-2", "scale:0.5"),
+    ],
+)
+def test_what_decides_the_size(text, kept):
+    assert sizing(parse(text)) == (None if kept is None else parse(kept))

@@ -7,7 +7,7 @@ from dataclasses import asdict, fields
 import numpy as np
 import pytest
 
-from minifcn import training
+from minifcn import data, training
 from minifcn.training import DataPlan, NetworkPlan, OptimizerPlan, Plan, RunFolder
 from minifcn.training.plan import FIELDS, RECORDS
 
@@ -73,3 +73,22 @@ def test_the_optimizer_that_is_planned(name, rule):
 def test_a_config_without_plan_is_no_plan():
     with pytest.raises(ValueError, match=r"no \[network\]"):
         Plan.from_config({"training": {"iterations": 3}, "environment": {}})
+
+
+def test_few_pictures_to_learn_by_heart_are_those_that_are_measured(tmp_path):
+    data.build("shapes", tmp_path, train=9, val=4)
+    plan = DataPlan(root=str(tmp_path), overfit=3, augment="flip,jitter:0.5,crop:16x16")
+    train, validation = plan.datasets()
+    assert train.ids == validation.ids == [data.build("shapes", tmp_path).ids[k] for k in (0, 4, 8)]
+    assert plan.loader(train, 0).transform == data.parse("crop:16x16", plan.loader(train, 0).preprocessing.fill)
+    with pytest.raises(ValueError, match=r"99 pictures of .* train are wanted; it has 9"):
+        DataPlan(root=str(tmp_path), overfit=99).datasets()
+    with pytest.raises(ValueError, match="drop validate_on"):
+        DataPlan(overfit=3, validate_on=2)
+
+
+def test_validating_on_a_few(tmp_path):
+    data.build("shapes", tmp_path, train=9, val=4)
+    train, validation = DataPlan(root=str(tmp_path), validate_on=2).datasets()
+    assert (len(train), validation.ids) == (9, [data.build("shapes", tmp_path, "val").ids[k] for k in (0, 3)])
+    assert len(DataPlan(root=str(tmp_path), originals=True, batch_size=4).loader(train, 0)) == 5

@@ -12,11 +12,6 @@ from minifcn.training.run.folder import RunFolder
 from minifcn.visualize.effort import best_effort
 
 
-def sample_indices(length: int, count: int) -> list[int]:
-    """Up to `count` indices spread evenly over a data set: the same in every validation, so that pictures compare."""
-    return sorted({int(index) for index in np.linspace(0, length - 1, min(count, length))})
-
-
 def draw_samples(
     folder: RunFolder, dataset: SegmentationDataset, predictions: Mapping[int, np.ndarray], iteration: int
 ) -> None:

@@ -8,7 +8,6 @@ import os
 import pytest
 from PIL import Image
 
-from minifcn.training.run import pictures as report
 from minifcn.visualize import curves
 from support import tiny
 
@@ -41,8 +40,3 @@ def test_pictures_that_cannot_be_drawn_cost_a_sentence_and_no_step(tmp_path, mon
     assert not any("\n" in record.getMessage() for record in caplog.records)
     assert trainer.folder.metrics.exists()
     assert os.listdir(trainer.folder.samples) == []
-
-
-@pytest.mark.parametrize(("length", "count", "indices"), [(10, 4, [0, 3, 6, 9]), (2, 4, [0, 1]), (5, 1, [0]), (5, 0, [])])
-def test_samples_are_spread_over_the_set(length, count, indices):
-    assert report.sample_indices(length, count) == indices
