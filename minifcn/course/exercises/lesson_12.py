@@ -345,6 +345,27 @@ def pixel_accuracy(right, scores, labels, batch):
     return _matrix(labels, scores.argmax(axis=1).astype(np.uint8), scores.shape[1]).pixel_accuracy()
 
 
+def mean_dice(right, scores, labels, batch):
+    """This is the mean of the Dice scores, 2·both / (truth + prediction); IU is both / (truth + prediction − both)."""
+    ius = _class_ius(scores, labels)
+    return np.nanmean(2 * ius / (1 + ius))
+
+
+def union_with_both_twice(right, scores, labels, batch):
+    """Your union is truth + prediction, which holds the pixels that are in both twice: subtract them once."""
+    ius = _class_ius(scores, labels)
+    return np.nanmean(ius / (1 + ius))
+
+
+def mean_accuracy(right, scores, labels, batch):
+    """This is the mean accuracy: you divide by the pixels of the truth; the union also holds those wrongly predicted."""
+    return _matrix(labels, scores.argmax(axis=1).astype(np.uint8), scores.shape[1]).mean_accuracy()
+
+
+def _class_ius(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return _matrix(labels, scores.argmax(axis=1).astype(np.uint8), scores.shape[1]).per_class_iu()
+
+
 def _evaluate_cases() -> list[tuple]:
     rng = np.random.default_rng(122)
     cases = []
@@ -367,7 +388,8 @@ EVALUATE = Exercise(
     _evaluate_cases(),
     (
         mean_of_means, weighted_by_pictures, absent_in_a_batch_is_zero, per_picture, last_batch_only, first_batch_only,
-        rest_forgotten, best_of_objects, least_likely, void_as_background, absent_counts_as_zero, pixel_accuracy,
+        rest_forgotten, best_of_objects, least_likely, void_as_background, absent_counts_as_zero, pixel_accuracy, mean_dice,
+        union_with_both_twice, mean_accuracy,
     ),
     step="stretch",
 )  # fmt: skip

@@ -216,6 +216,24 @@ def velocity_not_returned(right, w, g, v, rate, momentum, decay):
     return right(w, g, v, rate, momentum, decay)[0], v
 
 
+def momentum_of_the_sum(right, w, g, v, rate, momentum, decay):
+    """The momentum is on the whole sum: it shrinks the old v alone, and g + decay·w goes in whole."""
+    new_v = momentum * (v + g + decay * w)
+    return w - rate * new_v, new_v
+
+
+def momentum_of_the_gradient(right, w, g, v, rate, momentum, decay):
+    """The momentum is on the gradient; it belongs to the old v, of which it says how much is kept."""
+    new_v = v + momentum * (g + decay * w)
+    return w - rate * new_v, new_v
+
+
+def the_step_alone(right, w, g, v, rate, momentum, decay):
+    """This is the step, −rate·v, and not where it leads: return w − rate·v."""
+    moved, new_v = right(w, g, v, rate, momentum, decay)
+    return moved - w, new_v
+
+
 def _sgd_cases() -> list[tuple]:
     rng = np.random.default_rng(130)
     shapes = [((1,), 0.1, 0.9, 0.0), ((3,), 0.1, 0.5, 0.0), ((2, 3), 0.2, 0.9, 0.1), ((4, 2, 3, 1), 0.05, 0.7, 0.3)]
@@ -228,7 +246,7 @@ SGD_STEP = Exercise(
     (
         rate_in_the_velocity, rate_in_the_velocity_sign, old_velocity, uphill, decay_of_the_velocity, decay_forgotten,
         decay_pushes, decay_beside, momentum_forgotten, all_of_the_velocity, averaged, nesterov, velocity_first,
-        velocity_not_returned,
+        velocity_not_returned, momentum_of_the_sum, momentum_of_the_gradient, the_step_alone,
     ),
     parts=("w", "v"),
 )  # fmt: skip
@@ -361,6 +379,24 @@ def old_averages(right, w, g, m, v, t, rate):
     return right(w, g, m, v, t, rate)[0], m, v
 
 
+def corrected_behind_the_root(right, w, g, m, v, t, rate):
+    """The root is taken before the correction: divide v by 1 − 0.999ᵗ first, then take the root."""
+    _, m, v = right(w, g, m, v, t, rate)
+    return w - rate * m / (1 - BETA1**t) / (np.sqrt(v) / (1 - BETA2**t) + EPS), m, v
+
+
+def correction_multiplied(right, w, g, m, v, t, rate):
+    """You multiply by 1 − βᵗ; averages that began at 0 are too *small*, so divide by it."""
+    _, m, v = right(w, g, m, v, t, rate)
+    return _moved(w, m * (1 - BETA1**t), v * (1 - BETA2**t), rate), m, v
+
+
+def the_step_of_adam_alone(right, w, g, m, v, t, rate):
+    """This is the step, and not where it leads: subtract it from w."""
+    moved, m, v = right(w, g, m, v, t, rate)
+    return w - moved, m, v
+
+
 def _adam_cases() -> list[tuple]:
     """The third has gradients so small that ε shows, and weights near 0 beside which the step is not lost."""
     rng = np.random.default_rng(131)
@@ -379,7 +415,8 @@ ADAM_STEP = Exercise(
     (
         never_corrected, only_m_corrected, only_v_corrected, corrected_ones_kept, counted_ahead, counted_from_zero, eps_inside,
         gradients_not_squared, square_of_m, no_root, one_beta_for_both, betas_exchanged, weights_of_an_average_exchanged,
-        not_averaged, gradient_for_m, uphill_by_adam, old_averages,
+        not_averaged, gradient_for_m, uphill_by_adam, old_averages, corrected_behind_the_root, correction_multiplied,
+        the_step_of_adam_alone,
     ),
     step="stretch",
     parts=("w", "m", "v"),
