@@ -22,6 +22,6 @@ def check_room(net: Layer, input_shape: Sequence[int], training: bool, least: in
     except (TypeError, ValueError):  # its forward looks at numbers, or refuses the size, which it will say itself
         return
     needed = costs.training_peak if training else costs.inference_peak
-    advice = "use a smaller batch, a crop, or a narrower network" if training else "use a smaller copy, or a narrower network"
+    advice = "use a smaller batch, a crop," if training else "use tiles (--tile), a smaller copy,"
     pictures = f"a picture of {H}x{W}" if N == 1 else f"a batch of {N} pictures of {H}x{W}"
-    check_fits(needed, f"{pictures} in this network", advice)
+    check_fits(needed, f"{pictures} in this network", f"{advice} or a narrower network")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from minifcn.cli.options import Flip, Scales, Tile, parse_views
 
 if TYPE_CHECKING:
     from minifcn.data import SegmentationDataset
@@ -23,6 +25,9 @@ def evaluate(
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
     preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
+    flip: Flip = False,
+    scales: Scales = "1",
+    tile: Tile = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
@@ -37,6 +42,7 @@ def evaluate(
     from minifcn.safe_file import write_text
     from minifcn.visualize import best_effort, draw_confusion
 
+    views = parse_views(flip, scales, tile)
     net, about = trained_network(weights, device, precision, preprocessing)
     dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
     if dataset.num_classes != net.config["num_classes"]:
@@ -48,10 +54,12 @@ def evaluate(
     for note in dataset.notes:
         say(note)
     with progress_bar("evaluating", len(dataset)) as progress:
-        evaluation = training.evaluate(net, dataset, Preprocessing.from_config(about["preprocessing"]), progress=progress)
+        prepared = Preprocessing.from_config(about["preprocessing"])
+        evaluation = training.evaluate(net, dataset, prepared, progress=progress, views=views)
     folder = out or (weights if weights.is_dir() else weights.parent)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "evaluation.json", json.dumps(evaluation.as_dict(dataset.classes), indent=1))
+    measured = {**evaluation.as_dict(dataset.classes), "views": asdict(views)}
+    write_text(folder / "evaluation.json", json.dumps(measured, indent=1))
     with best_effort("the confusion matrix"):
         draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
     print_evaluation(evaluation, dataset.classes)

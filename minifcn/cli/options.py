@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from minifcn.layers import Layer
+    from minifcn.training import Views
 
 PANELS = ("The network", "The data", "The optimisation", "The run")  # the headings of train --help
 
@@ -25,6 +26,9 @@ Classes = Annotated[int, typer.Option(help="Number of classes, background includ
 Size = Annotated[str, typer.Option(help="Height x width of the picture.")]
 Width = option(float, "Factor on all channel counts.")
 Padding = option(int, "Of the first layer: 100, or 1 for small pictures.")
+Flip = Annotated[bool, typer.Option("--flip", help="Average over the picture and its mirror image.")]
+Scales = Annotated[str, typer.Option(help="Average over the picture at these sizes, e.g. 0.75,1,1.25.")]
+Tile = Annotated[int | None, typer.Option(help="Work in tiles of so many pixels a side: the same scores in less memory.")]
 Options = option(list[str], "Any option of the network, e.g. 'batch_norm=true'.", "--option")
 SHORTHANDS = {  # options that many networks take; the others go through --option
     "width": Width,
@@ -80,6 +84,17 @@ def parse_size(text: str) -> tuple[int, int]:
     if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise ValueError(f"--size {text!r}: write height x width, such as 375x500")
     return int(parts[0]), int(parts[1])
+
+
+def parse_views(flip: bool, scales: str, tile: int | None) -> Views:
+    """--flip, --scales and --tile as `training.Views`. Raises ValueError for what is not possible."""
+    from minifcn.training import Views
+
+    try:
+        factors = tuple(float(scale) for scale in scales.split(","))
+    except ValueError:
+        raise ValueError(f"--scales {scales!r}: write numbers with commas, such as 0.75,1,1.25") from None
+    return Views(flip, factors, tile)
 
 
 def options_of(record: Any) -> dict[str, Any]:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minifcn.cli.options import Flip, Scales, Tile, parse_views
+
 if TYPE_CHECKING:
     import numpy as np
 
     from minifcn.data import Preprocessing
+    from minifcn.training import Views
 
 
 def predict(
@@ -18,6 +21,9 @@ def predict(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     out: Annotated[Path, typer.Option(help="Where masks and overlays go.")] = Path("predicted"),
     preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
+    flip: Flip = False,
+    scales: Scales = "1",
+    tile: Tile = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     precision: Annotated[str, typer.Option(help="On a GPU: tf32 (tensor cores) or float32.")] = "tf32",
 ) -> None:
@@ -35,6 +41,7 @@ def predict(
     from minifcn.safe_file import names_for, replacing
     from minifcn.visualize import best_effort, overlay
 
+    views = parse_views(flip, scales, tile)
     files, left_out = data.named_pictures(pictures)
     net, about = trained_network(weights, device, precision, preprocessing)
     prepared = data.Preprocessing.from_config(about["preprocessing"])
@@ -45,7 +52,7 @@ def predict(
     for file, name in zip(files, names_for(files), strict=True):
         try:
             image = data.read_image(file)
-            labels = _labels(net, image, prepared)
+            labels = _labels(net, image, prepared, views)
         except (ValueError, OSError, MemoryError) as error:
             failed.append(str(file))
             say(str(error) if str(file) in str(error) else f"{file}: {error}")
@@ -62,12 +69,12 @@ def predict(
         raise ValueError(f"{len(failed)} of {len(files)} pictures have no mask, for the reasons above: {', '.join(failed)}")
 
 
-def _labels(net: Any, image: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def _labels(net: Any, image: np.ndarray, preprocessing: Preprocessing, views: Views) -> np.ndarray:
     """The labels of a picture; what does not fit into memory says what can be done."""
     from minifcn import training
 
     try:
-        return training.predict(net, image, preprocessing)
+        return training.predict(net, image, preprocessing, views)
     except MemoryError as error:
         size = f"{image.shape[0]}x{image.shape[1]}"
-        raise MemoryError(f"not enough memory for a picture of {size}: make a smaller copy, or cut it in parts") from error
+        raise MemoryError(f"not enough memory for a picture of {size}: give a --tile, or make a smaller copy") from error

@@ -26,7 +26,8 @@ from minifcn.layers.containers import needs_dx_of
 from minifcn.layers.trunk import TrunkOf
 from minifcn.models.fcn import bilinear_layer, crop_to_picture, join, own, score_layer, through
 from minifcn.training import ConfusionMatrix, Optimizer
-from minifcn.training.validation import evaluating, most_likely
+from minifcn.training.validation import evaluating
+from minifcn.training.views import most_likely
 
 SMALL = ShapesOptions(height=(48, 48), width=(64, 64), objects=(1, 2), size=(24, 34))
 SMALLEST = ShapesOptions(height=(24, 24), width=(32, 32), objects=(1, 2), size=(12, 17))

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from minifcn.training.settings import Settings
     from minifcn.training.trainer import Result, Trainer
     from minifcn.training.validation import Evaluation, evaluate, predict
+    from minifcn.training.views import Views
     from minifcn.weights.files import load_weights
 
 __all__ = [
     "MEASURES", "SGD", "Adam", "AdamW", "Checkpoint", "ConfusionMatrix", "DataPlan", "Diverged", "Evaluation", "Imported",
-    "NetworkPlan",
-    "Optimizer", "OptimizerPlan", "Plan", "Progress", "Result", "RunFolder", "Schedule", "Settings", "Trainer",
+    "NetworkPlan", "Optimizer", "OptimizerPlan", "Plan", "Progress", "Result", "RunFolder", "Schedule", "Settings", "Trainer",
+    "Views",
     "clip_grad_norm", "evaluate", "fit_batches", "freeze", "import_weights", "jaccard_index", "load_model", "load_weights",
     "parameter_groups", "parse_schedule", "predict", "read_checkpoint", "read_metadata", "write_checkpoint",
 ]  # fmt: skip
@@ -49,6 +50,7 @@ _HOME = {
     "settings": ("Settings",),
     "trainer": ("Result", "Trainer"),
     "validation": ("Evaluation", "evaluate", "predict"),
+    "views": ("Views",),
 }
 if not TYPE_CHECKING:  # which would take any misspelt name for Any
     __getattr__, __dir__ = lazy(__name__, _HOME)

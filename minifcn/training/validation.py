@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn import layers
-from minifcn.anatomy.room import check_room
-from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.backend import device_of, to_device
 from minifcn.layers import Layer
 from minifcn.training.metrics import MEASURES, ConfusionMatrix
+from minifcn.training.views import WHOLE, Views, most_likely
 
 if TYPE_CHECKING:
     from minifcn.data import Preprocessing, SegmentationDataset
@@ -67,10 +67,12 @@ class Evaluation:
         }
 
 
-def predict(net: Layer, image: np.ndarray, preprocessing: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def predict(
+    net: Layer, image: np.ndarray, preprocessing: Callable[[np.ndarray], np.ndarray], views: Views = WHOLE
+) -> np.ndarray:
     """The labels (H, W) uint8 of one picture (H, W, 3) uint8 RGB of any size; the network runs in eval mode."""
     with evaluating(net):
-        return most_likely(_scores(net, preprocessing(image)[None]))[0]
+        return views.labels(net, preprocessing(image)[None])[0]
 
 
 def evaluate(
@@ -80,8 +82,9 @@ def evaluate(
     num_threads: int = 2,
     keep: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
+    views: Views = WHOLE,
 ) -> Evaluation:
-    """Runs the network over a data set, one picture at a time at its own size.
+    """Runs the network over a data set, one picture at a time at its own size, whole or as `views` says.
 
     `keep` are the indices of pictures whose prediction is wanted; `progress(done, total)` is called after each picture.
     """
@@ -94,7 +97,7 @@ def evaluate(
     loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
     with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
         for index, batch in enumerate(batches):
-            scores = _scores(net, batch.images)
+            scores = views(net, batch.images)
             labels = most_likely(scores)  # (1, H, W)
             picture = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
             picture.update(batch.labels, labels)
@@ -126,11 +129,6 @@ def evaluating(net: Layer) -> Iterator[None]:
         net.train(before)
 
 
-def most_likely(scores: Array) -> np.ndarray:
-    """scores (N, C, H, W) -> the class with the highest score, (N, H, W) uint8, on the host."""
-    return to_host(scores.argmax(axis=1).astype(np.uint8))
-
-
 def none_if_nan(value: float) -> float | None:
     """JSON has no NaN."""
     return float(value) if np.isfinite(value) else None
@@ -138,11 +136,3 @@ def none_if_nan(value: float) -> float | None:
 
 def _plain(measures: dict[str, float]) -> dict[str, float | None]:
     return {name: none_if_nan(value) for name, value in measures.items()}
-
-
-def _scores(net: Layer, images: np.ndarray) -> Array:
-    """images (N, 3, H, W) on the host -> scores (N, C, H, W), without auxiliary ones, on the network's device."""
-    check_room(net, images.shape, training=False)
-    weights = next(net.parameters()).data
-    outputs = net(to_device(images, device_of(weights)).astype(weights.dtype, copy=False))
-    return outputs[0] if isinstance(outputs, tuple) else outputs

@@ -91,7 +91,7 @@ def test_predict_goes_on_after_a_picture_that_cannot_be_read(minifcn, finished, 
 
 
 def test_a_picture_that_does_not_fit_into_memory_is_named(minifcn, finished, tmp_path, monkeypatch):
-    def predict(net, image, preprocessing):
+    def predict(net, image, preprocessing, views):
         if image.shape[0] > 50:
             raise MemoryError
         return np.zeros(image.shape[:2], np.uint8)
@@ -100,7 +100,7 @@ def test_a_picture_that_does_not_fit_into_memory_is_named(minifcn, finished, tmp
     large, small = save(tmp_path / "large.png", 60), save(tmp_path / "small.png")
     result = minifcn("predict", finished, large, small, "--out", tmp_path / "out")
     assert "1 of 2" in refused(result)
-    assert f"{large}: not enough memory for a picture of 60x68: make a smaller copy" in result.out
+    assert f"{large}: not enough memory for a picture of 60x68: give a --tile, or make a smaller copy" in result.out
     assert "--width" not in result.out + result.err
     assert os.listdir(tmp_path / "out" / "masks") == ["small.png"]
 
