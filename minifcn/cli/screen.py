@@ -52,6 +52,14 @@ def percent(value: float | None) -> str:
     return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
 
 
+def duration(seconds: float) -> str:
+    """4.23 -> "4.2 s"; 75 -> "1 min 15 s"; 7384 -> "2 h 3 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def print_evaluation(evaluation: Evaluation, classes: Sequence[str]) -> None:
     """The four measures beside those of the predictor that says the first class everywhere, and the IU of each class."""
     matrix, floor = evaluation.matrix, evaluation.matrix.floor(0)

@@ -31,10 +31,12 @@ _optimisation, _run = partial(option, panel="The optimisation"), partial(option,
         "resume": _run(Path, "Go on with the run in this folder."),
         "staged": _run(bool, "Train FCN-32s first, then 16s from it, then 8s: a folder each."),
         "stage_rate": _optimisation(float, "Rate of a stage, times that of the one before (0.01)."),
+        "dry_run": _run(bool, "Say what the run will take, time and memory, and write nothing."),
     }
 )
 def train(
-    recipe: str | None, out: Path | None, resume: Path | None, staged: bool | None, stage_rate: float | None, **arguments: Any
+    recipe: str | None, out: Path | None, resume: Path | None, staged: bool | None, stage_rate: float | None,
+    dry_run: bool | None, **arguments: Any,
 ) -> None:  # fmt: skip
     """Train a network: validates, keeps the last and the best checkpoint, and can be stopped (Ctrl-C) and resumed.
 
@@ -43,12 +45,18 @@ def train(
     Then: minifcn train --resume runs/voc
     """
     fixed = {"recipe": recipe, "out": out, "staged": staged, "stage_rate": stage_rate}
+    if dry_run:
+        if resume is not None:
+            raise ValueError("--dry-run is for a run that has not begun: drop --resume")
+        plan = make_plan(recipe, **arguments)
+        _rehearse(plan, out or _usual_folder(plan))
+        return
     if resume is not None:
         folder, staged = resume, is_staged(resume)
         result = _resume_stages(folder, fixed, arguments) if staged else _resume(folder, fixed, arguments)
     else:
         plan = make_plan(recipe, **arguments)
-        folder = out or Path("runs") / f"{plan.data.data}-{plan.network.model}"
+        folder = out or _usual_folder(plan)
         if stage_rate is not None and not staged:
             raise ValueError("--stage-rate belongs to --staged")
         result = _run_stages(plan, RATE if stage_rate is None else stage_rate, folder) if staged else run(plan, folder)
@@ -67,6 +75,36 @@ def run(plan: Plan, folder: Path) -> Result:
     trainer = make_trainer(plan, folder, TrainingScreen(), console.print)
     trainer.folder.create()
     return _go(trainer)
+
+
+def _usual_folder(plan: Plan) -> Path:
+    return Path("runs") / f"{plan.data.data}-{plan.network.model}"
+
+
+def _rehearse(plan: Plan, folder: Path) -> None:
+    """Prints what a run of ``plan`` in ``folder`` would take."""
+    from minifcn.cli.assemble import make_trainer
+    from minifcn.cli.screen import duration, say, table
+    from minifcn.machine.facts import memory
+    from minifcn.training import Progress
+    from minifcn.training.rehearsal import rehearse
+
+    trainer = make_trainer(plan, folder, Progress(), say)
+    _introduce(trainer)
+    found = rehearse(trainer)
+    peak = "unknown" if found.memory is None else f"{found.memory / 2**30:.2f} GB"
+    free = memory()[1]
+    sizes = ", ".join("x".join(map(str, size)) for size in found.sizes[:4]) + (" ..." if len(found.sizes) > 4 else "")
+    rows = [
+        ("a step", f"{found.step_seconds:.3f} s", f"batches of {sizes}"),
+        ("all steps", duration(found.iterations * found.step_seconds), f"{found.iterations:,} iterations"),
+        ("a validation", duration(found.validation_seconds), f"{len(trainer.validation or ()):,} pictures"),
+        ("all validations", duration(found.validations * found.validation_seconds), f"{found.validations:,}"),
+        ("the run", duration(found.seconds), ""),
+        ("memory of a step", peak, "" if free is None else f"{free / 2**30:.1f} GB are free"),
+    ]
+    table("what this run will take here", ("", "", ""), rows)
+    say("nothing was written; leave out --dry-run to begin")
 
 
 def _run_stages(plan: Plan, rate: float, folder: Path) -> Result:

@@ -14,6 +14,10 @@ class Diverged(ValueError):
     """Training produced NaN or infinity; the message says where first, and what to do."""
 
 
+class NotFinite(ValueError):
+    """A network's scores hold NaN or infinity: no class can be read from them."""
+
+
 def first_cause(net: Layer, batches: Sequence[Array]) -> str:
     """Where the first value that is not finite comes from, as a clause; `batches` are the step's images, in their order.
 

@@ -29,7 +29,7 @@ from minifcn.data.dataset import SegmentationDataset, spread
 from minifcn.data.loader import Batch, Loader
 from minifcn.layers import Layer
 from minifcn.machine.environment import environment
-from minifcn.training.diagnosis import Diverged, first_cause
+from minifcn.training.diagnosis import Diverged, NotFinite, first_cause
 from minifcn.training.gradients import clip_grad_norm
 from minifcn.training.objective import LossScale, class_weights
 from minifcn.training.optimizers import Optimizer
@@ -131,7 +131,7 @@ class Trainer:
             self.progress.begin(self.state.iteration, self.iterations)
             with (
                 interruptible() as interrupted,
-                contextlib.closing(self._batches()) as batches,
+                contextlib.closing(self.batches()) as batches,
                 contextlib.closing(upload_ahead(batches, self.device, self.dtype)) as steps,
             ):
                 while True:
@@ -172,7 +172,7 @@ class Trainer:
         self.state.iteration += 1
         return loss * to_pixel, norm
 
-    def _batches(self) -> Generator[list[Batch], None, None]:
+    def batches(self) -> Generator[list[Batch], None, None]:
         """The batches of each step from the current one on, without end.
 
         Batch b of the whole run is batch b mod len(loader) of epoch b // len(loader), whoever asks.
@@ -277,6 +277,8 @@ class Trainer:
             evaluation = evaluate(self.net, validation, self.loader.preprocessing, keep=shown, progress=progress)
         except _InterruptedError:
             return
+        except NotFinite as error:
+            raise self._diverged(self.state.iteration, str(error)) from error
         self.evaluation, self.state.validated = evaluation, self.state.iteration
         result = evaluation.as_dict(validation.classes)
         head = {"event": "validation", "iteration": self.state.iteration, "epoch": round(self.epoch, 4)}

@@ -13,6 +13,7 @@ import numpy as np
 from minifcn import layers
 from minifcn.backend import device_of, to_device
 from minifcn.layers import Layer
+from minifcn.training.diagnosis import NotFinite
 from minifcn.training.metrics import MEASURES, ConfusionMatrix
 from minifcn.training.views import WHOLE, Views, most_likely
 
@@ -87,6 +88,7 @@ def evaluate(
     """Runs the network over a data set, one picture at a time at its own size, whole or as `views` says.
 
     `keep` are the indices of pictures whose prediction is wanted; `progress(done, total)` is called after each picture.
+    Raises NotFinite, naming the picture, where scores are no numbers.
     """
     from minifcn.data import Loader
 
@@ -97,7 +99,10 @@ def evaluate(
     loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
     with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
         for index, batch in enumerate(batches):
-            scores = views(net, batch.images)
+            try:
+                scores = views(net, batch.images)
+            except NotFinite as error:
+                raise NotFinite(f"picture {batch.ids[0]}: {error}") from None
             labels = most_likely(scores)  # (1, H, W)
             picture = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
             picture.update(batch.labels, labels)

@@ -22,6 +22,8 @@ from minifcn.anatomy.coordinates import coordinates
 from minifcn.anatomy.room import check_room
 from minifcn.backend import Array, device_of, get_xp, to_device, to_host
 from minifcn.layers import Layer
+from minifcn.training.diagnosis import NotFinite, first_non_finite_layer
+from minifcn.weights.files import is_finite
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,15 @@ def most_likely(scores: Array) -> np.ndarray:
 
 
 def whole(net: Layer, images: Array) -> Array:
-    """images (N, 3, H, W) -> scores (N, C, H, W), without auxiliary ones."""
+    """images (N, 3, H, W) -> scores (N, C, H, W), without auxiliary ones. Raises NotFinite where they are no numbers."""
     check_room(net, images.shape, training=False)
-    outputs = net(images)
-    return outputs[0] if isinstance(outputs, tuple) else outputs
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is looked for, and explained
+        outputs = net(images)
+        scores = outputs[0] if isinstance(outputs, tuple) else outputs
+        if not is_finite(scores):
+            layer = first_non_finite_layer(net, images)
+            raise NotFinite(f"the output of layer {layer} is not finite, so the scores mean nothing")
+    return scores
 
 
 def reach(net: Layer) -> tuple[int, int]:

@@ -219,3 +219,32 @@ def test_ctrl_c_outside_of_training_is_one_line(tmp_path, finished, shapes):
     done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 128 + signal.SIGINT
     assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_says_what_a_run_takes_and_writes_nothing(minifcn, shapes, tmp_path):
+    folder = tmp_path / "run"
+    line = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--epochs", 2, "--out", folder]
+    result = minifcn(*line, "--dry-run")
+    assert result.status == 0, result.err
+    for words in ("12 iterations", "a validation", "memory of a step", "nothing was written"):
+        assert words in result.out
+    assert not folder.exists()
+    refused = minifcn("train", "--resume", folder, "--dry-run")
+    assert (refused.status, refused.err) == (2, "minifcn: --dry-run is for a run that has not begun: drop --resume\n")
+
+
+def test_pictures_are_learnt_by_heart(minifcn, shapes, tmp_path):
+    line = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--iterations", 2, "--samples", 0]
+    result = minifcn(*line, "--overfit", 2, "--out", tmp_path / "two")
+    assert "2 pictures to train on, 2 to validate on" in result.out
+    result = minifcn(*line, "--originals", "--validate-on", 1, "--out", tmp_path / "one")
+    assert "1 to validate on" in result.out
+    refused = minifcn(*line, "--overfit", 10**6, "--out", tmp_path / "many")
+    assert refused.status == 2
+    assert "1000000 pictures of" in refused.err
+    assert not (tmp_path / "many").exists()
+    views = ("--flip", "--scales", "0.5,1", "--tile", 32)
+    assert minifcn("predict", tmp_path / "two", shapes / "JPEGImages", *views, "--out", tmp_path / "seen").status == 0
+    assert minifcn("evaluate", tmp_path / "two", *views).status == 0
+    measured = json.loads((tmp_path / "two" / "evaluation.json").read_text())
+    assert measured["views"] == {"flip": True, "scales": [0.5, 1.0], "tile": 32}

@@ -72,7 +72,7 @@ def test_twenty_steps_follow_torch(normalization, lr, weights, run):
     optimizer = torch.optim.SGD(other.parameters(), lr=lr, momentum=0.9, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=20, power=0.9)
     weight = None if weights is None else torch.tensor(weights, dtype=torch.float64)
-    for batches, _ in zip(trainer._batches(), range(20), strict=False):
+    for batches, _ in zip(trainer.batches(), range(20), strict=False):
         batch = batches[0]
         scores = other(torch.tensor(batch.images, dtype=torch.float64))
         labels = torch.tensor(batch.labels.astype(np.int64))
@@ -417,6 +417,22 @@ def test_a_parameter_that_is_nan_from_the_start_is_named(run):
     net.score.weight.data[0, 0] = np.nan
     with pytest.raises(Diverged, match=r"at iteration 0 .*model\.score\.weight hold NaN.*nothing was saved"):
         run(net=net).run()
+
+
+def test_weights_that_make_no_scores_are_never_the_best(run, monkeypatch):
+    """They are finite, and so large that the next forward is not: only the validation can notice."""
+    trainer = run(net=plain_net("float32"), validate_every=2)
+    step = trainer.optimizer.step
+
+    def exploding():
+        step()
+        if trainer.state.iteration == 1:
+            trainer.net.score.weight.data[...] = 3e38
+
+    monkeypatch.setattr(trainer.optimizer, "step", exploding)
+    with pytest.raises(Diverged, match=r"at iteration 2 .*: picture .*: the output of layer score is not finite.*a tenth"):
+        trainer.run()
+    assert not trainer.folder.best.exists()
 
 
 def test_a_step_that_breaks_the_weights_is_never_saved(run, monkeypatch):

@@ -150,3 +150,13 @@ def test_a_network_comes_back_from_its_checkpoint(tmp_path, rng):
         np.testing.assert_array_equal(
             predict(found, image, Preprocessing("plain")), predict(net, image, Preprocessing("plain"))
         )
+
+
+def test_scores_that_are_no_numbers_are_not_measured(net):
+    net.score.weight.data[...] = np.float32(3e38)
+    with pytest.raises(
+        ValueError, match=r"^picture tiny_\d_0: the output of layer score is not finite, so the scores mean nothing$"
+    ):
+        evaluate(net, tiny.TinySet(2), Preprocessing("plain"))
+    with pytest.raises(ValueError, match="layer score is not finite"):
+        predict(net, tiny.TinySet(1)[0][0], Preprocessing("plain"))
