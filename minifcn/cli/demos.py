@@ -15,16 +15,16 @@ _NEVER = 10**9  # iterations between validations: one at the end
 _USUAL: dict[str, Any] = {"width": 0.125, "epochs": 4.0, "batch_size": 4, "lr": 1e-3}  # of a network without a line below
 # What differs: half a minute to two minutes on two cores, whatever a step of the network costs.
 _OF: dict[str, dict[str, Any]] = {
-    "fcn32s": {"learn_upsampling": True, "epochs": 5.0},
-    "fcn32s-fixed": {"learn_upsampling": True, "init_from": "fcn32s", "epochs": 8.0, "lr": 5e-3},
+    "fcn32s": {"learn_upsampling": True, "epochs": 10.0},
+    "fcn32s-fixed": {"learn_upsampling": True, "init_from": "fcn32s", "epochs": 12.0, "lr": 5e-3},
     "fcn16s": {"learn_upsampling": True},
     "fcn8s": {"learn_upsampling": True},
-    "fcn8s-atonce": {"learn_upsampling": True},
+    "fcn8s-atonce": {"learn_upsampling": True, "epochs": 9.0},
     "fcn-alexnet": {"learn_upsampling": True, "width": 0.25},
     "fcn-squeezenet": {"learn_upsampling": True, "width": 0.5, "epochs": 5.0},
-    "encoder-decoder": {"epochs": 3.0, "lr": 2e-3},
+    "encoder-decoder": {"epochs": 12.0, "lr": 2e-3},
     "course-baseline": {"width": 0.25, "epochs": 6.0, "lr": 2e-3},
-    "rrcnn-fcn": {"epochs": 3.0, "lr": 2e-3},
+    "rrcnn-fcn": {"epochs": 5.0, "lr": 2e-3},
     "segnet-basic": {"epochs": 3.0, "lr": 3e-3},
     "unet": {"options": ["batch_norm=true"], "epochs": 3.0, "lr": 2e-3},
     "r2unet": {"width": 0.0625, "epochs": 1.5, "lr": 3e-3},

@@ -26,7 +26,11 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True)
 class Map:
-    """Pixel i looks at ``stride·i + offset`` and reads at most ``field`` pixels (a deconvolution's phases differ)."""
+    """Pixel i looks at ``stride·i + offset`` and reads at most ``field`` pixels: a deconvolution's phases differ.
+
+    Behind several deconvolutions in a row a pixel may read up to a pixel of each one's input more: which phases meet is not
+    in a map.
+    """
 
     stride: Fraction = Fraction(1)
     offset: Fraction = Fraction(0)

@@ -86,7 +86,7 @@ class Board:
     def picture(self, pixels: Any, row: float, column: float, height: float, title: str = "") -> float:
         """Draws a picture (H, W, 3) uint8, about `height` cells tall, without numbers; returns its width in cells."""
         H, W = pixels.shape[:2]
-        each = max(1, round(height * self.dots / H))  # dots a pixel: a whole number, so nothing is resampled
+        each = _dots_a_pixel(H, height, self.dots)
         left, top = (round((place + MARGIN) * self.dots) for place in (column, row))
         bottom = int(self.figure.bbox.height) - top - H * each
         self.figure.figimage(np.repeat(np.repeat(pixels, each, axis=0), each, axis=1), left, bottom, origin="upper", zorder=-1)
@@ -195,6 +195,22 @@ class Board:
             self.write(str(i), row + i + 0.5, column - 0.25, size=0.25, colour=style.MUTED)
         for j in range(W):
             self.write(str(j), row - 0.25, column + j + 0.5, size=0.25, colour=style.MUTED)
+
+
+def picture_width(shape: tuple[int, ...], height: float, cell: float = 0.4) -> float:
+    """How many cells `Board.picture` will be wide for a picture of shape (H, W, 3)."""
+    dots = round(cell * style.DPI)
+    return shape[1] * _dots_a_pixel(shape[0], height, dots) / dots
+
+
+def _dots_a_pixel(H: int, height: float, dots: int) -> int:
+    """A whole number, so that nothing is resampled."""
+    return max(1, round(height * dots / H))
+
+
+def width_of(text: str, size: float = 0.4, weight: str = "normal") -> float:
+    """How many cells `Board.write` will be wide."""
+    return max(_outline(line, weight)[1] * size for line in text.split("\n")) if text.strip() else 0.0
 
 
 @lru_cache(maxsize=512)

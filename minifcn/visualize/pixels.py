@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.visualize import style
-from minifcn.visualize.board import Board, plain
+from minifcn.visualize.board import Board, picture_width, plain, width_of
 from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE
 
@@ -17,18 +17,22 @@ _GAP = 0.6
 
 
 def draw_pictures(pictures: Sequence[Any], titles: Sequence[str] = (), height: float = 5, cell: float = 0.4) -> Figure:
-    """Pictures (H, W, 3) uint8 side by side, each `height` cells of `cell` inches tall, under their titles."""
+    """Pictures (H, W, 3) uint8 side by side, each about `height` cells of `cell` inches tall, under their titles."""
     pictures = [np.asarray(picture) for picture in pictures]
     for picture in pictures:
         if picture.ndim != 3 or picture.shape[2] != 3:
             raise ValueError(
                 f"a picture has shape {picture.shape}; it must be (H, W, 3): give labels their palette's colours first"
             )
-    widths = [height * picture.shape[1] / picture.shape[0] for picture in pictures]
+    titles = [*titles, *[""] * (len(pictures) - len(titles))]
+    widths = [
+        max(picture_width(picture.shape, height, cell), width_of(title, weight="bold"))
+        for picture, title in zip(pictures, titles, strict=True)
+    ]
     board = Board(TITLE + height, sum(widths) + _GAP * (len(widths) - 1), cell)
     column = 0.0
-    for i, (picture, width) in enumerate(zip(pictures, widths, strict=True)):
-        board.picture(picture, TITLE, column, height, titles[i] if i < len(titles) else "")
+    for picture, title, width in zip(pictures, titles, widths, strict=True):
+        board.picture(picture, TITLE, column, height, title)
         column += width + _GAP
     return board.figure
 

@@ -302,3 +302,14 @@ def test_show_displays_below_the_cell_of_a_notebook(animated, monkeypatch, capsy
         assert base64.b64decode(shown[0]._repr_mimebundle_()["image/gif"]).startswith(b"GIF89a")
     else:
         assert isinstance(shown[0], Image.Image)
+
+
+def test_pictures_side_by_side_have_room_for_their_titles_and_whole_dots():
+    """A narrow picture's title ran into its neighbour's, or over the edge; so did one of many rows."""
+    narrow, words = np.full((8, 2, 3), 200, np.uint8), "a title that is wider than its picture"
+    plain, titled = (vis.draw_pictures([narrow, narrow], titles) for titles in ((), ("x", words)))
+    assert titled.get_figwidth() - plain.get_figwidth() >= 0.4 * (boards.width_of(words, weight="bold") - 2) > 0
+    for H, W in ((70, 90), (113, 200)):
+        figure = vis.draw_pictures([np.zeros((H, W, 3), np.uint8)] * 3)
+        right = max(image.get_extent()[1] for image in figure.images)
+        assert right <= figure.bbox.width
