@@ -23,8 +23,8 @@ app = typer.Typer(
 
 # In the order of --help. A name without function is a group of commands (its module's ``app``).
 COMMANDS = (
-    "demo", "train", "evaluate", "predict", "explore", "export", "models", "summary", "coordinates", "gradcheck", "bench",
-    "doctor",
+    "demo", "train", "evaluate", "predict", "compare", "explore", "export", "models", "summary", "coordinates", "gradcheck",
+    "bench", "doctor",
 )  # fmt: skip
 GROUPS = ("data", "lesson", "weights")
 

@@ -31,6 +31,7 @@ from minifcn.layers import Layer
 from minifcn.machine.environment import environment
 from minifcn.training.diagnosis import Diverged, NotFinite, first_cause
 from minifcn.training.gradients import clip_grad_norm
+from minifcn.training.metrics import ConfusionMatrix
 from minifcn.training.objective import LossScale, class_weights
 from minifcn.training.optimizers import Optimizer
 from minifcn.training.run.folder import RunFolder
@@ -41,6 +42,7 @@ from minifcn.training.schedules import parse_schedule
 from minifcn.training.settings import Settings
 from minifcn.training.upload import Uploaded, upload_ahead
 from minifcn.training.validation import Evaluation, evaluate
+from minifcn.training.views import most_likely
 
 _DRAW_EVERY = 20.0  # seconds at least between two drawings of the curves, each of which takes half a one
 
@@ -115,6 +117,7 @@ class Trainer:
         self.saved = -1  # the iteration of the last checkpoint
         self.window: list[tuple[float, int]] = []  # seconds and pictures of the steps since the last row of the log
         self.evaluation: Evaluation | None = None
+        self.seen = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)  # of the last step that was logged
         self.drawn = time.monotonic()  # when the curves were drawn last
 
     # ------------------------------------------------------------------------------------------------------- the loop
@@ -161,8 +164,13 @@ class Trainer:
         self.optimizer.zero_grad()
         to_objective, to_pixel = self.loss_scale(batches)
         loss = 0.0
-        for images, labels in map(self._on_device, batches):
-            loss = loss + self.criterion(self.net(images), labels)
+        self.seen = ConfusionMatrix(self.loader.dataset.num_classes, self.loader.dataset.ignore_index)
+        for batch in batches:
+            images, labels = self._on_device(batch)
+            scores = self.net(images)
+            loss = loss + self.criterion(scores, labels)
+            if self._log_due():  # a look at predictions on a GPU makes it wait
+                self._see(batch, scores)
             dscores = self.criterion.backward(to_objective)
             self.net.backward(*dscores) if isinstance(dscores, tuple) else self.net.backward(dscores)
         norm = clip_grad_norm(self.net.parameters(), self.settings.clip_norm)
@@ -171,6 +179,12 @@ class Trainer:
         self.optimizer.step()
         self.state.iteration += 1
         return loss * to_pixel, norm
+
+    def _see(self, batch: Batch | Uploaded, scores: Array | tuple[Array, ...]) -> None:
+        """Counts the predictions of a batch, as they were in the step: with dropout, and before the weights moved."""
+        scores = scores[0] if isinstance(scores, tuple) else scores
+        if scores.shape == (len(batch.labels), self.loader.dataset.num_classes, *batch.labels.shape[1:]):
+            self.seen.update(batch.labels, most_likely(scores))  # a criterion of one's own may take other scores
 
     def batches(self) -> Generator[list[Batch], None, None]:
         """The batches of each step from the current one on, without end.
@@ -247,6 +261,8 @@ class Trainer:
             "epoch": round(self.epoch, 4),
             "lr": self.optimizer.param_groups[0]["lr"],
             "loss": float(np.mean([float(to_host(loss)) for loss in self.state.losses])),
+            "train_pixel_accuracy": self.seen.pixel_accuracy(),
+            "train_mean_iu": self.seen.mean_iu(),
             "gradient_norm": norm,
             "images_per_second": images / seconds,
             "seconds": round(self.state.seconds, 3),
@@ -288,6 +304,8 @@ class Trainer:
         if is_best:
             self.state.best, self.state.best_iteration = result["mean_iu"] or 0.0, self.state.iteration
         self._save(best=is_best)
+        if is_best:
+            self.folder.write_pictures(self.state.iteration, evaluation.pictures_as_dict(validation.ids))
         draw_samples(self.folder, validation, evaluation.predictions, self.state.iteration)
         if time.monotonic() - self.drawn > _DRAW_EVERY:
             self._draw()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Evaluation:
     loss                cross-entropy a labelled pixel, without class weights or smoothing, so that runs compare
     jaccard, jaccard_weighted   the Jaccard index of a picture, averaged over pictures, plain and class-weighted
     predictions         {index: labels (H, W) uint8} of the pictures that were asked for
+    by_picture          (pixel accuracy, mean IU, frequency weighted IU) of each picture, NaN for one that is all void
     """
 
     matrix: ConfusionMatrix
@@ -41,6 +42,7 @@ class Evaluation:
     pictures: int
     seconds: float
     predictions: dict[int, np.ndarray] = field(default_factory=dict)
+    by_picture: list[tuple[float, float, float]] = field(default_factory=list)
 
     def measures(self) -> dict[str, float]:
         """Loss, the four measures and the two Jaccard indices by name."""
@@ -50,6 +52,12 @@ class Evaluation:
             "jaccard": self.jaccard,
             "jaccard_weighted": self.jaccard_weighted,
         }
+
+    def pictures_as_dict(self, ids: Sequence[str]) -> dict[str, dict[str, float | None]]:
+        """{id: {measure: value}}: how well each picture was segmented."""
+        names = ("pixel_accuracy", "mean_iu", "frequency_weighted_iu")
+        rows = zip(ids, self.by_picture, strict=True)
+        return {id: _plain({name: round(value, 6) for name, value in zip(names, row, strict=True)}) for id, row in rows}
 
     def as_dict(self, classes: Collection[str]) -> dict[str, Any]:
         """Everything for a JSON file: measures, IU by class (None: absent), the two floors, counts."""
@@ -95,7 +103,7 @@ def evaluate(
     start = time.perf_counter()
     matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
     criterion = layers.CrossEntropyLoss(ignore_index=dataset.ignore_index, reduction="sum")
-    loss, jaccard, predictions = 0.0, [], {}
+    loss, by_picture, predictions = 0.0, [], {}
     loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
     with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
         for index, batch in enumerate(batches):
@@ -108,17 +116,17 @@ def evaluate(
             picture.update(batch.labels, labels)
             matrix += picture
             loss += float(criterion(scores, to_device(batch.labels, device_of(scores))))
-            jaccard.append((picture.mean_iu(), picture.frequency_weighted_iu()))
+            by_picture.append((picture.pixel_accuracy(), picture.mean_iu(), picture.frequency_weighted_iu()))
             if index in keep:
                 predictions[index] = labels[0]
             progress(index + 1, len(dataset))
     pixels = int(matrix.counts.sum())
-    counted = np.array(jaccard)  # (pictures, 2)
+    counted = np.array(by_picture)[:, 1:]  # (pictures, 2)
     counted = counted[~np.isnan(counted[:, 0])]  # a picture that is all void has none
     plain, weighted = counted.mean(axis=0) if len(counted) else (np.nan, np.nan)
     return Evaluation(
         matrix, loss / pixels if pixels else float("nan"), float(plain), float(weighted),
-        len(dataset), time.perf_counter() - start, predictions,
+        len(dataset), time.perf_counter() - start, predictions, by_picture,
     )  # fmt: skip
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from minifcn.visualize.letters import plain, quoted
+from minifcn.visualize.mpl import Figure
 from minifcn.visualize.style import COLOURS, DASHES, MARKERS, MUTED, figure, look, save
 
 _PANELS = (
     ("loss", "loss per pixel (markers: validation)"),
-    ("pixel_accuracy", "pixel accuracy"),
-    ("mean_iu", "mean IU"),
+    ("pixel_accuracy", "pixel accuracy (thin: training)"),
+    ("mean_iu", "mean IU (thin: training)"),
     ("lr", "learning rate"),
     ("mean_accuracy", "mean accuracy"),
     ("frequency_weighted_iu", "frequency weighted IU"),
@@ -20,7 +21,12 @@ _PANELS = (
 
 
 def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Path) -> None:
-    """Draws the logs of one run or several, by name, as one set of six curves.
+    """Writes `curves` of one run or several as a PNG."""
+    save(curves(runs), path)
+
+
+def curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """The logs of one run or several, by name, as one set of six curves.
 
     `runs` maps a run's name to its rows, as `RunFolder.read_log` gives them. A dotted grey line is the floor, where a log
     has it: the measure of a predictor that says the first class everywhere, which is mostly background.
@@ -38,7 +44,31 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], path: str | Pat
         named = {label: line for axes in panels.flat for line, label in zip(*axes.get_legend_handles_labels(), strict=True)}
         if named:
             drawn.legend(named.values(), named, loc="outside lower center", ncols=5)
-        save(drawn, path)
+    return drawn
+
+
+def class_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]], classes: Sequence[str]) -> Figure:
+    """A panel for each class: its IU in the validations of one run or several, by name."""
+    columns = min(4, len(classes))
+    with look(*map(plain, classes), *map(_label, runs)):
+        drawn = figure(12, 2.2 * -(-len(classes) // columns) + 0.6)
+        panels = drawn.subplots(-(-len(classes) // columns), columns, sharex="all", sharey="all", squeeze=False)
+        for axes in panels.flat[len(classes) :]:
+            axes.set_axis_off()
+        for axes, name in zip(panels.flat, classes, strict=False):
+            axes.set_title(quoted(plain(name)), fontsize=9)
+            axes.set_ylim(0, 1.02)
+            for index, (run, rows) in enumerate(runs.items()):
+                points = [
+                    {"iteration": row["iteration"], "iu": row["per_class_iu"].get(name)}
+                    for row in rows
+                    if "per_class_iu" in row
+                ]
+                _line(axes, points, "iu", **_marked(run, index))
+        lines, labels = panels[0, 0].get_legend_handles_labels()
+        if lines:
+            drawn.legend(lines, labels, loc="outside lower center", ncols=5)
+    return drawn
 
 
 def _label(name: str) -> str:
@@ -48,13 +78,23 @@ def _label(name: str) -> str:
 
 def _draw_run(axes: Any, key: str, name: str, rows: Sequence[Mapping[str, Any]], index: int) -> None:
     """One run's line in one panel; its colour, dashes and markers are those of its index everywhere."""
-    line = {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
-    marked = {**line, "marker": MARKERS[index % len(MARKERS)], "label": _label(name)}
+    line, marked = _plain(index), _marked(name, index)
     if key == "loss":
         _line(axes, rows, "loss", linewidth=0.9, **line)
         _line(axes, rows, "validation_loss", **marked)
+    elif key == "lr":
+        _line(axes, rows, key, **line)
     else:
-        _line(axes, rows, key, **(line if key == "lr" else marked))
+        _line(axes, rows, f"train_{key}", linewidth=0.9, alpha=0.6, **line)
+        _line(axes, rows, key, **marked)
+
+
+def _plain(index: int) -> dict[str, Any]:
+    return {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)]}
+
+
+def _marked(name: str, index: int) -> dict[str, Any]:
+    return {**_plain(index), "marker": MARKERS[index % len(MARKERS)], "label": _label(name)}
 
 
 def _line(axes: Any, rows: Sequence[Mapping[str, Any]], key: str, **style: Any) -> None:

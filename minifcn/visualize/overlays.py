@@ -86,7 +86,7 @@ def sample_sheet(
     for row, (image, label, prediction) in enumerate(samples):
         if row < len(titles):
             parts.append(_words((titles[row],), sheet_width, sheet_width, 12))
-        cells = [_scaled(image, width), *(_scaled(_outlined(part, palette), width) for part in (label, prediction))]
+        cells = [scaled(image, width), *(scaled(outlined(part, palette), width) for part in (label, prediction))]
         line = Image.new("RGB", (sheet_width, cells[0].height), "white")
         for column, cell in enumerate(cells):
             line.paste(cell, (column * (width + _MARGIN), 0))
@@ -99,14 +99,15 @@ def _present(all_labels: Sequence[np.ndarray]) -> list[int]:
     return sorted({int(label) for labels in all_labels for label in np.unique(labels)})
 
 
-def _outlined(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+def outlined(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Labels as colours, with a white line between them; void is its own line."""
     colours = palette[labels]
     colours[borders(labels) & ~_grown(labels == _VOID)] = 255
     return colours
 
 
-def _scaled(pixels: np.ndarray, width: int) -> Image.Image:
+def scaled(pixels: np.ndarray, width: int) -> Image.Image:
+    """Pixels (H, W, 3) uint8 as a picture so many dots wide."""
     height = max(1, round(pixels.shape[0] * width / pixels.shape[1]))
     enlarged = width > pixels.shape[1]  # then pixels stay squares
     return Image.fromarray(pixels).resize((width, height), Image.Resampling.NEAREST if enlarged else Image.Resampling.BILINEAR)

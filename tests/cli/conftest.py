@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,3 +52,16 @@ def finished(shapes, tmp_path_factory) -> Path:
         cli.main(list(map(str, arguments)))
     assert not leaving.value.code
     return folder
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, steered by Playwright; the test is skipped where one of the two is missing."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("there is no chromium")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[browser]'")
+    with playwright.sync_playwright() as steering:
+        opened = steering.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()

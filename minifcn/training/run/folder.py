@@ -4,6 +4,7 @@
     log.csv, log.jsonl    a row for every `log_every` steps and for every validation; the second also by class, and exact
     last.safetensors      the state to go on from;  best.safetensors: that of the best validation
     curves.png, samples/  pictures;  metrics.json: the best and the last validation in full
+    pictures.json         how well each validation picture was segmented in the best validation
 
 Logs are only ever added to. A resumed run first drops the rows after its checkpoint (and a last line that was cut off),
 so that the log of a killed and resumed run is that of one that was never stopped, times apart.
@@ -26,7 +27,8 @@ import numpy as np
 from minifcn.safe_file import hold, write_text
 
 COLUMNS = (
-    "iteration", "epoch", "lr", "loss", "gradient_norm", "images_per_second", "seconds",
+    "iteration", "epoch", "lr", "loss", "train_pixel_accuracy", "train_mean_iu", "gradient_norm", "images_per_second",
+    "seconds",
     "validation_loss", "pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu", "jaccard", "jaccard_weighted",
 )  # fmt: skip
 
@@ -44,6 +46,7 @@ class RunFolder:
         self.curves = self.path / "curves.png"
         self.samples = self.path / "samples"
         self.metrics = self.path / "metrics.json"
+        self.pictures = self.path / "pictures.json"
         self._held: BinaryIO | None = None  # the open lock file
 
     def create(self) -> RunFolder:
@@ -136,6 +139,20 @@ class RunFolder:
             if path.exists():
                 with open(path, "rb") as file:
                     os.fsync(file.fileno())
+
+    def write_pictures(self, iteration: int, pictures: Mapping[str, Mapping[str, Any]]) -> None:
+        """Writes pictures.json: {"iteration", "pictures": {id: measures}} of a validation."""
+        write_text(self.pictures, json.dumps({"iteration": iteration, "pictures": pictures}, indent=1) + "\n")
+
+    def read_pictures(self) -> dict[str, dict[str, float | None]]:
+        """{id: measures} of the best validation; {} where the run has none. ValueError where the file is damaged."""
+        try:
+            found = json.loads(self.pictures.read_text(encoding="utf-8"))["pictures"]
+            return {str(id): dict(measures) for id, measures in found.items()}
+        except FileNotFoundError:
+            return {}
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"{self.pictures} is damaged") from error
 
     def write_metrics(self) -> None:
         """Writes metrics.json from the log: the validation with the best mean IU, and the last one."""
