@@ -16,8 +16,8 @@ HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "
 
 # The floors of the house, the highest first: each may import from those behind it in this list only.
 FLOORS = (
-    "cli", "course", "bench", "explore", "compare", "training", "visualize", "export", "data", "checks", "anatomy", "models", "weights",
-    "layers", "functional", "machine", "kernels", "fetching", "safe_file", "lazy", "backend",
+    "cli", "course", "bench", "explore", "experiments", "compare", "training", "visualize", "export", "data", "checks",
+    "anatomy", "models", "weights", "layers", "functional", "machine", "kernels", "fetching", "safe_file", "lazy", "backend",
 )  # fmt: skip
 
 

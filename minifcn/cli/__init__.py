@@ -26,7 +26,7 @@ COMMANDS = (
     "demo", "train", "evaluate", "predict", "compare", "explore", "export", "models", "summary", "coordinates", "gradcheck",
     "bench", "doctor",
 )  # fmt: skip
-GROUPS = ("data", "lesson", "weights")
+GROUPS = ("data", "experiment", "lesson", "weights")
 
 
 @app.callback()

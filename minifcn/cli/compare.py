@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from minifcn.compare import Record, Story
 
 _ACROSS = 4  # runs that fit side by side on a terminal
 _MAIN = ("parameters", "best mean IU", "best pixel accuracy", "lowest loss", "seconds to 90 %", "inference, ms")
@@ -21,11 +24,18 @@ def compare(
 
     Example: minifcn compare runs/fcn8s runs/unet --out compared
     """
-    from minifcn.cli.screen import say, table
-    from minifcn.compare import read_all, write_page
+    from minifcn.compare import Story, read_all
 
     records, left_out = read_all(runs)
-    rows, notes = write_page(records, left_out, out)
+    print_comparison(records, left_out, out, Story("Runs side by side"))
+
+
+def print_comparison(records: list[Record], left_out: list[tuple[Path, str]], out: Path, story: Story) -> None:
+    """Writes the page of these runs, and prints their table."""
+    from minifcn.cli.screen import say, table
+    from minifcn.compare import write_page
+
+    rows, notes = write_page(records, left_out, out, story)
     names = [record.name for record in records]
     if len(names) <= _ACROSS:
         table("", ("", *names), [(heading, *values) for heading, values in rows.items()])

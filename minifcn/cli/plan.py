@@ -33,18 +33,23 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def make_plan(recipe: str | None, **arguments: Any) -> Plan:
-    """A plan from a recipe and from the command line. What a recipe says of the network holds where the network takes it;
+    """A plan from a recipe and from the command line, which wins."""
+    model = arguments.get("model") or Plan().network.model
+    return plan_of(recipe, values_of(model, arguments))
+
+
+def plan_of(recipe: str | None, values: dict[str, Any]) -> Plan:
+    """A plan from a recipe and {field: value}, which wins. What a recipe says of the network holds where the network takes it;
     options that nobody gives are written down too, so that a run's folder says all that made it."""
     from minifcn import models
 
     if recipe is not None and recipe not in RECIPES:
         raise ValueError(f"unknown recipe {recipe!r}; possible are {', '.join(RECIPES)}")
     partial = RECIPES.get(recipe or "", {})
-    model = arguments.get("model") or Plan().network.model
-    values = values_of(model, arguments)
+    model = values.get("model", Plan().network.model)
     known = {name: value for name, value in models.options(model).items() if name != "seed" and value is not None}
     suggested = {name: value for name, value in partial.get("options", {}).items() if name in known}
-    return Plan.of({**partial, **values, "options": {**known, **suggested, **values["options"]}})
+    return Plan.of({**partial, **values, "options": {**known, **suggested, **values.get("options", {})}})
 
 
 def values_of(model: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def train(
         return
     if resume is not None:
         folder, staged = resume, is_staged(resume)
-        result = _resume_stages(folder, fixed, arguments) if staged else _resume(folder, fixed, arguments)
+        result = _resume_stages(folder, fixed, arguments) if staged else resume_run(folder, fixed, arguments)
     else:
         plan = make_plan(recipe, **arguments)
         folder = out or _usual_folder(plan)
@@ -120,7 +120,7 @@ def _resume_stages(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any
     begun = [place for place, name in enumerate(way) if RunFolder(folder / name).last.is_file()]
     if not begun:
         return _climb(way, folder)
-    result = _resume(folder / list(way)[begun[-1]], fixed, arguments)
+    result = resume_run(folder / list(way)[begun[-1]], fixed, arguments)
     return result if result.interrupted else _climb(way, folder, begun[-1] + 1, result)
 
 
@@ -139,8 +139,8 @@ def _climb(way: dict[str, Plan], folder: Path, first: int = 0, result: Result | 
     return result
 
 
-def _resume(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
-    """Goes on with the run in ``folder`` by its config.toml."""
+def resume_run(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
+    """Goes on with the run in ``folder`` by its config.toml; ``arguments`` may change what a resumed run may have changed."""
     from minifcn.cli.assemble import make_trainer
     from minifcn.cli.screen import TrainingScreen, console
 

@@ -10,7 +10,7 @@ call costs nothing.
     page       page.html, filled in
 """
 
-from minifcn.compare.page import write_page
+from minifcn.compare.page import Story, write_page
 from minifcn.compare.records import Record, differences, read_all, table_rows
 
-__all__ = ["Record", "differences", "read_all", "table_rows", "write_page"]
+__all__ = ["Record", "Story", "differences", "read_all", "table_rows", "write_page"]

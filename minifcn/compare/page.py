@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,17 @@ from minifcn.visualize import best_effort
 KEPT = "kept"
 
 
+@dataclass(frozen=True)
+class Story:
+    """What a page is about: its title, paragraphs, and what somebody else reports of the runs, {measure: {run: figure}}."""
+
+    title: str
+    about: Sequence[str] = ()
+    reported: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
 def write_page(
-    records: Sequence[Record], left_out: Sequence[tuple[Path, str]], out: Path, title: str = "Runs side by side"
+    records: Sequence[Record], left_out: Sequence[tuple[Path, str]], out: Path, story: Story
 ) -> tuple[dict[str, list[str]], list[str]]:
     """Writes `out`/compare.json and `out`/compare.html; returns the table, and sentences about what could not be shown.
 
@@ -56,7 +66,8 @@ def write_page(
         sections["classes"] = _embedded(pictures.drawn_classes(shown))
     rows = table_rows(records, facts)
     page = _template().render(
-        title=title, notes=notes, names=[record.name for record in records], rows=rows,
+        title=story.title, about=story.about, notes=notes, names=[record.name for record in records], rows=rows,
+        reported={measure: [figures.get(record.name) for record in records] for measure, figures in story.reported.items()},
         settings=differences(records), ius=_ius(shown), shown=[record.name for record in shown], **sections,
         **_seen(shown, looks, dataset), extremes=_extremes(shown),
     )  # fmt: skip

@@ -23,6 +23,7 @@ class Rehearsal:
     looks at numbers and cannot be run without; `sizes` are (N, C, H, W) of the batches that were timed."""
 
     iterations: int
+    steps_an_epoch: float
     step_seconds: float
     validations: int
     validation_seconds: float
@@ -51,7 +52,12 @@ def rehearse(trainer: Trainer, seconds: float = 5.0) -> Rehearsal:
                 break
     largest = max(shapes, key=math.prod)
     return Rehearsal(
-        trainer.iterations, median(steps), *_validation(trainer, seconds), _memory(trainer, largest), sorted(set(shapes))
+        trainer.iterations,
+        len(trainer.loader) / trainer.settings.accumulate,
+        median(steps),
+        *_validation(trainer, seconds),
+        _memory(trainer, largest),
+        sorted(set(shapes)),
     )
 
 

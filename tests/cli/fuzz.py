@@ -76,6 +76,9 @@ def make_world(root: Path) -> Path:
     (root / "mine.py").write_text(
         "def relu(x):\n    return x * (x > 0), x\n\ndef relu_backward(dy, x):\n    return dy * (x > 0)\n"
     )
+    (root / "two.toml").write_text(
+        "[settings]\noptions = { width = 0.03125, padding = 1 }\nsamples = 0\n[[run]]\nname = 'a'\n[[run]]\nname = '[/b]'\n"
+    )
     data_shapes = "from minifcn import data; data.build('shapes', 'shapes', train=3, val=2, height=(20, 24), width=(20, 24))"
     assert in_a_fork(lambda: exec(data_shapes), root).status == 0
     begun = in_a_fork(lambda: cli.main([*TRAIN, "--iterations", "2", "--out", "run"]), root)
@@ -176,10 +179,12 @@ WORDS = {
     "numbers": ["99", "0", "-1", "abc", ""],
     "subject": ["layers", "step", "inference", "profile", "ladder", "nothing", ""],
     "width": ["0.03125", "0.02", "1e-308", "0", "-1", "nan", "inf", "1e308", "99999999999999999999", "abc", ""],
+    "budget": ["0.01", "0", "-1", "nan", "inf", "abc", ""],  # minutes
+    "scales": ["1", "0.5", "0.5,2", "0", "nan", "1e9", "1,1", ",", "abc", ""],
     "pairs": ["0", "-1", "abc"],  # each refused: a benchmark takes its time
     "seed": ["0", "1", "-1", "99999999999999999999", "nan", "abc"],
 }  # fmt: skip
-PATH_NAMES = ("root", "out", "resume", "init_from", "weights", "pictures", "file", "folder")
+PATH_NAMES = ("runs", "root", "out", "resume", "init_from", "weights", "pictures", "file", "folder")
 LEFT_OUT = (
     "data download",
     "weights download",
@@ -232,6 +237,9 @@ LIKELY = {
     "train": [[*TRAIN[1:], "--iterations", "1"], ["--resume", "run"], [*TRAIN[1:], "--recipe", "scratch", "--iterations", "1"]],
     "evaluate": [["run"], ["run", "--root", "set"], ["run/last.safetensors"]],
     "predict": [["run", "set/images"], ["run", "set/images/p0.png", "--out", "predicted"], ["run", "run"]],
+    "compare": [["run", "--out", "compared"], ["run", "set", "--out", "run"]],
+    "experiment run": [["two.toml", "--data", "folder", "--root", "set", "--out", "new", "--budget", "0.01"]],
+    "experiment show": [["two.toml"], ["seed-003"]],
     "data check": [["folder", "--root", "set"], ["shapes", "--root", "shapes"]],
     "data stats": [["folder", "--root", "set"], ["shapes", "--root", "shapes"]],
     "summary": [["fcn8s", "--width", "0.03125", "--padding", "1"], ["unet", "--width", "0.015625"]],

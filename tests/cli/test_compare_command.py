@@ -34,7 +34,7 @@ def compared(runs, tmp_path_factory):
     out = tmp_path_factory.mktemp("page")
     found, left_out = compare.read_all([runs / "first", runs / "<b>"])
     assert left_out == []
-    compare.write_page(found, left_out, out)
+    compare.write_page(found, left_out, out, compare.Story("Two runs"))
     return out
 
 
@@ -96,7 +96,7 @@ def test_a_second_call_computes_nothing(runs, compared, monkeypatch):
     before = (compared / "compare.html").read_bytes()
     monkeypatch.setattr(training, "predict", never)
     found, left_out = compare.read_all([runs / "first", runs / "<b>"])
-    compare.write_page(found, left_out, compared)
+    compare.write_page(found, left_out, compared, compare.Story("Two runs"))
     assert (compared / "compare.html").read_bytes() == before
 
 
@@ -110,7 +110,7 @@ def test_another_checkpoint_is_looked_at_anew(runs, compared, tmp_path, monkeypa
     asked = []
     monkeypatch.setattr(training, "predict", lambda net, image, *_: asked.append(1) or image[..., 0] * 0)
     found, left_out = compare.read_all([tmp_path / "first"])
-    compare.write_page(found, left_out, compared)
+    compare.write_page(found, left_out, compared, compare.Story("Two runs"))
     assert len(asked) == 4
 
 
