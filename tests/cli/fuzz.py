@@ -195,6 +195,7 @@ LEFT_OUT = (
     "lesson open",
     "lesson render",
     "lesson list",
+    "experiment list",
     "models",
     "version",
 )
