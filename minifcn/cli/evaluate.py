@@ -25,6 +25,9 @@ def evaluate(
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
     preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
+    report: Annotated[
+        bool, typer.Option("--report", help="Also a page: best and worst pictures, confusions, outlines.")
+    ] = False,
     flip: Flip = False,
     scales: Scales = "1",
     tile: Tile = None,
@@ -38,6 +41,7 @@ def evaluate(
     from minifcn import training
     from minifcn.cli.assemble import trained_network
     from minifcn.cli.screen import print_evaluation, progress_bar, say
+    from minifcn.compare.report import BANDS, write_report
     from minifcn.data import Preprocessing, check_taught
     from minifcn.safe_file import write_text
     from minifcn.visualize import best_effort, draw_confusion
@@ -55,7 +59,7 @@ def evaluate(
         say(note)
     with progress_bar("evaluating", len(dataset)) as progress:
         prepared = Preprocessing.from_config(about["preprocessing"])
-        evaluation = training.evaluate(net, dataset, prepared, progress=progress, views=views)
+        evaluation = training.evaluate(net, dataset, prepared, progress=progress, views=views, bands=BANDS if report else ())
     folder = out or (weights if weights.is_dir() else weights.parent)
     folder.mkdir(parents=True, exist_ok=True)
     measured = {**evaluation.as_dict(dataset.classes), "views": asdict(views)}
@@ -63,7 +67,10 @@ def evaluate(
     with best_effort("the confusion matrix"):
         draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
     print_evaluation(evaluation, dataset.classes)
-    say(f"written: {folder / 'evaluation.json'}, {folder / 'confusion.png'}")
+    if report:
+        write_report(net, dataset, prepared, evaluation, folder / "report.html", views)
+    names = ["evaluation.json", "confusion.png", *(["report.html"] if report else [])]
+    say("written: " + ", ".join(str(folder / name) for name in names))
 
 
 def _dataset(weights: Path, options: dict[str, Any]) -> SegmentationDataset:

@@ -8,6 +8,7 @@ call costs nothing.
     looks      predictions, feature maps and times, computed or kept
     pictures   the figures of the page
     page       page.html, filled in
+    report     report.html: one evaluation instead of several runs
 """
 
 from minifcn.compare.page import Story, write_page

@@ -61,11 +61,11 @@ def write_page(
     _write_numbers(records, notes, facts, out)
     sections = {"curves": "", "classes": ""}
     with best_effort("the curves of the comparison"):
-        sections["curves"] = _embedded(pictures.drawn_curves(records))
+        sections["curves"] = embedded(pictures.drawn_curves(records))
     with best_effort("the curves of the classes"):
-        sections["classes"] = _embedded(pictures.drawn_classes(shown))
+        sections["classes"] = embedded(pictures.drawn_classes(shown))
     rows = table_rows(records, facts)
-    page = _template().render(
+    page = template("page.html").render(
         title=story.title, about=story.about, notes=notes, names=[record.name for record in records], rows=rows,
         reported={measure: [figures.get(record.name) for record in records] for measure, figures in story.reported.items()},
         settings=differences(records), ius=_ius(shown), shown=[record.name for record in shown], **sections,
@@ -120,14 +120,14 @@ def _seen(shown: Sequence[Record], looks: Mapping[str, Look], dataset: Segmentat
     for id in next(iter(looks.values())).ids:
         image, truth = dataset[places[id]]
         masks += [truth, *(look.labels[id] for look in looks.values())]
-        cells = [("picture", "", _embedded(pictures.drawn_picture(image)))]
-        cells.append(("truth", "", _embedded(pictures.drawn_mask(truth, palette))))
+        cells = [("picture", "", embedded(pictures.drawn_picture(image)))]
+        cells.append(("truth", "", embedded(pictures.drawn_mask(truth, palette))))
         for name, look in looks.items():
             measured = look.record.pictures.get(id, {}).get("mean_iu")
             said = "" if measured is None else f"mean IU {measured:.3f}"
-            cells.append((name, said, _embedded(pictures.drawn_mask(look.labels[id], palette))))
+            cells.append((name, said, embedded(pictures.drawn_mask(look.labels[id], palette))))
         examples.append((id, cells))
-    maps = [(name, _embedded(look.maps.read_bytes())) for name, look in looks.items() if look.maps.is_file()]
+    maps = [(name, embedded(look.maps.read_bytes())) for name, look in looks.items() if look.maps.is_file()]
     return {"examples": examples, "legend": pictures.legend(masks, palette, shown[0].classes), "maps": maps, "most": PICTURES}
 
 
@@ -142,13 +142,14 @@ def _extremes(shown: Sequence[Record]) -> list[tuple[str, list[tuple[str, str, s
     return found
 
 
-def _embedded(content: bytes) -> str:
+def embedded(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page of this folder that is to be filled in; text from outside is no markup."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("minifcn.compare", "."), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    return environment.get_template("page.html")
+    return environment.get_template(name)

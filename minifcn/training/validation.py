@@ -14,7 +14,7 @@ from minifcn import layers
 from minifcn.backend import device_of, to_device
 from minifcn.layers import Layer
 from minifcn.training.diagnosis import NotFinite
-from minifcn.training.metrics import MEASURES, ConfusionMatrix
+from minifcn.training.metrics import MEASURES, ConfusionMatrix, near_outlines
 from minifcn.training.views import WHOLE, Views, most_likely
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Evaluation:
     loss                cross-entropy a labelled pixel, without class weights or smoothing, so that runs compare
     jaccard, jaccard_weighted   the Jaccard index of a picture, averaged over pictures, plain and class-weighted
     predictions         {index: labels (H, W) uint8} of the pictures that were asked for
+    bands               {width: confusion matrix} of the pixels near outlines, see `near_outlines`, where asked for
     by_picture          (pixel accuracy, mean IU, frequency weighted IU) of each picture, NaN for one that is all void
     """
 
@@ -43,6 +44,7 @@ class Evaluation:
     seconds: float
     predictions: dict[int, np.ndarray] = field(default_factory=dict)
     by_picture: list[tuple[float, float, float]] = field(default_factory=list)
+    bands: dict[int, ConfusionMatrix] = field(default_factory=dict)
 
     def measures(self) -> dict[str, float]:
         """Loss, the four measures and the two Jaccard indices by name."""
@@ -92,6 +94,7 @@ def evaluate(
     keep: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
     views: Views = WHOLE,
+    bands: Collection[int] = (),
 ) -> Evaluation:
     """Runs the network over a data set, one picture at a time at its own size, whole or as `views` says.
 
@@ -103,6 +106,7 @@ def evaluate(
     start = time.perf_counter()
     matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
     criterion = layers.CrossEntropyLoss(ignore_index=dataset.ignore_index, reduction="sum")
+    near = {width: ConfusionMatrix(dataset.num_classes, dataset.ignore_index) for width in bands}
     loss, by_picture, predictions = 0.0, [], {}
     loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
     with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
@@ -115,6 +119,9 @@ def evaluate(
             picture = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
             picture.update(batch.labels, labels)
             matrix += picture
+            for width, counted_near in near.items():
+                inside = near_outlines(batch.labels[0], width)
+                counted_near.update(batch.labels[0][inside], labels[0][inside])
             loss += float(criterion(scores, to_device(batch.labels, device_of(scores))))
             by_picture.append((picture.pixel_accuracy(), picture.mean_iu(), picture.frequency_weighted_iu()))
             if index in keep:
@@ -126,7 +133,7 @@ def evaluate(
     plain, weighted = counted.mean(axis=0) if len(counted) else (np.nan, np.nan)
     return Evaluation(
         matrix, loss / pixels if pixels else float("nan"), float(plain), float(weighted),
-        len(dataset), time.perf_counter() - start, predictions, by_picture,
+        len(dataset), time.perf_counter() - start, predictions, by_picture, near,
     )  # fmt: skip
 
 

@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from minifcn import compare, training
 from minifcn.compare import records
-from minifcn.training import RunFolder
+from minifcn.compare.report import confusion_pairs
+from minifcn.training import ConfusionMatrix, RunFolder
 
 from .conftest import NARROW
 
@@ -158,4 +160,38 @@ def test_nothing_hangs_over_the_edge(compared, browser, width, scheme):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     cut = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible'"
     assert page.evaluate(f"[...document.querySelectorAll('body *')].filter({cut}).map(e => e.outerHTML.slice(0, 80))") == []
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def report(runs, tmp_path_factory):
+    from minifcn import cli
+
+    out = tmp_path_factory.mktemp("report")
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["evaluate", str(runs / "<b>"), "--report", "--out", str(out)])
+    assert not leaving.value.code
+    return out
+
+
+def test_a_report_says_what_is_wrong_where(report):
+    page, measured = (report / "report.html").read_text(), json.loads((report / "evaluation.json").read_text())
+    assert f"<td>{measured['mean_iu']:.4f}</td>" in page
+    assert page.count("<figure>") == 4 * 4  # four pictures: each is among the best or the worst once
+    counts = np.array(measured["confusion"])
+    wrong = counts - np.diag(np.diag(counts))
+    assert f"<td>{wrong.max():,}</td>" in page.replace("\n", "")
+    assert "at most 16 px from an outline" in page
+
+
+def test_pairs_of_classes_come_by_their_pixels():
+    matrix = ConfusionMatrix(3, counts=np.array([[5, 0, 2], [9, 1, 0], [0, 3, 0]]))
+    assert confusion_pairs(matrix, "abc") == [("b", "a", 9, 0.9), ("c", "b", 3, 1.0), ("a", "c", 2, 2 / 7)]
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_hangs_over_a_reports_edge(report, browser, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto((report / "report.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()

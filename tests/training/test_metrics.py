@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn.training import ConfusionMatrix, jaccard_index
+from minifcn.training.metrics import near_outlines
 
 VOID = 255
 
@@ -149,3 +150,18 @@ def test_bad_types_and_sizes_are_refused():
         ConfusionMatrix(0)
     with pytest.raises(ValueError, match=r"\(2, 2\)"):
         ConfusionMatrix(3, counts=np.zeros((2, 2)))
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7])
+def test_bands_along_outlines_by_their_definition(width, rng):
+    labels = np.kron(rng.integers(0, 3, (3, 4)), np.ones((5, 4), int)).astype(np.uint8)
+    labels[7, 9] = 255
+    H, W = labels.shape
+    places = [(y, x) for y in range(H) for x in range(W)]
+    changes = [(y, x) for y, x in places for v, u in ((y + 1, x), (y - 1, x), (y, x + 1), (y, x - 1))
+               if 0 <= v < H and 0 <= u < W and labels[v, u] != labels[y, x]]  # fmt: skip
+    expected = [[min(abs(y - v) + abs(x - u) for v, u in changes) < width for x in range(W)] for y in range(H)]
+    np.testing.assert_array_equal(near_outlines(labels, width), expected)
+    assert not near_outlines(np.zeros((4, 5), np.uint8), width).any()
+    with pytest.raises(ValueError, match="at least 1"):
+        near_outlines(labels, 0)
