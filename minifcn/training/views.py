@@ -29,7 +29,7 @@ from minifcn.weights.files import is_finite
 @dataclass(frozen=True)
 class Views:
     """Which copies of a picture are looked at, and how: each at the sides times a scale, with `flip` also mirrored left to
-    right, and each in tiles of about `tile` pixels a side where that is given.
+    right, and each in tiles of about `tile` pixels a side where that is given, but at least as far as a score sees.
 
     Raises ValueError for a scale or a tile that is not possible.
     """
@@ -78,7 +78,7 @@ class Views:
         if self.tile is None:
             return of(whole(net, images))
         stride, halo = reach(net)
-        side = math.ceil(self.tile / stride) * stride
+        side = max(halo, math.ceil(self.tile / stride) * stride)  # smaller ones save no memory worth their time
         rows = []
         for y0, y1 in _parts(images.shape[2], side):
             row = []
