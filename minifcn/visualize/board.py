@@ -197,10 +197,11 @@ class Board:
             self.write(str(j), row - 0.25, column + j + 0.5, size=0.25, colour=style.MUTED)
 
 
-def picture_width(shape: tuple[int, ...], height: float, cell: float = 0.4) -> float:
-    """How many cells `Board.picture` will be wide for a picture of shape (H, W, 3)."""
+def picture_size(shape: tuple[int, ...], height: float, cell: float = 0.4) -> tuple[float, float]:
+    """How many cells `Board.picture` will be tall and wide for a picture of shape (H, W, 3)."""
     dots = round(cell * style.DPI)
-    return shape[1] * _dots_a_pixel(shape[0], height, dots) / dots
+    each = _dots_a_pixel(shape[0], height, dots)
+    return shape[0] * each / dots, shape[1] * each / dots
 
 
 def _dots_a_pixel(H: int, height: float, dots: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.visualize import style
-from minifcn.visualize.board import Board, picture_width, plain, width_of
+from minifcn.visualize.board import Board, picture_size, plain, width_of
 from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE
 
@@ -25,11 +25,9 @@ def draw_pictures(pictures: Sequence[Any], titles: Sequence[str] = (), height: f
                 f"a picture has shape {picture.shape}; it must be (H, W, 3): give labels their palette's colours first"
             )
     titles = [*titles, *[""] * (len(pictures) - len(titles))]
-    widths = [
-        max(picture_width(picture.shape, height, cell), width_of(title, weight="bold"))
-        for picture, title in zip(pictures, titles, strict=True)
-    ]
-    board = Board(TITLE + height, sum(widths) + _GAP * (len(widths) - 1), cell)
+    sizes = [picture_size(picture.shape, height, cell) for picture in pictures]
+    widths = [max(wide, width_of(title, weight="bold")) for (_, wide), title in zip(sizes, titles, strict=True)]
+    board = Board(TITLE + max(height, *(tall for tall, _ in sizes)), sum(widths) + _GAP * (len(widths) - 1), cell)
     column = 0.0
     for picture, title, width in zip(pictures, titles, widths, strict=True):
         board.picture(picture, TITLE, column, height, title)

@@ -309,7 +309,8 @@ def test_pictures_side_by_side_have_room_for_their_titles_and_whole_dots():
     narrow, words = np.full((8, 2, 3), 200, np.uint8), "a title that is wider than its picture"
     plain, titled = (vis.draw_pictures([narrow, narrow], titles) for titles in ((), ("x", words)))
     assert titled.get_figwidth() - plain.get_figwidth() >= 0.4 * (boards.width_of(words, weight="bold") - 2) > 0
-    for H, W in ((70, 90), (113, 200)):
+    for H, W in ((70, 90), (113, 200), (196, 324)):
         figure = vis.draw_pictures([np.zeros((H, W, 3), np.uint8)] * 3)
-        right = max(image.get_extent()[1] for image in figure.images)
-        assert right <= figure.bbox.width
+        extents = [image.get_extent() for image in figure.images]
+        assert max(right for _, right, _, _ in extents) <= figure.bbox.width
+        assert min(bottom for _, _, bottom, _ in extents) >= 0
