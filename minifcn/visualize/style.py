@@ -114,7 +114,9 @@ def figure(width: float, height: float, constrained: bool = True) -> Figure:
 def to_image(drawn: Figure, dpi: int = DPI) -> Image.Image:
     """The figure as a Pillow picture, mode RGB, of exactly its size in inches times dpi."""
     buffer = io.BytesIO()
-    with look(*(text.get_text() for text in drawn.findobj(Text))):
+    with np.errstate(all="ignore"):  # to list its texts, a figure works out its ticks
+        texts = [text.get_text() for text in drawn.findobj(Text)]
+    with look(*texts):
         drawn.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
     return Image.open(buffer).convert("RGB")
 
