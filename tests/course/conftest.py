@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minifcn.course import catalogue, reader
+from minifcn.course import card, catalogue, reader
 from minifcn.course.catalogue import Lesson
 
 LESSON = """\
@@ -40,6 +40,6 @@ def lesson_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         (tmp_path / f"{catalogue.LESSONS[2].name}.py").write_text(source, encoding="utf-8")
         return catalogue.lesson(3)
 
-    for module in (catalogue, reader):
+    for module in (catalogue, card, reader):
         monkeypatch.setattr(module, "lessons_folder", lambda: tmp_path)
     return write
