@@ -65,7 +65,7 @@ def questions(one: Lesson, count: int, seed: int) -> list[Question]:
 
 def _of(exercise: Exercise, rng: np.random.Generator) -> Iterator[Question]:
     """Questions about one exercise: its small cases in another order each time, with whole numbers."""
-    small = [case for case in exercise.cases if sum(np.size(one) for one in case) <= _MOST_GIVEN]
+    small = [case for case in exercise.cases if _size(case) <= _MOST_GIVEN]
     for place in rng.permutation(len(small)):
         case = tuple(_whole(value, rng) for value in small[place])
         with np.errstate(all="ignore"):
@@ -100,6 +100,11 @@ def _whole(value: Any, rng: np.random.Generator) -> Any:
     return value
 
 
+def _size(value: Any) -> int:
+    """How many numbers an argument has, those of arrays in a list among them."""
+    return sum(map(_size, value)) if isinstance(value, (list, tuple)) else int(np.size(value))
+
+
 def _count(result: Result) -> int:
     if isinstance(result, (tuple, dict)):
         return sum(map(_count, result.values() if isinstance(result, dict) else result))
@@ -118,6 +123,8 @@ def _given(exercise: Exercise, case: tuple) -> str:
 def _argument(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return shown(value.astype(np.float64))
+    if isinstance(value, list) and any(isinstance(one, np.ndarray) for one in value):
+        return f"[{', '.join(map(_argument, value))}]"
     if callable(value):
         said = (inspect.getdoc(value) or "").split("\n")[0]
         return f"{getattr(value, '__name__', value)}{f' ({said})' if said else ''}"
