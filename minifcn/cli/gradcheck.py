@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from minifcn.course import source
+
 
 def gradcheck(
     target: Annotated[str | None, typer.Argument(help="A layer, function or network, or FILE.py:NAME of your own.")] = None,
@@ -98,6 +100,10 @@ def _check_file(target: str, cases: int, seed: int) -> bool:
     module = _load(path, name)
     try:
         return _check_module(module, name, target, cases, seed)
+    except (Exception, SystemExit) as error:
+        if not source.frames_in(Path(path), error):
+            raise
+        raise ValueError(f"{target} fails when it is called: {source.said(error, Path(path))}") from error
     finally:
         del sys.modules[module.__name__]
 
@@ -124,6 +130,8 @@ def _check_module(module: Any, name: str, target: str, cases: int, seed: int) ->
         try:
             report = checks.gradcheck(subject, *inputs, **options)
         except TypeError as error:
+            if source.frames_in(Path(target.rpartition(":")[0]), error):
+                raise
             raise ValueError(
                 f"{target} could not be called with {len(inputs)} arrays ({error}): define {name}_inputs(rng) beside it, "
                 "which returns the arguments to check it with"
@@ -147,7 +155,10 @@ def _load(path: str, name: str) -> Any:
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is no Python file: its name must end in .py")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ValueError(f"{path} cannot be loaded: {source.said(error, file)}") from error
     if not hasattr(module, name):
         raise ValueError(f"{path} defines no {name!r}; it has {', '.join(n for n in vars(module) if not n.startswith('_'))}")
     sys.modules[module.__name__] = module  # gradcheck looks NAME_backward up in the function's own module

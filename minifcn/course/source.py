@@ -49,8 +49,13 @@ def said(error: BaseException, path: Path) -> str:
     words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if isinstance(error, SyntaxError) and _is_in(error.filename, path):
         return f"{_line(error.filename, error.lineno)} is no Python ({error.msg}): {(error.text or '').strip()}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame.filename, path)]
+    frames = frames_in(path, error)
     return f"{words}, in {_line(frames[-1].filename, frames[-1].lineno)}: {frames[-1].line}" if frames else words
+
+
+def frames_in(path: Path, error: BaseException) -> list[traceback.FrameSummary]:
+    """The places in the reader's file that were under way when the error was raised; none when it is not the file's own."""
+    return [frame for frame in traceback.extract_tb(error.__traceback__) if _is_in(frame.filename, path)]
 
 
 def _without_magic(source: str) -> str:

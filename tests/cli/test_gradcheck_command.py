@@ -107,6 +107,32 @@ def test_a_file_that_is_no_python_file(minifcn, tmp_path):
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        (b"\xc0bD\xe2\xf9", "line 1 is no Python"),
+        (b"def f(x):\n    return x +\n", "line 2 is no Python"),
+        (b"def f(x):\n    return x\0\n", "null bytes"),
+        (b"# -*- coding: nix -*-\n", "unknown encoding: nix"),
+        (b"import nowhere\n", "No module named 'nowhere', in line 1: import nowhere"),
+        (b"raise SystemExit(3)\n", "SystemExit: 3, in line 1"),
+        (
+            b"def f(x):\n    return x / nought, x\n",
+            "fails when it is called: NameError: name 'nought' is not defined, in line 2",
+        ),
+        (b"def f(x):\n    return x + 'a'\n", "in line 2: return x + 'a'"),
+        (b"def f(x):\n    exit(3)\n", "SystemExit: 3, in line 2"),
+        (b"def f(x, y):\n    return x\n", "could not be called with 1 arrays"),
+    ],
+)
+def test_a_file_that_fails_is_told_where(minifcn, tmp_path, written, words):
+    (tmp_path / "own.py").write_bytes(written + b"def f_backward(dy, cache):\n    return dy\n")
+    result = minifcn("gradcheck", f"{tmp_path / 'own.py'}:f")
+    assert result.status == 2
+    assert words in result.err
+    assert result.err.count("\n") == 1
+
+
 def test_a_name_that_the_file_lacks(minifcn, mine):
     result = minifcn("gradcheck", f"{mine()}:cube")
     assert result.status == 2
