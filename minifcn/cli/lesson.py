@@ -11,6 +11,8 @@ from minifcn.cli import lesson_answers, lesson_capstone
 
 app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
 
+WEIGHTS = "MINIFCN_WEIGHTS"  # the environment's variable in which a lesson finds the reader's weights
+
 Number = Annotated[int, typer.Argument(help="The lesson's number, as `minifcn lesson list` shows it.", metavar="N")]
 
 
@@ -36,11 +38,15 @@ def list_lessons() -> None:
 def run_lesson(
     number: Number,
     pictures: Annotated[Path | None, typer.Option(help="Folder for its pictures [default: a temporary one].")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Pretrained weights of yours, for the lesson that can use some (15).", exists=True)
+    ] = None,
 ) -> None:
     """Run a lesson and check all that it claims. Example: minifcn lesson run 2
 
     Shows each part's heading, what its cells print, and where its pictures are.
     """
+    import os
     import tempfile
     import time
 
@@ -53,6 +59,8 @@ def run_lesson(
 
     one = lesson(number)
     script = one.script
+    if weights:
+        os.environ[WEIGHTS] = str(weights.absolute())
     folder = pictures or Path(tempfile.mkdtemp(prefix=f"minifcn-lesson-{number:02}-"))
     began = time.perf_counter()
 
@@ -140,6 +148,8 @@ def render_lessons(
     out: Annotated[Path | None, typer.Option(help="Folder for pages and pictures [default: where the lessons are].")] = None,
 ) -> None:
     """Run lessons and write their pages and pictures. Example: minifcn lesson render --check"""
+    import os
+
     from minifcn.cli.screen import console
     from minifcn.course.catalogue import are_installed, lesson, lessons_folder, written
     from minifcn.course.page import render
@@ -147,6 +157,7 @@ def render_lessons(
 
     if out is None and are_installed():
         raise ValueError("an installed minifcn has the lessons' scripts and no pages; choose a folder for them with --out")
+    os.environ.pop(WEIGHTS, None)  # pages are the same whatever weights somebody has
     folder, stale = out or lessons_folder(), False
     for one in [lesson(number) for number in numbers] if numbers else written():
         page = render(one)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ from minifcn.course.results import Result, kind, like, plain, same
 from minifcn.course.suspects import Suspect, listed, others
 
 _SECONDS = 15.0  # for suspects; of an answer that takes its time not all pairs are tried
+
+_MOST_PARTS = 3  # of a tuple or a dict, are explained one by one; the others are only named
 
 
 def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result]) -> tuple[str, bool]:
@@ -160,20 +164,45 @@ def _part_names(exercise: Exercise, key: tuple) -> list[str]:
 
 
 def _part_by_part(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> tuple[str, bool]:
-    """Of tuples and dicts: each wrong part is explained like an answer of its own."""
-    names = list(keys[0]) if isinstance(keys[0], dict) else range(len(keys[0]))
-    called = [str(name) for name in keys[0]] if isinstance(keys[0], dict) else _part_names(exercise, keys[0])
-    said, named, right = [], True, []
-    for name, words in zip(names, called, strict=True):
-        mine, key = [one[name] for one in results], [one[name] for one in keys]
+    """Of tuples and dicts: each wrong part is explained like an answer of its own, over the cases that have it."""
+    if isinstance(keys[0], dict):
+        called = {name: str(name) for key in keys for name in key}
+    else:
+        called = dict(enumerate(_part_names(exercise, keys[0])))
+    said, named, right, wrong = [], True, [], []
+    for name, words in called.items():
+        there = [at for at, key in enumerate(keys) if not isinstance(key, dict) or name in key]
+        mine, key = [results[at][name] for at in there], [keys[at][name] for at in there]
         if all(map(same, mine, key)):
             right.append(words)
             continue
-        part = replace(exercise, answer=_part(exercise.answer, name), mistakes=(), parts=())
+        wrong.append(words)
+        if len(wrong) > _MOST_PARTS:
+            continue
+        cases = [exercise.cases[at] for at in there]
+        part = replace(exercise, answer=_part(exercise.answer, name), cases=cases, mistakes=(), parts=())
         found, good = explain(part, mine, key)
         said.append(f"Of {words}: {found}")
         named = named and good
-    return " ".join([*([f"{_listed(right)} {'is' if len(right) == 1 else 'are'} right."] if right else []), *said]), named
+    if right:
+        said.insert(0, f"{_listed(right)} {'is' if len(right) == 1 else 'are'} right.")
+    if isinstance(keys[0], dict) and (common := _common(wrong, right)):
+        said, named = [f"What has {' and '.join(map(repr, common))} in its name is wrong, and nothing else.", *said], True
+    if len(wrong) > _MOST_PARTS:
+        said.append(f"Nor {'is' if len(wrong) == _MOST_PARTS + 1 else 'are'} {_listed(wrong[_MOST_PARTS:])} right.")
+    return " ".join(said), named
+
+
+def _common(wrong: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:
+    """One word, or two, that stand in all wrong names together and in no right one: ("bias",); nothing where there are none."""
+    if len(wrong) < 2 or not right:
+        return ()
+    inside = [set(re.findall("[^\\W\\d_]+", name)) for name in (*wrong, *right)]
+    shared = sorted(set.intersection(*inside[: len(wrong)]))
+    for words in (*combinations(shared, 1), *combinations(shared, 2)):
+        if not any(set(words) <= one for one in inside[len(wrong) :]):
+            return words
+    return ()
 
 
 def _part(answer: Answer, name: Any) -> Answer:
