@@ -288,7 +288,7 @@ all_of_it, with_frozen = (f"{size / 1e6:.1f} MB" for size in kept)
 print(f"kept for the way back: {all_of_it}, with the trunk frozen {with_frozen}")
 frozen.backward(np.random.default_rng(0).normal(size=frozen(test_x[:4]).shape))
 weights = dict(frozen.named_parameters())
-print("gradients of frozen layers:", {weights[name].grad for name in names})
+print("gradients in frozen layers:", sum(weights[name].grad is not None for name in names))
 assert kept[1] < 0.2 * kept[0]
 assert all(weights[name].grad is None for name in names)
 assert frozen.score4.weight.grad is not None
