@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from minifcn.cli import lesson_answers, lesson_capstone
+from minifcn.cli import lesson_answers, lesson_capstone, lesson_clinic
 
 app = typer.Typer(no_args_is_help=True, help="The course: list it, run a lesson, read it, check your answers.")
 
@@ -175,3 +175,4 @@ def render_lessons(
 for _name, _command in lesson_answers.COMMANDS.items():
     app.command(_name)(_command)
 app.command("capstone")(lesson_capstone.capstone)
+app.command("clinic")(lesson_clinic.clinic)

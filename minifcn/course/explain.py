@@ -32,6 +32,8 @@ def explain(exercise: Exercise, results: Sequence[Result], keys: Sequence[Result
     """What was done instead, and whether that is more than a number. At least one of the results is not its key."""
     results = [like(mine, key) for mine, key in zip(results, keys, strict=False)]
     keys = keys[: len(results)]
+    if exercise.against and all(isinstance(mine, str) and mine in exercise.words for mine in results):
+        return _contradicted(exercise, results, keys), True
     if words := _suspect(listed(exercise), exercise, results):
         return words, True
     if isinstance(exercise.answer(*exercise.cases[0]), (bool, np.bool_)):
@@ -232,6 +234,16 @@ def _of_words(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -
         changed = [f"{mine} where {key} is right" for key, mine in renamed.items() if mine != key]
         return f"Your result says {' and '.join(changed)}."
     return None
+
+
+def _contradicted(exercise: Exercise, results: Sequence[Any], keys: Sequence[Any]) -> str:
+    """What speaks against each wrong word."""
+    assert exercise.against is not None
+    said = []
+    for case, mine, key in zip(exercise.cases, results, keys, strict=False):
+        if mine != key:
+            said.append(f"{exercise.describe(case)}: {exercise.against(mine, *case)}")
+    return " ".join(said)
 
 
 def _first_difference(results: Sequence[Result], keys: Sequence[Result]) -> str:

