@@ -5,7 +5,7 @@ from __future__ import annotations
 CLAIMS = [
     ("the healthy one is healthy", "healthy = patient({})", 'healthy = patient(ILLNESSES["crop off by two"].parts)'),
     ("its chart is the kept one", "chart(0).losses, rtol=1e-3)\n\n# %% drawing", "chart(1).losses, rtol=1e-3)\n\n# %% drawing"),
-    ("ten patients", "{number: chart(number) for number in PATIENTS}", "{number: chart(number) for number in range(10)}"),
+    ("ten patients", "{number: chart(number) for number in PATIENTS}", "{number: chart(number) for number in range(1, 10)}"),
     ("patient 5 blew up",
      "assert charts[5].losses[0] > 30_000",
      "charts[5], charts[7] = charts[7], charts[5]\nassert charts[5].losses[0] > 30_000"),
@@ -16,7 +16,7 @@ CLAIMS = [
      'print(f"in batches {charts[3].mean_iu:.2f}', 'charts[3] = charts[6]\nprint(f"in batches {charts[3].mean_iu:.2f}'),
     ("patient 9 has phantoms", "> 10 * healthy.phantoms", "> 1000 * healthy.phantoms"),
     ("patient 1 would have passed", "healthy.outlines - 0.08", "healthy.outlines - 0.3"),
-    ("150 contradictions", "if name != PATIENTS[number]\n", "if name != PATIENTS[1]\n"),
+    ("150 contradictions", "if name != PATIENTS[number]\n", "if name != PATIENTS[10]\n"),
     ("a crop heals", "(scores.shape[2] - H) // 2, (scores", "(scores.shape[2] - H) // 2 + 2, (scores"),
     ("a rate heals", "return lr / (labels != 255).sum()", "return lr / 4"),
     ("untrained is background", "untrained = SmallFCN()", "untrained = SmallFCN()\nuntrained.score4.bias.data[2] = 1"),
