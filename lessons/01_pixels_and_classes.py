@@ -531,6 +531,8 @@ assert one_picture.mean_iu() == 1
 # Lesson 12 has more measures and more traps. For now: **look at mean IU, print the lazy predictor beside it, and never count
 # void.**
 #
+# **So much for:** "Nearly all pixels are right, so the answer is good."
+#
 # ## To think about
 #
 # **1.** A network is perfect on the sixty pictures, but for one thing: it has never seen a star, and says background where one

@@ -677,6 +677,8 @@ vis.show(
 # Remember this half turn. It comes back in lesson 04, where we ask how each pixel has influenced the result, and in lesson
 # 10, where a deconvolution makes a picture larger.
 #
+# **So much for:** "A convolution layer computes a convolution."
+#
 # ## A layer
 #
 # In a network, weight and bias belong to a **layer**, an object that keeps them and, later, learns them. It calls the same

@@ -342,6 +342,8 @@ agree = [np.abs(way(x, weight) - right).max() for way in (windows, taps, as_matr
 assert max(agree) < 1e-12
 
 # %% [markdown]
+# **So much for:** "To copy every number nine times can only be slower."
+#
 # ## The order of rows
 #
 # The weights (O, C, KH, KW) become a matrix by `reshape`, which moves nothing: rows of

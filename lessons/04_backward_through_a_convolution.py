@@ -124,7 +124,7 @@ for place in np.ndindex(2, 3):
     assert abs(change - dy[place]) < 1e-9
 
 # %% [markdown]
-# The question of this lesson: we know how the loss feels about y. How does it feel about **x**, about the **kernel** and about
+# The question of this lesson: we know how the loss feels about y. How does it feel about *x*, about the *kernel* and about
 # the **bias**? These gradients are called dx, dweight and dbias. Each has the shape of the thing it belongs to.
 #
 # ## Measure first
@@ -658,6 +658,8 @@ print(f"left {left:.12f}\nright {right:.12f}")
 assert abs(left - right) < 1e-12
 
 # %% [markdown]
+# **So much for:** "col2im is im2col backwards, so it gives x back."
+#
 # ## In a network
 #
 # A layer keeps its cache itself. `forward` puts it aside, `backward` takes dy, returns dx for the layer before it, and *adds*

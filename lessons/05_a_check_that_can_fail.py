@@ -185,7 +185,7 @@ assert np.isclose(errors32[5], 9e-4, rtol=0.05)
 assert np.isclose(errors32[6], 4e-3, rtol=0.05)
 
 # %% [markdown]
-# So: **check in float64**, even if you train in float32. The formulas are the same, and a wrong formula is wrong in both.
+# So: *check in float64*, even if you train in float32. The formulas are the same, and a wrong formula is wrong in both.
 #
 # ## Act three: a dy of all ones
 #
@@ -353,7 +353,7 @@ assert relative_error(-small_dx, small_dx) == 2
 assert relative_error(np.zeros(3), np.zeros(3)) == 0
 
 # %% [markdown]
-# So: **compare relatively**, the largest difference in units of the largest number. Only the case that all numbers are 0
+# So: *compare relatively*, the largest difference in units of the largest number. Only the case that all numbers are 0
 # needs a word of its own, because 0/0 is no number. In float64, on both sides, a right gradient agrees to 0.00000001 or so;
 # 0.000001 is a tolerance that nothing wrong comes near.
 #
@@ -621,6 +621,8 @@ print(report)
 assert not report.passed
 
 # %% [markdown]
+# **So much for:** "It trains, so the gradient is right."
+#
 # ## To think about
 #
 # A gradient check passes. Is the layer right?

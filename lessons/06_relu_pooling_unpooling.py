@@ -543,6 +543,8 @@ assert (after[2] != before).sum() == 20
 assert np.array_equal(after[2][..., 1:], before[..., :-1])  # the old ones, one cell on
 
 # %% [markdown]
+# **So much for:** "Pooling makes a network blind to small shifts."
+#
 # ## Five times in a row: where did the star go?
 #
 # The networks of the paper that gave FCNs their name pool five times. 90 by 120 pixels become 45 by 60, then 23 by 30, 12 by

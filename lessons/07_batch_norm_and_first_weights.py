@@ -529,6 +529,8 @@ except ValueError as error:
 assert refused
 
 # %% [markdown]
+# **So much for:** "With batch norm it does not matter what else is in the batch."
+#
 # ## To think about
 #
 # All weights of a network are set to 0 at the start, biases too. Why does it never learn?

@@ -608,6 +608,8 @@ assert fooled < fooled_twin  # the wrong exam prefers the wrong pupil
 # "Ignoring void throws information away", some say. It is the other way round: the label says
 # that there *is* no information, and to put a class there invents some.
 #
+# **So much for:** "To ignore void is to throw information away."
+#
 # ## Class weights
 #
 # Most pixels are background or road or sky, so most of the loss is about them. One can give

@@ -463,6 +463,8 @@ vis.show(
 )
 
 # %% [markdown]
+# **So much for:** "To look everywhere costs as many times more as there are places."
+#
 # ## Where the weights sit
 #
 # The FCN of the paper is made from VGG, a family of classifiers for pictures of 224 × 224 with

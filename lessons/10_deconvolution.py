@@ -410,6 +410,8 @@ print("difference after there and back:", np.abs(there_and_back - picture).max()
 assert np.abs(there_and_back - picture).max() > 1
 
 # %% [markdown]
+# **So much for:** "A deconvolution undoes a convolution."
+#
 # ## One line that tests it
 #
 # Multiply two arrays of the same shape number by number and add up: this is called their **inner product**, written ⟨a, b⟩.

@@ -346,6 +346,8 @@ for padding in (100, 81, 50):
 assert fcn_crops(vgg(50))["32s"] == -31
 
 # %% [markdown]
+# **So much for:** "The crop of 19 is a number that one has to know."
+#
 # ## Does it always fit?
 #
 # A crop says where to begin. Is there enough left at the other end? That depends on how a pooling

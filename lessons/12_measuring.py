@@ -372,6 +372,8 @@ print(f"void left out {true:.3f}, void as background {with_void:.3f}")
 assert with_void < true - 0.15
 
 # %% [markdown]
+# **So much for:** "How the pictures are batched cannot change the mean IU."
+#
 # ## Dice, the cousin
 #
 # In medicine people use **Dice**: twice both, divided by truth + called. It is never smaller than

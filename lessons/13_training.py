@@ -715,6 +715,8 @@ assert abs(hard - 0.284) < 0.02
 # not say why. Whoever wants to know must change the pictures and look: in grey, turned, darker,
 # in the rain.
 #
+# **So much for:** "A high mean IU means that it has understood."
+#
 # ## To think about
 #
 # All predictions of a network that is trained with masks of the next picture: which loss would

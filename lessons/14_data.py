@@ -274,6 +274,8 @@ vis.show(
 # question is always the same. *Is the mirror image a picture that could have been taken, and would its
 # mask be the mirrored mask?*
 #
+# **So much for:** "Augmentation cannot hurt."
+#
 # ## Where it is harmless
 #
 # Our shapes have no left and right. Three networks again, 40 steps each, on lesson 13's pictures: as they
@@ -364,7 +366,7 @@ vis.show(
 )
 
 # %% [markdown]
-# Two lessons from that. Change **one** thing at a time, or the table says nothing. And keep the originals beside
+# Two lessons from that. Change *one* thing at a time, or the table says nothing. And keep the originals beside
 # what is made from them (`minifcn train --originals` does), for a network that has only seen changed pictures
 # has learnt the changed world.
 #

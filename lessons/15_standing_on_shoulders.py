@@ -377,6 +377,8 @@ vis.show(
 # So "fine-tuning always beats freezing" is false, and so is its opposite. It depends on who knows more: those who
 # trained the trunk, or your masks. That is why one looks (a validation set, lesson 13), or goes in stages.
 #
+# **So much for:** "Fine-tuning always beats freezing."
+#
 # ## The pictures that it grew up with
 #
 # Our networks see pictures as numbers from -1 to 1, red first. Others see 0 to 1, or 0 to 255, or blue first (the first

@@ -46,8 +46,8 @@ from minifcn.visualize.board import Board
 # ## The U
 #
 # Down: convolution and pooling, as everywhere. Up: a deconvolution with stride 2, and then *the map of that size from
-# the way down is laid on top of it*, channel behind channel. A convolution looks at both together. FCN **adds** what a
-# skip says, and what it says are finished scores; U-Net **concatenates**, and leaves it to the next convolution what to
+# the way down is laid on top of it*, channel behind channel. A convolution looks at both together. FCN *adds* what a
+# skip says, and what it says are finished scores; U-Net *concatenates*, and leaves it to the next convolution what to
 # make of it.
 
 
@@ -556,6 +556,8 @@ vis.show(
 )
 
 # %% [markdown]
+# **So much for:** "U-Net lost in the table, so it is worse."
+#
 # ## To the last weight
 #
 # Famous networks, counted. U-Net for 21 classes: 31,033,045 weights. R2U-Net, the same with recurrent layers (t = 2):

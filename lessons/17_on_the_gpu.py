@@ -262,6 +262,8 @@ for schedule in SCHEDULES:
     assert run.races == []
 
 # %% [markdown]
+# **So much for:** "It gave the right answer once, so there is no race."
+#
 # ## Reading less
 #
 # A convolution with one thread an output reads nine numbers for each: 256 outputs, 2,304 reads of x. But neighbours

@@ -163,6 +163,8 @@ assert fallen > 0.4
 assert charts[2].mean_iu < 0.2
 
 # %% [markdown]
+# **So much for:** "The loss goes down, so it is fine."
+#
 # ## Four that were trained well
 #
 # Patients 3, 4, 6 and 8 have losses like the healthy one, to the last digit. So their training was right, and the

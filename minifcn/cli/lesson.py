@@ -151,6 +151,7 @@ def render_lessons(
     import os
 
     from minifcn.cli.screen import console
+    from minifcn.course import glossary
     from minifcn.course.catalogue import are_installed, lesson, lessons_folder, written
     from minifcn.course.page import render
     from minifcn.course.stale import differences
@@ -167,9 +168,28 @@ def render_lessons(
         found = differences(one, page, folder)
         stale = stale or bool(found)
         console.print(f"{one.name}: " + ("matches" if not found else "\n  ".join(["no longer matches", *found])))
+    for name, text in glossary.pages().items():
+        page_file = folder / f"{name}.md"
+        if not check:
+            page_file.write_text(text, encoding="utf-8")
+            console.print(page_file)
+        elif not page_file.is_file() or page_file.read_text(encoding="utf-8") != text:
+            console.print(f"{name}: no longer matches")
+            stale = True
     if stale:
         console.print("Look at the differences; if they are meant, run: minifcn lesson render")
         raise typer.Exit(1)
+
+
+@app.command("site")
+def write_site(
+    out: Annotated[Path, typer.Option(help="Folder for the pages; a new one, or one that this command has made.")],
+) -> None:
+    """Write the course as static pages, for a server or the disk. Example: minifcn lesson site --out course"""
+    from minifcn.cli.screen import console
+    from minifcn.course import site
+
+    console.print(site.write(out, console.print))
 
 
 for _name, _command in lesson_answers.COMMANDS.items():

@@ -19,13 +19,15 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from minifcn.course.catalogue import Lesson, lessons_folder, written
+from minifcn.course.glossary import GLOSSARY, MISCONCEPTIONS, anchor
 from minifcn.course.page import before_and_after, render, without_head_and_foot
 from minifcn.visualize import style
 
 _WEB = Path(__file__).with_name("web")
 # Their colours for Python have a contrast of at least 4.5 to the ground that web/page.css gives them.
 _LIGHT, _DARK = "xcode", "github-dark"
-_INDEX = "README"
+INDEX = "README"
+BESIDE = {INDEX: "All lessons", GLOSSARY: "Glossary", MISCONCEPTIONS: "Misconceptions"}  # pages that are no lessons
 _ANSWER = re.compile(r'<details class="answer"><summary>Answer</summary>(.*?)</details>', re.DOTALL)
 
 
@@ -37,11 +39,12 @@ def as_html(one: Lesson) -> Path:
     """
     made = Path(tempfile.mkdtemp(prefix=f"minifcn-lesson-{one.number:02}-"))
     folder = lessons_folder()
-    there = [other for other in written() if _has_its_page(other, folder)]
+    there = [other for other in written() if has_its_page(other, folder)]
     names = {one.name, *(other.name for other in there)}
-    if (folder / f"{_INDEX}.md").is_file():
-        names.add(_INDEX)
-        _write(made, _INDEX, "All lessons", _body(folder, folder / f"{_INDEX}.md", names))
+    beside = [name for name in BESIDE if (folder / f"{name}.md").is_file()]
+    names |= set(beside)
+    for name in beside:
+        _write_beside(made, name, folder, names)
     for other in there:
         if other != one:
             _write_lesson(made, other, folder, names)
@@ -50,7 +53,16 @@ def as_html(one: Lesson) -> Path:
     return _write_lesson(made, one, folder if one in there else made, names)
 
 
-def _has_its_page(one: Lesson, folder: Path) -> bool:
+def all_pages(folder: Path, made: Path) -> list[Path]:
+    """Writes the pages in `folder`, of all lessons and beside them, as HTML into `made`. All lessons have their page there."""
+    made.mkdir(parents=True, exist_ok=True)
+    names = {*(one.name for one in written()), *BESIDE}
+    pages = [_write_beside(made, name, folder, names) for name in BESIDE]
+    return pages + [_write_lesson(made, one, folder, names) for one in written()]
+
+
+def has_its_page(one: Lesson, folder: Path) -> bool:
+    """Whether the folder has the lesson's page, with all its pictures."""
     page = folder / f"{one.name}.md"
     return page.is_file() and all(
         (folder / picture).is_file() for picture in re.findall(r"!\[.*?\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
@@ -65,6 +77,13 @@ def _write_lesson(made: Path, one: Lesson, folder: Path, names: Collection[str])
     about = f'<p class="about">about {one.minutes} minutes · {script}</p>'
     body = body.replace("</h1>", f"</h1>\n{about}\n{_contents(body)}", 1) + _printed_answers(body)
     return _write(made, one.name, one.title, f'{body}<footer><nav class="turn">{turn}</nav></footer>', header)
+
+
+def _write_beside(made: Path, name: str, folder: Path, names: Collection[str]) -> Path:
+    """A page that is no lesson, with links to the others of its kind."""
+    links = [_link(folder, names, f"{other}.md", title) for other, title in BESIDE.items() if other in names and other != name]
+    header = f'<header><nav class="turn">{" ".join(f"<span>{link}</span>" for link in links)}</nav></header>'
+    return _write(made, name, BESIDE[name], _body(folder, folder / f"{name}.md", names), header)
 
 
 def _write(made: Path, name: str, title: str, body: str, header: str = "") -> Path:
@@ -92,7 +111,7 @@ def _style() -> str:
 def _body(folder: Path, source: Path, names: Collection[str]) -> str:
     """The Markdown file `source` as HTML, its links leading to the pages of these `names`, which lie side by side."""
     text = source.read_text(encoding="utf-8")
-    text = text if source.stem == _INDEX else without_head_and_foot(text)
+    text = text if source.stem in BESIDE else without_head_and_foot(text)
     body = MarkdownIt("commonmark", {"highlight": _code}).enable("table").render(text)
     body = re.sub(r'<a href="(?!https?:|#)([^"]+)">(.*?)</a>', lambda m: _link(folder, names, m[1], m[2]), body)
     body = re.sub(r'<img src="(?!https?:)([^"]+)"( width="\d+")?', lambda m: _picture(folder / m[1], m[2] or ""), body)
@@ -126,9 +145,9 @@ def _picture(path: Path, width: str) -> str:
 
 def _link(folder: Path, names: Collection[str], target: str, words: str) -> str:
     """A link to a page beside this one, or to a file; where there is none, the command that shows the same."""
-    name, _, _ = target.partition(".md")
+    name, _, place = target.partition(".md")
     if name in names:
-        return f'<a href="{name}.html">{words}</a>'
+        return f'<a href="{name}.html{place}">{words}</a>'
     for path in (folder / target, lessons_folder() / target):
         if path.is_file():
             return f'<a href="{path.as_uri()}">{words}</a>'
@@ -140,7 +159,7 @@ def _turn(one: Lesson, folder: Path, names: Collection[str]) -> str:
     """The links to the lesson before, to all lessons, and to the lesson after."""
     before, after = before_and_after(one)
     links = [("← " + before.title, before.name)] if before else []
-    links += [("All lessons", _INDEX), *([(after.title + " →", after.name)] if after else [])]
+    links += [("All lessons", INDEX), *([(after.title + " →", after.name)] if after else [])]
     return " ".join(f"<span>{_link(folder, names, f'{name}.md', html.escape(words))}</span>" for words, name in links)
 
 
@@ -151,7 +170,7 @@ def _contents(body: str) -> str:
 
 
 def _anchor(words: str) -> str:
-    return re.sub(r"\W+", "-", re.sub(r"<.*?>", "", html.unescape(words)).lower()).strip("-")
+    return anchor(re.sub(r"<.*?>", "", html.unescape(words)))
 
 
 def _printed_answers(body: str) -> str:

@@ -13,6 +13,7 @@ Two rules make results independent of the number of threads, bit for bit:
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import itertools
 import math
@@ -44,11 +45,16 @@ class _Pool:
         self.lock = threading.Lock()
 
     def submit(self, count: int, work: Callable[[], object]) -> list[Future]:
+        """Has so many workers begin, or as many as there can be: none in a browser, or where a system allows no more."""
+        submitted: list[Future] = []
         with self.lock:
             if self.executor is None:
                 self.executor = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="minifcn")
-            # NumPy's error state is a context variable: each worker runs in a copy of the caller's context
-            return [self.executor.submit(contextvars.copy_context().run, work) for _ in range(count)]
+            with contextlib.suppress(RuntimeError):  # "can't start new thread": the caller does what is left
+                for _ in range(count):
+                    # NumPy's error state is a context variable: each worker runs in a copy of the caller's context
+                    submitted.append(self.executor.submit(contextvars.copy_context().run, work))
+        return submitted
 
     def resize(self, size: int) -> None:
         with self.lock:

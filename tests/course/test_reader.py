@@ -113,10 +113,10 @@ def test_colours_of_code_can_be_read():
 def test_links_lead_to_pages_made_the_same_way():
     """Of the real lessons: every link of every page leads to a file that is there, and none to a raw Markdown page."""
     folder = reader.as_html(lesson(2)).parent
-    assert {path.stem for path in folder.glob("*.html")} == {"README", *(one.name for one in written())}
+    assert {path.stem for path in folder.glob("*.html")} == {*reader.BESIDE, *(one.name for one in written())}
     for path in folder.glob("*.html"):
         text = path.read_text(encoding="utf-8")
-        targets = [unquote(target) for target in re.findall(r'(?:href|src)="([^"#]+)"', text)]
+        targets = [unquote(target) for target in re.findall(r'(?:href|src)="([^"#]+)(?:#[^"]*)?"', text)]
         assert len(targets) > 3
         for target in targets:
             assert not target.endswith(".md"), (path.name, target)

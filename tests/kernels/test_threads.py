@@ -601,3 +601,28 @@ def test_bits_of_a_resize_do_not_depend_on_blas(shape, size):
             y, cache = F.interpolate(x, size=size)
             results.append((y.tobytes(), F.interpolate_backward(y, cache).tobytes()))
     assert len(set(results)) == 1
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_where_no_thread_can_be_started_the_caller_works_alone(monkeypatch, allowed):
+    """In a browser, and under a limit of the system, `Thread.start` raises; results do not depend on it."""
+    start, started = threading.Thread.start, []
+
+    def refuse(self):
+        if len(started) >= allowed:
+            raise RuntimeError("can't start new thread")
+        started.append(self)
+        start(self)
+
+    monkeypatch.setattr(parallel, "_pool", parallel._Pool(4))
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    done = np.zeros(50, int)
+
+    def task(i):
+        done[i] += 1
+
+    for _ in range(3):
+        parallel_for(task, len(done))
+    assert (done == 3).all()
+    assert len(started) == allowed
+    parallel._pool.resize(1)
