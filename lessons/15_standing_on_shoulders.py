@@ -1,11 +1,10 @@
 # %% [markdown]
 # # 15 · Standing on shoulders
 #
-# Somebody has to paint the masks. For one street scene that takes an hour and a half; saying
-# "there is a bus in it" takes a second. So there are always many pictures with a *word*, and
-# few with a *mask*. You have four masks. Four! But you have three hundred pictures with one
-# word each. In this lesson a network learns to see from the words, and then to draw from the
-# masks. At the end you know
+# Somebody has to paint the masks. For one street scene that takes an hour and a half; saying "there is a bus in it"
+# takes a second. So there are always many pictures with a *word*, and few with a *mask*. You have four masks. Four! But
+# you have three hundred pictures with one word each. In this lesson a network learns to see from the words, and then to
+# draw from the masks. At the end you know
 #
 # - how weights go from one network into another, and what must be said about those that do not,
 # - what it means to **freeze** a layer, and what that saves,
@@ -13,8 +12,8 @@
 # - why borrowed weights want the pictures that they grew up with,
 # - how FCN-32s, 16s and 8s stand on each other's shoulders.
 #
-# You need lesson 09 (classifier to FCN), lesson 11 (skips) and lesson 13 (training). Nothing is
-# downloaded: the lesson makes its own giant.
+# You need lesson 09 (classifier to FCN), lesson 11 (skips) and lesson 13 (training). Nothing is downloaded: the lesson
+# makes its own giant.
 
 # %%
 import os
@@ -48,9 +47,9 @@ from minifcn.weights.transplant import transplant
 # %% [markdown]
 # ## Three hundred words
 #
-# A classifier: the **trunk** of lesson 13's network, which is everything before its scores (four
-# convolutions with batch norm, ReLU and pooling); then the average of each map; then a 1x1
-# convolution to five scores. It says one word about one picture.
+# A classifier: the **trunk** of lesson 13's network, which is everything before its scores (four convolutions with
+# batch norm, ReLU and pooling); then the average of each map; then a 1x1 convolution to five scores. It says one word
+# about one picture.
 
 
 # %%
@@ -91,8 +90,7 @@ assert right >= 0.95
 assert words.size == 300
 
 # %% [markdown]
-# Here is what the practice did to the sixteen filters of the first layer, each 3 by 3 pixels of
-# red, green and blue.
+# Here is what the practice did to the sixteen filters of the first layer, each 3 by 3 pixels of red, green and blue.
 
 
 # %% drawing
@@ -120,17 +118,17 @@ vis.show(
 # %% [markdown]
 # ## The transplant
 #
-# Now an FCN for masks. Its trunk has the classifier's layers under the classifier's names, and that is
-# what counts: `transplant` copies every array whose *name* and *shape* are those of an array of the
-# source, and reports what became of every single one.
+# Now an FCN for masks. Its trunk has the classifier's layers under the classifier's names, and that is what counts:
+# `transplant` copies every array whose *name* and *shape* are those of an array of the source, and reports what became
+# of every single one.
 #
-# **Predict.** The FCN has 33 arrays of weights and statistics: the trunk's, three scores, three
-# deconvolutions. Which of them find nothing in the classifier?
+# **Predict.** The FCN has 33 arrays of weights and statistics: the trunk's, three scores, three deconvolutions. Which
+# of them find nothing in the classifier?
 #
 # <details><summary>Answer</summary>
 #
-# The scores (three weights, three biases) and the deconvolutions (three weights): nine. Of the
-# classifier, its last layer goes nowhere: it answered another question.
+# The scores (three weights, three biases) and the deconvolutions (three weights): nine. Of the classifier, its last
+# layer goes nowhere: it answered another question.
 #
 # </details>
 
@@ -169,8 +167,8 @@ vis.show(
 )
 
 # %% [markdown]
-# Why must one say what *may stay* as it was (`score`, `up`)? Because everything else must not. Here a
-# layer of the source has been given another name, as happens when a file comes from another program.
+# Why must one say what *may stay* as it was (`score`, `up`)? Because everything else must not. Here a layer of the
+# source has been given another name, as happens when a file comes from another program.
 
 # %%
 renamed = {name.replace("conv3", "third"): w for name, w in giant.state_dict().items()}
@@ -193,14 +191,13 @@ assert "2 arrays of the network find no weights" in refused
 #     fine-tuned     the trunk is borrowed and learns on, like everything else
 #     in stages      20 steps frozen, then 20 with all convolutions, at a fifth of the rate
 #
-# **Predict.** Which of these four is best, and which is worst? Most people say that fine-tuning must be
-# better than freezing: it may do everything that the other may, and more.
+# **Predict.** Which of these four is best, and which is worst? Most people say that fine-tuning must be better than
+# freezing: it may do everything that the other may, and more.
 #
 # <details><summary>Answer</summary>
 #
-# Worst is to begin from scratch. But frozen beats fine-tuned: four pictures do not say enough to correct a
-# trunk that has learnt from three hundred, and a network that may do more may also do more damage.
-# Stages lie near frozen.
+# Worst is to begin from scratch. But frozen beats fine-tuned: four pictures do not say enough to correct a trunk that
+# has learnt from three hundred, and a network that may do more may also do more damage. Stages lie near frozen.
 #
 # </details>
 
@@ -252,9 +249,9 @@ vis.show(
 )
 
 # %% [markdown]
-# Three columns, since one draw of four pictures proves nothing. Look down the third one: there, even
-# from scratch is better than fine-tuned. From one column *anything* can be claimed, and in papers it is.
-# What is safe to say is what holds in every column, or what is larger than the columns differ.
+# Three columns, since one draw of four pictures proves nothing. Look down the third one: there, even from scratch is
+# better than fine-tuned. From one column *anything* can be claimed, and in papers it is. What is safe to say is what
+# holds in every column, or what is larger than the columns differ.
 
 # %%
 spread = max(iu.max() - iu.min() for iu in draws.values())
@@ -267,16 +264,16 @@ assert gain.min() > 0
 # %% [markdown]
 # ## What freezing saves
 #
-# A frozen layer needs no gradient of its weights, and where everything before it is frozen too, no gradient
-# of its input. So it need not remember what it saw.
+# A frozen layer needs no gradient of its weights, and where everything before it is frozen too, no gradient of its
+# input. So it need not remember what it saw.
 #
-# **Predict.** With the whole trunk frozen, which share of the arrays kept for the way back is left: three
-# quarters, a half, a quarter, or less?
+# **Predict.** With the whole trunk frozen, which share of the arrays kept for the way back is left: three quarters, a
+# half, a quarter, or less?
 #
 # <details><summary>Answer</summary>
 #
-# Less: a twelfth here. What is wide and long is at the beginning of the network, and the beginning is frozen.
-# A step is shorter, too.
+# Less: a twelfth here. What is wide and long is at the beginning of the network, and the beginning is frozen. A step is
+# shorter, too.
 #
 # </details>
 
@@ -305,8 +302,8 @@ assert frozen.score4.weight.grad is not None
 #
 # <details><summary>Answer</summary>
 #
-# Fine-tuning. Sixty-four masks know better than words what a good trunk is *for masks*, and may say so. Frozen is
-# held back by what it cannot change: even from scratch is better now.
+# Fine-tuning. Sixty-four masks know better than words what a good trunk is *for masks*, and may say so. Frozen is held
+# back by what it cannot change: even from scratch is better now.
 #
 # </details>
 
@@ -384,8 +381,8 @@ vis.show(
 # Our networks see pictures as numbers from -1 to 1, red first. Others see 0 to 1, or 0 to 255, or blue first (the first
 # great library for networks read files that way, and many weights still want it). The file says nothing about that.
 #
-# **Break it.** Give the fine-tuned network the same pictures in another convention. The symptom: **nothing fails**.
-# All shapes are right, all numbers are finite, and the masks are rubbish.
+# **Break it.** Give the fine-tuned network the same pictures in another convention. The symptom: **nothing fails**. All
+# shapes are right, all numbers are finite, and the masks are rubbish.
 
 # %%
 conventions = {
@@ -414,16 +411,15 @@ vis.show(
 
 # %% [markdown]
 # A convention is a line of arithmetic, and a convolution is arithmetic too; so one can be *folded* into the other. Let
-# the weights want $(z / 255 - mean) / std$ with $z$ the pixel, red first, and let our pictures be $u = z - m$, blue
-# first. Then $z = u + m$, and
+# the weights want (z / 255 - mean) / std, with z the pixel, red first, and let our pictures be u = z - m, blue first.
+# Then z = u + m, and
 #
-# $$W \cdot \frac{(u + m)/255 - mean}{std} + b
-#   \;=\; \frac{W}{255\,std} \cdot u \;+\; \Big(b + \sum W\,\frac{m/255 - mean}{std}\Big)$$
+#     W · ((u + m) / 255 - mean) / std + b  =  W / (255 std) · u  +  (b + sum W (m / 255 - mean) / std)
 #
-# with the channels of the new $W$ in reverse order, since $u$ is blue first. No pixel is touched any more.
+# with the channels of the new W in reverse order, since u is blue first. No pixel is touched any more.
 #
-# **Predict.** A network with padding of 1 gets the folded weights. Where in the picture does its first layer still
-# say something else?
+# **Predict.** A network with padding of 1 gets the folded weights. Where in the picture does its first layer still say
+# something else?
 #
 # <details><summary>Answer</summary>
 #
@@ -460,8 +456,8 @@ assert off[..., 1:-1, 1:-1].max() < 1e-10
 assert off.max() > 1e-3
 
 # %% [markdown]
-# **Break it.** Forget that the channels must be turned round. The symptom: **right on everything grey, wrong on everything
-# coloured**. A test on a grey picture would have passed.
+# **Break it.** Forget that the channels must be turned round. The symptom: **right on everything grey, wrong on
+# everything coloured**. A test on a grey picture would have passed.
 
 # %%
 unturned = fold(weight, bias, mean, std, m)[0][:, ::-1], fold(weight, bias, mean, std, m)[1]
@@ -477,15 +473,16 @@ assert np.allclose(said_grey, by_hand)
 # %% [markdown]
 # ## In stages: 32s, 16s, 8s
 #
-# The networks of lesson 11 were trained on each other's shoulders. FCN-32s takes a classifier's weights, 16s those of the
-# trained 32s, 8s those of 16s. What is new each time starts at zero (the scores of a skip) or as interpolation (a
+# The networks of lesson 11 were trained on each other's shoulders. FCN-32s takes a classifier's weights, 16s those of
+# the trained 32s, 8s those of 16s. What is new each time starts at zero (the scores of a skip) or as interpolation (a
 # deconvolution), so that at first nothing changes.
 #
 # **Predict.** What does 16s not find in 32s?
 #
 # <details><summary>Answer</summary>
 #
-# The scores of pool4 (weight and bias), and its two deconvolutions: by 2 and by 16 where 32s has one by 32. Four arrays.
+# The scores of pool4 (weight and bias), and its two deconvolutions: by 2 and by 16 where 32s has one by 32. Four
+# arrays.
 #
 # </details>
 
@@ -536,13 +533,13 @@ vis.show(
 # | FCN-8s | FCN-16s | 1e-14 | 65.5 |
 # | FCN-8s, at once | VGG16 | 1e-10 | 65.4 |
 #
-# A hundred times less with each stage: what is borrowed is nearly finished, and only what is new has to move. (These tiny
-# numbers belong to a loss that is *summed* over 187,500 pixels, lesson 08.) The last row came two years later: with the
-# skips scaled well, one stage does the same. The stages had been a crutch.
+# A hundred times less with each stage: what is borrowed is nearly finished, and only what is new has to move. (These
+# tiny numbers belong to a loss that is *summed* over 187,500 pixels, lesson 08.) The last row came two years later:
+# with the skips scaled well, one stage does the same. The stages had been a crutch.
 #
-# Others stood on shoulders, too. A student report trained 32s for 48 hours from scratch and from VGG16, and 16s for another 36
-# hours from scratch and from that 32s. Another, on Indian streets, reached a mean IU of 0.3533 with its own networks at the
-# best; somebody else's network, frozen except for its classifier, had 0.4370 after only seven epochs.
+# Others stood on shoulders, too. A student report trained 32s for 48 hours from scratch and from VGG16, and 16s for
+# another 36 hours from scratch and from that 32s. Another, on Indian streets, reached a mean IU of 0.3533 with its own
+# networks at the best; somebody else's network, frozen except for its classifier, had 0.4370 after only seven epochs.
 
 # %%
 assert 1e-10 / 1e-12 == 100
@@ -555,9 +552,9 @@ assert round(0.4370 / 0.3533, 2) == 1.24
 #
 #     minifcn lesson run 15 --weights squeezenet_v1.1.npz
 #
-# (or in the environment as MINIFCN_WEIGHTS). It counts what is in the file, puts all of it but the classifier into an FCN,
-# and draws the 64 filters of the first layer. You will see edges and spots of colour: 1.3 million photographs and a word for
-# each have made them. Its pictures are blue first, minus (104, 117, 123).
+# (or in the environment as MINIFCN_WEIGHTS). It counts what is in the file, puts all of it but the classifier into an
+# FCN, and draws the 64 filters of the first layer. You will see edges and spots of colour: 1.3 million photographs and
+# a word for each have made them. Its pictures are blue first, minus (104, 117, 123).
 
 # %%
 path = os.environ.get("MINIFCN_WEIGHTS", "")
@@ -606,8 +603,8 @@ assert len(shapes) == 4
 #
 # <details><summary>Answer</summary>
 #
-# With scores of zero all classes are equally probable, the loss is ln 5, and the first gradients are honest. Random scores
-# are wrong opinions, and their gradients would go down into the good trunk before they have become better.
+# With scores of zero all classes are equally probable, the loss is ln 5, and the first gradients are honest. Random
+# scores are wrong opinions, and their gradients would go down into the good trunk before they have become better.
 #
 # </details>
 
@@ -623,16 +620,18 @@ assert np.abs(fresh_net.eval()(test_x[:2])).max() == 0
 #
 #     minifcn lesson check 15 mine.py
 #
-# **Warm-up.** `rates(names, lr, frozen)`: who learns at which rate, as a dict {name: rate}. Names are like "conv1.weight" and
-# "score4.bias"; `frozen` is a list of layers like ["conv1", "norm1"]. A frozen layer's rate is 0. A bias learns at twice the
-# rate, and a layer whose name begins with "score" at ten times the rate (its bias at twenty times).
+# **Warm-up.** `rates(names, lr, frozen)`: who learns at which rate, as a dict {name: rate}. Names are like
+# "conv1.weight" and "score4.bias"; `frozen` is a list of layers like ["conv1", "norm1"]. A frozen layer's rate is 0. A
+# bias learns at twice the rate, and a layer whose name begins with "score" at ten times the rate (its bias at twenty
+# times).
 #
 # **Main.** `fold(weight, bias, mean, std, m)`: as in the lesson, the pair of new weights and new bias. The weight is
 # (O, 3, KH, KW); mean, std and m are (3,), red first.
 #
-# **Stretch.** `transplant(mine, source)`: two dicts {name: array}. The result is a dict of all names of `mine`: the source's
-# array where name and shape agree; the source's array in mine's *shape* where the source has that name as a matrix (O, rest)
-# with as many rows and as many numbers (a fully connected layer becomes a convolution, lesson 09); else mine.
+# **Stretch.** `transplant(mine, source)`: two dicts {name: array}. The result is a dict of all names of `mine`: the
+# source's array where name and shape agree; the source's array in mine's *shape* where the source has that name as a
+# matrix (O, rest) with as many rows and as many numbers (a fully connected layer becomes a convolution, lesson 09);
+# else mine.
 
 # %% [markdown]
 # ## On one page
@@ -658,8 +657,8 @@ vis.show(
 #     few masks: frozen    more: stages    many: all of it
 #     new W = W / (255 std), channels reversed    new b = b + sum W (m / 255 - mean) / std
 #
-# Words are cheap and masks are dear, so a network first learns to see from words. What is borrowed is copied by name, checked,
-# and fed with the pictures that it grew up with. Whether it should learn on depends on how much your masks can teach it, and
-# one draw does not tell.
+# Words are cheap and masks are dear, so a network first learns to see from words. What is borrowed is copied by name,
+# checked, and fed with the pictures that it grew up with. Whether it should learn on depends on how much your masks can
+# teach it, and one draw does not tell.
 #
 # **What you now own:** `rates`, `fold` and `transplant` in your `mine.py`.

@@ -162,16 +162,16 @@ assert np.isclose((y * dy).sum(), (a * da).sum() + (b * db).sum())  # the adjoin
 #
 # One 3x3 convolution sees 3 pixels. Applied to its own output it sees 5, then 7, and it costs *no new weights*: it is
 # the same one. A **recurrent** convolution does that with its input added each time, so that it cannot forget what it
-# was looking at: $h_0 = f(x)$, then $h_{k+1} = f(x + h_k)$, $f$ being convolution, batch norm and ReLU.
+# was looking at: h0 = f(x), then h1 = f(x + h0), h2 = f(x + h1) and so on, f being convolution, batch norm and ReLU.
 #
-# **Predict.** A single number instead of a map, a weight instead of a convolution: $h_0 = wx$, $h_1 = w(x + h_0)$. What
-# is $\partial h_1 / \partial w$ for $x = 2$ and $w = 3$?
+# **Predict.** A single number instead of a map, a weight instead of a convolution: h0 = w x, h1 = w (x + h0). What is
+# the derivative of h1 with respect to w, for x = 2 and w = 3?
 #
 # <details><summary>Answer</summary>
 #
-# $h_1 = wx + w^2x$, so $x + 2wx = 14$. The weight was used twice, and each use has its part: the second use saw $x +
-# h_0 = 8$; the first saw $x = 2$, and what it said went through the second, times $w = 3$: 6. Together 14. **The
-# gradient of a shared weight is the sum over its uses.**
+# h1 = w x + w² x, so it is x + 2 w x = 14. The weight was used twice, and each use has its part: the second use saw x +
+# h0 = 8; the first saw x = 2, and what it said went through the second, times w = 3: 6. Together 14. **The gradient of
+# a shared weight is the sum over its uses.**
 #
 # </details>
 
@@ -253,7 +253,7 @@ vis.show(
 # ## What recurrence does to batch norm
 #
 # Batch norm remembers the mean and the variance of its input for later (lesson 07). But here its input is one thing at
-# the first use and another at the second, where $x$ has been added. What is it to remember? If it has *one* memory, it
+# the first use and another at the second, where x has been added. What is it to remember? If it has *one* memory, it
 # remembers a mixture that fits no use. The library's recurrent layer has one memory for each use, and shared weights.
 #
 # Two networks of recurrent layers, trained with one picture a step, 60 steps. In training, batch norm uses no memory:
@@ -344,7 +344,7 @@ vis.show(
 # %% [markdown]
 # ## Holes
 #
-# An **atrous** (dilated) convolution of rate $r$ leaves $r - 1$ pixels out between its taps: 3x3 with rate 2 reaches 5
+# An **atrous** (dilated) convolution of rate r leaves r - 1 pixels out between its taps: 3x3 with rate 2 reaches 5
 # pixels and still has nine weights. Three of them one behind the other reach further. But what do they *touch*? We feed
 # in a single bright pixel, and look where it has been seen.
 #
@@ -479,8 +479,8 @@ assert from_zero["U"] < from_zero["atrous"] < 0.6
 # Indian streets has such a table: its baseline 0.3371, its U-Net 0.2577 (batch of 1, 20 epochs, still rising at the
 # end).
 #
-# **Break it.** Change one line that no table mentions: let the scores start at small random weights, in the same
-# U. The symptom of the old line: **the ranking turns round**.
+# **Break it.** Change one line that no table mentions: let the scores start at small random weights, in the same U. The
+# symptom of the old line: **the ranking turns round**.
 
 # %%
 u = draw_scores(SmallU())
@@ -517,8 +517,8 @@ vis.show(
 # Why? The gradient of everything *before* the scores goes through the scores' weights. While these are zero, it is
 # zero: in the first step nothing but the scores themselves learns, and for many steps after it everything else learns
 # slowly. The FCN gets over that, since it has three scores close to what they need. In the U there is one, at the end
-# of everything. (On top of a borrowed trunk, lesson 15, zero is right: there the gradients *should* wait. The atrous network
-# gains from the same line as the U: try it.)
+# of everything. (On top of a borrowed trunk, lesson 15, zero is right: there the gradients *should* wait. The atrous
+# network gains from the same line as the U: try it.)
 
 # %%
 shares = {}

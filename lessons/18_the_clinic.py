@@ -103,9 +103,9 @@ assert set(PATIENTS.values()) < set(NAMES)
 # %% [markdown]
 # ## Four that say little else than "background"
 #
-# Patients 2, 5, 7 and 10 say nearly nothing but background: a mean IU of about 0.16, *and 0.78 of the pixels right*.
-# (One of the source documents of this course ends at a mean IU of 0.0976, and a slide of another reports 0.322 *per
-# cent*.) From the masks they cannot be told apart. From the losses they can.
+# Patients 2, 5 and 7 say nothing but background: a mean IU of 0.16, *and 0.78 of the pixels right*; patient 10 says
+# hardly more. (One of the source documents of this course ends at a mean IU of 0.0976, and a slide of another reports
+# 0.322 *per cent*.) From the masks they cannot be told apart. From the losses they can.
 #
 # **Predict.** Which of these four has learnt nothing *because the step was too small*: one whose losses begin with
 # 34,534, one that ends at 0.76, one whose first gradient is 0.075 long, or one that ends at 1.00 with a gradient as

@@ -56,6 +56,12 @@ def test_what_is_folded_unfolds(one):
 
 
 @each_lesson
+def test_formulas_are_written_in_plain_letters(one):
+    """A page is read in a terminal, on GitHub and in the browser; only one of these would set LaTeX."""
+    assert not any(re.search(r"\$|\\\w+\{", text) for text in texts(one))
+
+
+@each_lesson
 def test_at_least_twice_something_is_broken_and_seen_to_be_wrong(one):
     cells = read(one.script)
     broken = [after for cell, after in pairwise(cells) if not cell.is_code and re.search(r"(?m)^\*\*Break it\.\*\*", cell.text)]
