@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import webbrowser
@@ -166,3 +167,29 @@ def test_check_shows_the_last_lines_of_what_was_printed(tmp_path):
 
 def test_check_of_a_file_that_is_not_there(tmp_path):
     assert "there is no file" in str(call("check", 2, tmp_path / "nothing.py").exception)
+
+
+def test_a_lesson_finds_the_readers_weights_and_a_page_does_not(monkeypatch, tmp_path):
+    seen = []
+
+    def run(script, echo=None):
+        seen.append(os.environ.get("MINIFCN_WEIGHTS"))
+        return iter(())
+
+    monkeypatch.setenv("MINIFCN_WEIGHTS", "old.npz")
+    monkeypatch.setattr("minifcn.course.runner.run", run)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.npz").write_bytes(b"")
+    assert call("run", 15, "--weights", "mine.npz").exit_code == 0
+    assert call("run", 15).exit_code == 0
+    assert call("render", 15, "--out", tmp_path / "pages").exit_code == 0
+    assert seen == [str(tmp_path / "mine.npz"), str(tmp_path / "mine.npz"), None]
+    assert call("run", 15, "--weights", "nothing.npz").exit_code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("MINIFCN_WEIGHTS" not in os.environ, reason="needs SqueezeNet's weights: set MINIFCN_WEIGHTS to their file")
+def test_lesson_15_runs_with_real_weights():
+    result = call("run", 15)
+    assert result.exit_code == 0, result.output
+    assert "52 arrays, 1,235,496 numbers" in result.output
