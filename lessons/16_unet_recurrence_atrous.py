@@ -433,7 +433,7 @@ assert list(inside.values()) == [9, 9, 4, 1, 1]
 # %% [markdown]
 # ## The comparison
 #
-# Now the tournament. Four networks, about 60,000 weights each, the same 200 pictures, 40 steps of 8, the same optimizer
+# Now the tournament. Four networks, about 60,000 weights each, the same 200 pictures, 40 steps of 4, the same optimizer
 # and the same rate. All their scores start at zero, as the FCN paper does it.
 
 
@@ -466,11 +466,11 @@ from_zero = {}
 for name, road in roads.items():
     net = road()
     million = ledger(net, (1, 3, 48, 64)).macs / 1e6
-    learn(net, STEPS)
+    learn(net, STEPS, batch=4)
     from_zero[name] = measure(net, new_x, new_labels).mean_iu()
     about = f"{weights_of(net):,} weights, {million:2.0f} M multiply-adds"
     print(f"{name:10}{about}: {from_zero[name]:.2f}")
-assert from_zero["FCN"] > 0.9
+assert from_zero["FCN"] > 0.85
 assert from_zero["U"] < 0.2
 assert from_zero["U"] < from_zero["atrous"] < 0.6
 
@@ -484,7 +484,7 @@ assert from_zero["U"] < from_zero["atrous"] < 0.6
 
 # %%
 u = draw_scores(SmallU())
-learn(u, STEPS)
+learn(u, STEPS, batch=4)
 from_random = {"U": measure(u, new_x, new_labels).mean_iu()}
 print(f"U: from zero {from_zero['U']:.2f}, from random scores {from_random['U']:.2f}")
 assert from_random["U"] > 0.95
