@@ -49,9 +49,10 @@ assert get_xp(x) is np
 assert np.allclose(softmax(x), F.softmax(x))
 
 # %% [markdown]
-# For what is slow in such lines, somebody writes a **kernel**: what *one* clerk does. The clerks are **threads**. They
-# stand in **blocks** of equal size, the blocks make a **grid**, and a thread knows three numbers: its block, its place
-# in it, and how large a block is. From them it works out which number is *its* number.
+# For what is slow in such lines, somebody writes a **kernel**: what *one* clerk does (the word has nothing to do with
+# the kernel of a convolution). The clerks are **threads**. They stand in **blocks** of equal size, the blocks make a
+# **grid**, and a thread knows three numbers: its block, its place in it, and how large a block is. From them it works
+# out which number is *its* number.
 #
 # The backward of ReLU, for the simulator (`minifcn.course.simulator`):
 
@@ -610,11 +611,11 @@ assert abs(one_by_one - 104857.6) > 100 * abs(pairs[0] - 104857.6)
 #
 # **Main.** `relu_backward_kernel(launch, dy, y)`: dx of the shape of dy.
 #
-# **Main.** `im2col_kernel(launch, x, K)`: x (H, W) -> (K · K, OH · OW), as in lesson 03, stride 1, without padding; one thread
-# a number.
+# **Main.** `im2col_kernel(launch, x, K)`: x (H, W) -> (K · K, OH · OW), as in lesson 03, stride 1, without padding; one
+# thread a number.
 #
-# **Stretch.** `col2im_kernel(launch, columns, H, W, K)`: its adjoint, (K · K, OH · OW) -> (H, W): each number is added where
-# it came from.
+# **Stretch.** `col2im_kernel(launch, columns, H, W, K)`: its adjoint, (K · K, OH · OW) -> (H, W): each number is added
+# where it came from.
 
 # %% [markdown]
 # ## On one page
