@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
@@ -105,14 +105,17 @@ class Loader:
         """The indices of the data set in the order of this epoch; those of originals are larger by its length."""
         return self._rng(epoch, 0).permutation(self.pictures) if self.shuffle else np.arange(self.pictures)
 
-    def epoch(self, epoch: int, start: int = 0) -> Generator[Batch, None, None]:
-        """The batches of epoch `epoch` (0, 1, ...) from batch `start` on."""
+    def epoch(
+        self, epoch: int, start: int = 0, wanted: Callable[[int], bool] = lambda batch: True
+    ) -> Generator[Batch, None, None]:
+        """The batches of epoch `epoch` (0, 1, ...) from batch `start` on; only those that are `wanted`, by number."""
         if epoch < 0 or not 0 <= start <= len(self):
             raise ValueError(f"epoch {epoch} from batch {start} is not possible; an epoch has batches 0 to {len(self) - 1}")
         order = self.order(epoch)
-        parts = [order[i * self.batch_size : (i + 1) * self.batch_size] for i in range(start, len(self))]
-        if parts and self.join_last and self.lonely_last():
-            parts[-1] = order[(len(self) - 1) * self.batch_size :]
+        ends = [(i + 1) * self.batch_size for i in range(len(self))]
+        if self.join_last and self.lonely_last():
+            ends[-1] = len(order)
+        parts = [order[i * self.batch_size : ends[i]] for i in range(start, len(self)) if wanted(i)]
         return self._ahead(epoch, parts) if self.num_threads else (self._batch(epoch, part) for part in parts)
 
     def _ahead(self, epoch: int, parts: Sequence[np.ndarray]) -> Generator[Batch, None, None]:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.backend import Array
+from minifcn.backend import Array, get_xp
+from minifcn.functional.batch_norm import Gather
 from minifcn.layers.coordinates import Map
 from minifcn.layers.module import Layer, Parameter
 
 
 class BatchNorm2d(Layer):
-    """Normalises each of ``num_features`` channels; ``affine`` adds a learnt weight (ones) and bias (zeros)."""
+    """Normalises each of ``num_features`` channels; ``affine`` adds a learnt weight (ones) and bias (zeros).
+
+    For processes that share the work there are two switches. ``gather``, where it is set, makes a training forward and its
+    backward take the statistics of all processes' batches, see :func:`minifcn.functional.batch_norm`. ``moves``, where it is a
+    list, collects what a training forward would have added to (running_mean, running_var); :meth:`move` adds it later.
+    """
 
     buffers = ("running_mean", "running_var")
+    gather: Gather | None = None
+    moves: list[tuple[Array, Array]] | None = None
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         super().__init__()
@@ -25,9 +33,19 @@ class BatchNorm2d(Layer):
 
     def forward(self, x: Array) -> Array:
         weight, bias = (self.weight.data, self.bias.data) if self.weight and self.bias else (None, None)
-        y, cache = F.batch_norm(x, self.running_mean, self.running_var, weight, bias, self.training, self.momentum, self.eps)
+        running = self.running_mean, self.running_var
+        if self.training and self.moves is not None and self.gather is None:
+            running = get_xp(x).zeros_like(running[0]), get_xp(x).zeros_like(running[1])  # moved from 0: the move itself
+            self.moves.append(running)
+        y, cache = F.batch_norm(x, *running, weight, bias, self.training, self.momentum, self.eps, self.gather)
         self._push(cache)
         return y
+
+    def move(self, mean: Array, var: Array) -> None:
+        """Moves the running statistics (C,) as a training forward does whose share of them is ``mean`` and ``var`` (C,)."""
+        for running, share in ((self.running_mean, mean), (self.running_var, var)):
+            running *= 1 - self.momentum
+            running += get_xp(running).asarray(share)
 
     def backward(self, dy: Array) -> Array | None:
         learns = (self.weight.requires_grad, self.bias.requires_grad) if self.weight and self.bias else (False, False)

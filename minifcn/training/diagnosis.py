@@ -18,16 +18,16 @@ class NotFinite(ValueError):
     """A network's scores hold NaN or infinity: no class can be read from them."""
 
 
-def first_cause(net: Layer, batches: Sequence[Array]) -> str:
-    """Where the first value that is not finite comes from, as a clause; `batches` are the step's images, in their order.
+def first_cause(net: Layer, layers: Sequence[str | None]) -> str:
+    """Where the first value that is not finite comes from, as a clause; `layers` are what `first_non_finite_layer` found for
+    each of the step's batches, in their order.
 
     Looks in the order in which things happen: parameters, forward layer by layer, gradients on the way back.
     """
     broken = non_finite(net.state_dict())
     if broken:
         return f"the parameter or buffer {broken[0]} is not finite (the step before was too large)"
-    for images in batches:
-        layer = first_non_finite_layer(net, images)
+    for layer in layers:
         if layer is not None:
             return f"the output of layer {layer} is not finite"
     gradients = {key: parameter.grad for key, parameter in net.named_parameters() if parameter.grad is not None}

@@ -38,6 +38,8 @@ def class_weights(wanted: Sequence[float] | str | None, dataset: SegmentationDat
 class LossScale:
     """How the loss, summed over pixels, becomes what is minimised and what is shown.
 
+    to_objective, to_pixel = loss_scale([loss_scale.count(batch) for batch in batches])
+
     Counting on the host, before the labels go to a GPU, costs the device nothing.
     """
 
@@ -45,19 +47,21 @@ class LossScale:
         self.norm, self.ignore_index = norm, ignore_index
         self.weights = np.ones(num_classes) if weights is None else weights
 
-    def __call__(self, batches: Sequence[Batch | Uploaded]) -> tuple[float, float]:
-        """(the factor on the summed loss that makes it the objective, the factor that makes it the loss a pixel).
+    def __call__(self, counts: Sequence[tuple[float, int]]) -> tuple[float, float]:
+        """The counts of a whole step's batches -> (the factor on the summed loss that makes it the objective, the factor that
+        makes it the loss a pixel).
 
-        A step in which every pixel is void has loss 0 and no gradient. Raises ValueError, naming the pictures, where a
-        label is out of range.
+        A step in which every pixel is void has loss 0 and no gradient.
         """
-        pixels = sum(self._weight(batch) for batch in batches)
-        pictures = sum(len(batch.ids) for batch in batches)
+        pixels, pictures = map(sum, zip(*counts, strict=True))
         per_pixel = 1.0 / pixels if pixels else 0.0
         return {"mean": per_pixel, "batch": 1.0 / pictures, "sum": 1.0}[self.norm], per_pixel
 
-    def _weight(self, batch: Batch | Uploaded) -> float:
-        """The sum of the class weights over the labelled pixels of a batch."""
+    def count(self, batch: Batch | Uploaded) -> tuple[float, int]:
+        """(the sum of the class weights over the labelled pixels of a batch, its pictures).
+
+        Raises ValueError, naming the pictures, where a label is out of range.
+        """
         counts = np.bincount(batch.labels.ravel(), minlength=len(self.weights))
         unknown = [
             label for label in np.flatnonzero(counts).tolist() if label >= len(self.weights) and label != self.ignore_index
@@ -67,4 +71,4 @@ class LossScale:
                 f"the pictures {', '.join(batch.ids[:10])} have labels {unknown[:5]}; possible are 0 to "
                 f"{len(self.weights) - 1} and void {self.ignore_index}: has the data set more classes than the network?"
             )
-        return float(counts[: len(self.weights)] @ self.weights)
+        return float(counts[: len(self.weights)] @ self.weights), len(batch.ids)

@@ -32,6 +32,7 @@ class Settings:
     loss_norm: str = _optimisation("mean", "mean (a labelled pixel), batch, sum.", choices=LOSS_NORMS)
     class_weights: Sequence[float] | str | None = _optimisation(None, "none, frequency, median, or 1,2,0.5,...")
     label_smoothing: float = _optimisation(0.0, "Share of the target given to all classes.", least=0, most=1)
+    sync_bn: bool = _optimisation(False, "Batch norm over all batches of a step: one for each of the --workers.")
     clip_norm: float | None = _optimisation(None, "Largest norm of the gradient; larger ones are scaled down.", above=0)
     seed: int = _run(0, "Of everything random.", least=0)
     log_every: int = _run(10, "Iterations between rows of the log.", least=1, on_resume=True)

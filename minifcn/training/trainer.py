@@ -5,6 +5,7 @@ One step, in `Trainer.step`, is the whole of it:
     for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())  (a tuple's parts apart)
     clip the gradient;  optimizer.step()
 
+Several processes may share it (`minifcn.training.replicas`): each computes some of the step's batches, then they exchange.
 Around it, `Trainer.run` decides when to log, to validate and to save. Everything random in step i depends on (seed, i)
 alone, and everything that steps build up (weights, running statistics, momentum) is in the checkpoint: so a run that is
 killed and resumed goes on bit for bit as if nothing had happened.
@@ -13,8 +14,10 @@ killed and resumed goes on bit for bit as if nothing had happened.
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import math
+import operator
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -29,15 +32,17 @@ from minifcn.data.dataset import SegmentationDataset, spread
 from minifcn.data.loader import Batch, Loader
 from minifcn.layers import Layer
 from minifcn.machine.environment import environment
-from minifcn.training.diagnosis import Diverged, NotFinite, first_cause
+from minifcn.training.diagnosis import Diverged, NotFinite, first_cause, first_non_finite_layer
 from minifcn.training.gradients import clip_grad_norm
 from minifcn.training.metrics import ConfusionMatrix
 from minifcn.training.objective import LossScale, class_weights
 from minifcn.training.optimizers import Optimizer
+from minifcn.training.replicas import Alone, give_gradients, gradient_sum, share_batches, take_gradients
+from minifcn.training.replicas.tree import Node
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.run.pictures import draw_log, draw_samples
 from minifcn.training.run.progress import Progress, interruptible
-from minifcn.training.run.state import RunState, identity, load_run, save_run
+from minifcn.training.run.state import RunState, digest, identity, load_run, save_run
 from minifcn.training.schedules import parse_schedule
 from minifcn.training.settings import Settings
 from minifcn.training.upload import Uploaded, upload_ahead
@@ -73,6 +78,8 @@ class Trainer:
     `criterion` is a layer whose loss is a sum over pixels, which the trainer divides as `settings.loss_norm` says. Without
     one it is cross-entropy by `settings`, of auxiliary scores too where the network returns a tuple (`WithAuxiliary`).
 
+    `replicas` are those who share the work; each builds the same trainer, and only the root's writes into the folder.
+
         trainer = Trainer(net, SGD(net.parameters(), lr=1e-3, momentum=0.9), loader, Settings(iterations=1000), folder)
         result = trainer.run()
 
@@ -90,11 +97,14 @@ class Trainer:
         config: Mapping[str, Mapping[str, Any]] | None = None,
         progress: Progress | None = None,
         criterion: Layer | None = None,
+        replicas: Alone | None = None,
     ) -> None:
         if len(loader) == 0:
             raise ValueError("the loader has no batches: use more pictures, a smaller batch, or drop_last=False")
         self.net, self.optimizer, self.loader, self.settings, self.folder = net, optimizer, loader, settings, folder
         self.validation, self.config, self.progress = validation, config or {}, progress or Progress()
+        self.replicas = replicas or Alone()
+        share_batches(net, settings.accumulate, settings.sync_bn, self.replicas)
         weights = next(net.parameters()).data
         self.device, self.dtype = device_of(weights), weights.dtype
         dataset = loader.dataset
@@ -115,6 +125,7 @@ class Trainer:
         self.identity = identity(net, loader, settings, validation)
         self.state = RunState()
         self.saved = -1  # the iteration of the last checkpoint
+        self.pictures = 0  # in the last step
         self.window: list[tuple[float, int]] = []  # seconds and pictures of the steps since the last row of the log
         self.evaluation: Evaluation | None = None
         self.seen = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)  # of the last step that was logged
@@ -128,7 +139,8 @@ class Trainer:
         Raises Diverged where loss or gradient is no longer a number, OSError where the folder can no longer be written:
         in both cases the last checkpoint is whole. After Ctrl-C it saves and returns, see `Result.interrupted`.
         """
-        self.folder.lock()
+        if self.replicas.is_root:
+            self.folder.lock()
         try:
             self._begin()
             self.progress.begin(self.state.iteration, self.iterations)
@@ -142,43 +154,55 @@ class Trainer:
                         self._validate(self.validation, interrupted)
                     if self._checkpoint_due():
                         self._save()
-                    if interrupted() or self.state.iteration >= self.iterations:
+                    if self.replicas.any(interrupted()) or self.state.iteration >= self.iterations:
                         break
                     self._timed_step(steps)
             if self.saved != self.state.iteration:
                 self._save()
             self._draw()
-            return self._result(interrupted())
+            return self._result(self.replicas.any(interrupted()))
         finally:
             self.progress.end()
             self.folder.unlock()
 
     def step(self, batches: Sequence[Batch | Uploaded]) -> tuple[Array, Array]:
-        """One optimizer step on one or more batches, whose gradients are added up.
+        """One optimizer step on one or more batches, this worker's share of the step's, whose gradients are added up.
 
         Returns the loss a labelled pixel and the norm of the gradient, on the device, not waited for.
         """
         self.net.train()
-        self.net.reseed((self.settings.seed, self.state.iteration))
         self.optimizer.scale_lr(self.schedule(self.state.iteration))
         self.optimizer.zero_grad()
-        to_objective, to_pixel = self.loss_scale(batches)
-        loss = 0.0
+        counts = self.replicas.gather([self.loss_scale.count(batch) for batch in batches])
+        to_objective, to_pixel = self.loss_scale(counts)
+        self.pictures = sum(pictures for _, pictures in counts)
         self.seen = ConfusionMatrix(self.loader.dataset.num_classes, self.loader.dataset.ignore_index)
-        for batch in batches:
+        self.replicas.start_step(self.net)
+        parameters, gradients, losses = list(self.net.parameters()), gradient_sum(), []
+        for leaf, batch in self._leaves(batches):
             images, labels = self._on_device(batch)
             scores = self.net(images)
-            loss = loss + self.criterion(scores, labels)
+            losses.append(self.criterion(scores, labels))
             if self._log_due():  # a look at predictions on a GPU makes it wait
                 self._see(batch, scores)
             dscores = self.criterion.backward(to_objective)
             self.net.backward(*dscores) if isinstance(dscores, tuple) else self.net.backward(dscores)
-        norm = clip_grad_norm(self.net.parameters(), self.settings.clip_norm)
+            gradients.append(Node(0, leaf), take_gradients(parameters))
+        give_gradients(parameters, self.replicas.add(gradients, len(counts)))
+        self.replicas.finish_step(self.net)
+        loss = sum(self.replicas.gather(losses), 0.0)
+        norm = clip_grad_norm(parameters, self.settings.clip_norm)
         if self.device == "cpu" or self._log_due():  # a look at a number on a GPU makes it wait
             self._check_finite(loss, norm, batches)
         self.optimizer.step()
         self.state.iteration += 1
         return loss * to_pixel, norm
+
+    def _leaves(self, batches: Sequence[Batch | Uploaded]) -> Iterator[tuple[int, Batch | Uploaded]]:
+        """(number in the step, batch) of this worker's batches; at each the network's dropout begins anew, by that number."""
+        for leaf, batch in enumerate(batches, start=self.replicas.rank * len(batches)):
+            self.net.reseed((self.settings.seed, self.state.iteration, *([leaf] if leaf else [])))
+            yield leaf, batch
 
     def _see(self, batch: Batch | Uploaded, scores: Array | tuple[Array, ...]) -> None:
         """Counts the predictions of a batch, as they were in the step: with dropout, and before the weights moved."""
@@ -187,21 +211,27 @@ class Trainer:
             self.seen.update(batch.labels, most_likely(scores))  # a criterion of one's own may take other scores
 
     def batches(self) -> Generator[list[Batch], None, None]:
-        """The batches of each step from the current one on, without end.
+        """This worker's batches of each step from the current one on, without end.
 
-        Batch b of the whole run is batch b mod len(loader) of epoch b // len(loader), whoever asks.
+        Batch b of the whole run is batch b mod len(loader) of epoch b // len(loader), of step b // accumulate, whoever asks.
         """
+        length, mine = len(self.loader), self.replicas.share(self.settings.accumulate)
 
         def stream() -> Generator[Batch, None, None]:
-            epoch, start = divmod(self.state.iteration * self.settings.accumulate, len(self.loader))
+            epoch, start = divmod(self.state.iteration * self.settings.accumulate, length)
             for number in itertools.count(epoch):
-                with contextlib.closing(self.loader.epoch(number, start=start)) as batches:
+                before = number * length
+
+                def wanted(batch: int, before: int = before) -> bool:
+                    return (before + batch) % self.settings.accumulate in mine
+
+                with contextlib.closing(self.loader.epoch(number, start, wanted)) as batches:
                     yield from batches
                 start = 0
 
         with contextlib.closing(stream()) as batches:
             while True:
-                yield list(itertools.islice(batches, self.settings.accumulate))
+                yield list(itertools.islice(batches, len(mine)))
 
     def _on_device(self, batch: Batch | Uploaded) -> tuple[Array, Array]:
         """images (N, 3, H, W) in the network's dtype and labels (N, H, W), where the network is; sent now if not before."""
@@ -220,7 +250,7 @@ class Trainer:
         self.state.losses.append(loss)
         seconds = time.perf_counter() - start
         self.state.seconds += seconds
-        self.window.append((seconds, sum(len(batch.ids) for batch in batches)))
+        self.window.append((seconds, self.pictures))
         self.progress.step(self.state.iteration)
         if logged:
             self._log_step(float(norm))
@@ -229,8 +259,8 @@ class Trainer:
         """Raises Diverged, saying which layer it was, where the loss or the gradient is NaN or infinite."""
         if np.isfinite(float(loss)) and np.isfinite(float(norm)):
             return
-        self.net.reseed((self.settings.seed, self.state.iteration))
-        cause = first_cause(self.net, [self._on_device(batch)[0] for batch in batches])
+        layers = [first_non_finite_layer(self.net, self._on_device(batch)[0]) for _, batch in self._leaves(batches)]
+        cause = first_cause(self.net, self.replicas.gather(layers))
         raise self._diverged(self.state.iteration + 1, f"loss {float(loss):g}, gradient norm {float(norm):g}: {cause}")
 
     def _diverged(self, iteration: int, what: str) -> Diverged:
@@ -254,6 +284,7 @@ class Trainer:
 
     def _log_step(self, norm: float) -> None:
         """A row for the steps since the last one."""
+        self.seen = functools.reduce(operator.iadd, self.replicas.gather([self.seen]))
         seconds, images = map(sum, zip(*self.window, strict=True))
         row = {
             "event": "train",
@@ -267,7 +298,8 @@ class Trainer:
             "images_per_second": images / seconds,
             "seconds": round(self.state.seconds, 3),
         }
-        self.folder.append(row)
+        if self.replicas.is_root:
+            self.folder.append(row)
         left = (self.iterations - self.state.iteration) * seconds / len(self.window)
         self.progress.logged({**row, "seconds_left": left})
         self.state.losses, self.window = [], []
@@ -286,11 +318,13 @@ class Trainer:
 
         def progress(done: int, total: int) -> None:
             self.progress.validating(done, total)
-            if interrupted():
+            if self.replicas.any(interrupted()):
                 raise _InterruptedError
 
         try:
-            evaluation = evaluate(self.net, validation, self.loader.preprocessing, keep=shown, progress=progress)
+            evaluation = evaluate(
+                self.net, validation, self.loader.preprocessing, keep=shown, progress=progress, replicas=self.replicas
+            )
         except _InterruptedError:
             return
         except NotFinite as error:
@@ -299,26 +333,32 @@ class Trainer:
         result = evaluation.as_dict(validation.classes)
         head = {"event": "validation", "iteration": self.state.iteration, "epoch": round(self.epoch, 4)}
         times = {"seconds": round(self.state.seconds, 3), "validation_seconds": round(evaluation.seconds, 3)}
-        self.folder.append({**head, "validation_loss": result.pop("loss"), **result, **times})
+        row = {**head, "validation_loss": result.pop("loss"), **result, **times}
+        if self.replicas.is_root:
+            self.folder.append(row)
         is_best = self.state.best is None or (result["mean_iu"] or 0.0) > self.state.best
         if is_best:
             self.state.best, self.state.best_iteration = result["mean_iu"] or 0.0, self.state.iteration
         self._save(best=is_best)
-        if is_best:
+        if is_best and self.replicas.is_root:
             self.folder.write_pictures(self.state.iteration, evaluation.pictures_as_dict(validation.ids))
-        draw_samples(self.folder, validation, evaluation.predictions, self.state.iteration)
+        if self.replicas.is_root:
+            draw_samples(self.folder, validation, evaluation.predictions, self.state.iteration)
         if time.monotonic() - self.drawn > _DRAW_EVERY:
             self._draw()
         self.progress.validated(evaluation, is_best)
 
     def _draw(self) -> None:
-        draw_log(self.folder)
+        if self.replicas.is_root:
+            draw_log(self.folder)
         self.drawn = time.monotonic()
 
     # ----------------------------------------------------------------------------------------------- saving and resuming
 
     def _begin(self) -> None:
         """Writes config.toml and, in a new run, makes sure that there is room for the checkpoints."""
+        if not self.replicas.is_root:
+            return
         settings = asdict(self.settings) | {"schedule": str(self.schedule)}
         self.folder.write_config({**self.config, "training": settings, "environment": environment(self.device)})
         if self.saved < 0:
@@ -332,12 +372,17 @@ class Trainer:
         return due and self.saved != self.state.iteration
 
     def _save(self, best: bool = False) -> None:
-        """Writes the checkpoint of this iteration, also as the best one where it is."""
+        """Writes the checkpoint of this iteration, also as the best one where it is.
+
+        Raises RuntimeError where the workers' weights or their optimizers' state are no longer the same.
+        """
+        self._check_agreement()
         dataset = self.loader.dataset
         about = {**self.identity, "epoch": self.epoch}
         about |= {"palette": dataset.palette.tolist(), "ignore_index": dataset.ignore_index}
         try:
-            save_run(self.folder, self.net, self.optimizer, self.state, about, best)
+            if self.replicas.is_root:
+                save_run(self.folder, self.net, self.optimizer, self.state, about, best)
         except OSError as error:
             kept = f"; the checkpoint of iteration {self.saved} is whole" if self.saved >= 0 else ""
             raise OSError(f"{error}{kept}") from error
@@ -346,14 +391,29 @@ class Trainer:
         self.saved = self.state.iteration
         self.progress.saved(self.saved)
 
+    def _check_agreement(self) -> None:
+        """Raises RuntimeError unless all workers have the same numbers at the same iteration."""
+        if self.replicas.count > 1:
+            digests = self.replicas.gather([(self.state.iteration, digest(self.net, self.optimizer))])
+            other = [rank for rank, theirs in enumerate(digests) if theirs != digests[0]]
+            if other:
+                kept = f"; {self.folder.last} holds iteration {self.saved}" if self.saved >= 0 else ""
+                raise RuntimeError(
+                    f"at iteration {self.state.iteration} the weights of worker {other[0]} are not those of worker 0: workers "
+                    f"must start from the same files, with the same versions of minifcn and NumPy{kept}"
+                )
+
     def resume(self) -> None:
         """Takes up the run in the folder where its last checkpoint left it, and drops what the logs have after that.
 
         Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is another run's.
         """
-        self.folder.open().lock()
-        self.state = load_run(self.folder, self.net, self.optimizer, self.identity)
+        self.folder.open()
+        if self.replicas.is_root:
+            self.folder.lock()
+        self.state = load_run(self.folder, self.net, self.optimizer, self.identity, cut=self.replicas.is_root)
         self.saved = self.state.iteration
+        self._check_agreement()  # and nobody writes before all have read
 
     def _result(self, interrupted: bool) -> Result:
         if interrupted:

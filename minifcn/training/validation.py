@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import math
+import operator
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +18,7 @@ from minifcn.backend import device_of, to_device
 from minifcn.layers import Layer
 from minifcn.training.diagnosis import NotFinite
 from minifcn.training.metrics import MEASURES, ConfusionMatrix, near_outlines
+from minifcn.training.replicas import Alone
 from minifcn.training.views import WHOLE, Views, most_likely
 
 if TYPE_CHECKING:
@@ -95,22 +99,26 @@ def evaluate(
     progress: Callable[[int, int], None] = lambda done, total: None,
     views: Views = WHOLE,
     bands: Collection[int] = (),
+    replicas: Alone | None = None,
 ) -> Evaluation:
     """Runs the network over a data set, one picture at a time at its own size, whole or as `views` says.
 
-    `keep` are the indices of pictures whose prediction is wanted; `progress(done, total)` is called after each picture.
+    `keep` are the indices of pictures whose prediction is wanted; `progress(done, total)` is called after each picture, or
+    after as many as there are `replicas`, who take turns and all have the result, the same to the last bit.
     Raises NotFinite, naming the picture, where scores are no numbers.
     """
     from minifcn.data import Loader
 
     start = time.perf_counter()
+    replicas = replicas or Alone()
     matrix = ConfusionMatrix(dataset.num_classes, dataset.ignore_index)
     criterion = layers.CrossEntropyLoss(ignore_index=dataset.ignore_index, reduction="sum")
     near = {width: ConfusionMatrix(dataset.num_classes, dataset.ignore_index) for width in bands}
-    loss, by_picture, predictions = 0.0, [], {}
+    found: list[_Picture] = []
+    mine = range(replicas.rank, len(dataset), replicas.count)
     loader = Loader(dataset, preprocessing=preprocessing, num_threads=num_threads)
-    with evaluating(net), contextlib.closing(loader.epoch(0)) as batches:
-        for index, batch in enumerate(batches):
+    with evaluating(net), contextlib.closing(loader.epoch(0, wanted=mine.__contains__)) as batches:
+        for index, batch in zip(mine, batches, strict=True):
             try:
                 scores = views(net, batch.images)
             except NotFinite as error:
@@ -122,11 +130,19 @@ def evaluate(
             for width, counted_near in near.items():
                 inside = near_outlines(batch.labels[0], width)
                 counted_near.update(batch.labels[0][inside], labels[0][inside])
-            loss += float(criterion(scores, to_device(batch.labels, device_of(scores))))
-            by_picture.append((picture.pixel_accuracy(), picture.mean_iu(), picture.frequency_weighted_iu()))
-            if index in keep:
-                predictions[index] = labels[0]
-            progress(index + 1, len(dataset))
+            loss = float(criterion(scores, to_device(batch.labels, device_of(scores))))
+            measures = picture.pixel_accuracy(), picture.mean_iu(), picture.frequency_weighted_iu()
+            found.append(_Picture(index, loss, measures, labels[0] if index in keep else None))
+            progress(min(index - replicas.rank + replicas.count, len(dataset)), len(dataset))
+        if len(mine) < math.ceil(len(dataset) / replicas.count):  # the others have one more, and a progress may wait for all
+            progress(len(dataset), len(dataset))
+    found = sorted(replicas.gather(found), key=lambda picture: picture.number)
+    of_workers = zip(*replicas.gather([(matrix, *near.values())]), strict=True)
+    matrix, *of_bands = (functools.reduce(operator.iadd, matrices) for matrices in of_workers)
+    near = dict(zip(near, of_bands, strict=True))
+    loss = sum(picture.loss for picture in found)
+    by_picture = [picture.measures for picture in found]
+    predictions = {picture.number: picture.labels for picture in found if picture.labels is not None}
     pixels = int(matrix.counts.sum())
     counted = np.array(by_picture)[:, 1:]  # (pictures, 2)
     counted = counted[~np.isnan(counted[:, 0])]  # a picture that is all void has none
@@ -135,6 +151,15 @@ def evaluate(
         matrix, loss / pixels if pixels else float("nan"), float(plain), float(weighted),
         len(dataset), time.perf_counter() - start, predictions, by_picture, near,
     )  # fmt: skip
+
+
+class _Picture(NamedTuple):
+    """What is found of one picture: its summed loss, measures, and labels (H, W) where they are wanted."""
+
+    number: int
+    loss: float
+    measures: tuple[float, float, float]
+    labels: np.ndarray | None
 
 
 @contextlib.contextmanager

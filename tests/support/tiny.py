@@ -67,7 +67,7 @@ def tiny_net(dropout: float = 0.3) -> layers.Sequential:
 
 def tiny_trainer(
     folder: Path, iterations: int = 20, optimizer: str = "sgd", progress: Progress | None = None, validate: bool = True,
-    lr: float = 0.05, net: Any = None, dataset: Any = None, criterion: Any = None, **settings: Any,
+    lr: float = 0.05, net: Any = None, dataset: Any = None, criterion: Any = None, replicas: Any = None, **settings: Any,
 ) -> Trainer:  # fmt: skip
     """A trainer on TinySet, batches of 2 in epochs of 4; folder must exist as a run folder, or be created by the caller."""
     net = net or tiny_net()
@@ -76,7 +76,7 @@ def tiny_trainer(
     loader = Loader(dataset or TinySet(), batch_size=2, shuffle=True, seed=3, transform=flip)
     settings = Settings(**{"iterations": iterations, "log_every": 3, "checkpoint_every": 5, "samples": 0, **settings})
     validation = TinySet(3, seed=9) if validate else None
-    return Trainer(net, chosen, loader, settings, RunFolder(folder), validation, None, progress, criterion)
+    return Trainer(net, chosen, loader, settings, RunFolder(folder), validation, None, progress, criterion, replicas)
 
 
 class KillAt(Progress):

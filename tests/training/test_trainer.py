@@ -247,13 +247,13 @@ def test_a_label_out_of_range_names_the_picture(run):
         trainer.run()
 
 
-def test_random_numbers_of_a_step_come_from_seed_and_iteration(run, monkeypatch):
+def test_random_numbers_of_a_batch_come_from_seed_iteration_and_its_place_in_the_step(run, monkeypatch):
     trainer = run(iterations=3, accumulate=2, seed=8)
     seeds = []
     reseed = trainer.net.reseed
     monkeypatch.setattr(trainer.net, "reseed", lambda seed: seeds.append(seed) or reseed(seed))
     trainer.run()
-    assert seeds == [(8, 0), (8, 1), (8, 2)]
+    assert seeds == [(8, 0), (8, 0, 1), (8, 1), (8, 1, 1), (8, 2), (8, 2, 1)]
 
 
 def test_it_learns(run):

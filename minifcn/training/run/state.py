@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -38,11 +39,13 @@ class RunState:
     seconds: float = 0.0
 
 
+_ADDITION = "tree"  # of the gradients of a step's batches; once they were added one after the other
 _PICTURES = {"train_pictures": "the pictures to train on", "val_pictures": "the pictures to validate on"}
 
 
 def identity(net: Layer, loader: Loader, settings: Settings, validation: SegmentationDataset | None = None) -> dict[str, Any]:
-    """What must be the same for a run to go on, in JSON's own types: not where its pictures lie, but which they are."""
+    """What must be the same for a run to go on, in JSON's own types: not where its pictures lie, but which they are, and not
+    how many workers there are."""
     train, val = (None if dataset is None else fingerprint(dataset) for dataset in (loader.dataset, validation))
     return json.loads(
         json.dumps(
@@ -52,6 +55,8 @@ def identity(net: Layer, loader: Loader, settings: Settings, validation: Segment
                 "preprocessing": loader.preprocessing.config,
                 "seed": settings.seed,
                 "accumulate": settings.accumulate,
+                "addition": _ADDITION,
+                "sync_bn": settings.sync_bn,
                 "batches_per_epoch": len(loader),
                 "train_pictures": train,
                 "val_pictures": val,
@@ -77,8 +82,18 @@ def save_run(
     write_checkpoint(folder.last, checkpoint, folder.best if best else None)
 
 
-def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapping[str, Any]) -> RunState:
-    """Puts the last checkpoint into network and optimizer, drops what the logs have after it, returns the state.
+def digest(net: Layer, optimizer: Optimizer) -> str:
+    """The SHA-256, in hexadecimal, of all that a step changes: parameters, running statistics, the optimizer's state."""
+    found = hashlib.sha256()
+    for state in (net.state_dict(), optimizer.state_dict()):
+        for name, value in sorted(state.items()):
+            found.update(name.encode())
+            found.update(to_host(value).tobytes() if hasattr(value, "shape") else str(value).encode())
+    return found.hexdigest()
+
+
+def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapping[str, Any], cut: bool = True) -> RunState:
+    """Puts the last checkpoint into network and optimizer, drops what the logs have after it (`cut`), returns the state.
 
     Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is not this run's: where
     its network, its optimizer or its identity is not what is `expected`.
@@ -88,6 +103,13 @@ def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapp
     check_state(last, net.state_dict(), checkpoint.model)
     metadata = checkpoint.metadata
     older = {key for key in _PICTURES if key not in metadata}  # minifcn 0.1 did not note which pictures they were
+    if "addition" in expected and "addition" not in metadata:
+        if metadata.get("accumulate") != 1:
+            raise ValueError(
+                f"{last} is of a minifcn that added the gradients of a step's batches in another order: finish the run with that "
+                "version, or start a new one with --init-from"
+            )
+        older |= {"addition", "sync_bn"}  # nothing was added, and nothing was shared
     other = [key for key in expected if metadata.get(key) != expected[key] and key not in older]
     if other:
         differences = [
@@ -100,7 +122,8 @@ def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapp
     state = _state_of(last, metadata)
     optimizer.load_state_dict(checkpoint.optimizer)
     net.load_state_dict(checkpoint.model)
-    folder.cut_log(state.iteration)
+    if cut:
+        folder.cut_log(state.iteration)
     return state
 
 
