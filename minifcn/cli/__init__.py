@@ -14,7 +14,7 @@ import warnings
 import typer
 
 import minifcn
-from minifcn.cli import streams
+from minifcn.cli import streams, workers
 
 app = typer.Typer(
     name="minifcn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -26,6 +26,7 @@ COMMANDS = (
     "demo", "train", "evaluate", "predict", "compare", "explore", "export", "models", "summary", "coordinates", "gradcheck",
     "bench", "doctor",
 )  # fmt: skip
+given: list[str] = []  # the arguments of this call of main: what workers are started with
 GROUPS = ("data", "experiment", "lesson", "weights")
 
 
@@ -39,6 +40,8 @@ def options(
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    given[:] = arguments
+    workers.enter()
     debug = "--debug" in arguments
     streams.make_sturdy()
     warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
@@ -71,7 +74,8 @@ def mount() -> None:
 
 def _leave(sentence: str, status: int) -> None:
     streams.trouble()  # all of stdout comes before the sentence
-    print(f"minifcn: {sentence}", file=sys.stderr)
+    if not workers.leave(sentence):
+        print(f"minifcn: {sentence}", file=sys.stderr)
     os._exit(status) if status == 130 else sys.exit(status)
 
 

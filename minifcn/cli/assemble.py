@@ -13,14 +13,15 @@ from minifcn.anatomy.room import check_room
 from minifcn.backend import check_device
 from minifcn.data.preprocessing import Preprocessing
 from minifcn.layers import Layer
+from minifcn.training.replicas import Alone
 
 
 def make_trainer(
     plan: training.Plan, folder: Path, progress: training.Progress, report: Callable[[object], None] = print,
-    resumed: bool = False,
+    resumed: bool = False, replicas: Alone | None = None,
 ) -> training.Trainer:  # fmt: skip
     """Everything that ``plan`` says, ready to ``run()`` into ``folder``, or to ``resume()``: then no first weights are loaded.
-    ``report`` is told what was loaded and counted."""
+    ``report`` is told what was loaded and counted. ``replicas`` share the work."""
     use_device(plan.network.device, plan.network.precision)
     plan = replace(plan, data=plan.data.located(again=resumed))
     seed = plan.training.seed
@@ -36,7 +37,7 @@ def make_trainer(
     training.fit_batches(net, loader, report)
     return training.Trainer(
         net, plan.optimizer.build(net), loader, plan.training, training.RunFolder(folder), validation,
-        asdict(plan), progress,
+        asdict(plan), progress, replicas=replicas,
     )  # fmt: skip
 
 

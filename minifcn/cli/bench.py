@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    subject: Annotated[str, typer.Argument(help="layers, step, inference, profile, memory, ladder, or all.")] = "all",
+    subject: Annotated[str, typer.Argument(help="layers, step, inference, profile, memory, ladder, all, or scale.")] = "all",
     size: Annotated[str, typer.Option(help="Height x width of the pictures.")] = "224x224",
     model: Annotated[str, typer.Option(help="Of step, inference, profile and memory: fcn8s, unet, ...")] = "fcn8s",
     option: Annotated[list[str] | None, typer.Option(help="Of the network, as name=value; several times.")] = None,
@@ -39,7 +39,8 @@ def bench(
     Runtime runs too, where it is installed (pip install 'minifcn\\[bench]'). profile:
     where a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are
     held against each other before the clock runs. Where PyTorch is not installed, or has no such network here, ours is timed
-    alone. What was measured before an error or Ctrl-C stays in SUBJECT-unfinished.json.
+    alone. What was measured before an error or Ctrl-C stays in SUBJECT-unfinished.json. scale: training on the shapes by 1, 2,
+    4, ... workers, as many as there are cores, and an estimate for more machines; it is not part of all.
 
     Example: minifcn bench step --model unet --size 256x256 --batch-size 1,2 --threads 2
     """
@@ -55,6 +56,10 @@ def bench(
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
     check_width(width)
+    if subject == "scale":
+        options = ({"width": width} if width != 1 else {}) | network_options(model, option)
+        _scale(model, options, max(parse_batch_sizes(batch_size), default=4), pairs, out)
+        return
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
     options = ({"width": width} if width != 1 else {}) | network_options(model, option)
@@ -80,6 +85,46 @@ def bench(
                 with best_effort(str(path.with_suffix(".png"))):
                     findings.draw(path.with_suffix(".png"), note)
     console.print(f"figures and plots are in {out}")
+
+
+def _scale(model: str, options: dict[str, Any], batch_size: int, rounds: int, out: Path) -> None:
+    """Measures 1, 2, 4, ... workers, up to one a core and two at least; prints tables and writes scale.json."""
+    import json
+    from dataclasses import asdict
+
+    from minifcn.bench.device import Device
+    from minifcn.bench.machine import described, machine
+    from minifcn.bench.scale import NETWORKS, Network, estimate, measure
+    from minifcn.cli.screen import console, say, table
+    from minifcn.kernels.threads import cores
+    from minifcn.safe_file import write_text
+
+    setting = Device.of("cpu", None, None)
+    specs = machine(setting)
+    console.print(described(specs, setting))
+    counts = [2**power for power in range(max(2, cores()).bit_length())]
+    found = list(measure(model, options, batch_size, counts, rounds, steps=10))
+    out.mkdir(parents=True, exist_ok=True)
+    record = {"machine": specs, "model": model, "options": options, "batch_size": batch_size, "workers": [*map(asdict, found)]}
+    write_text(out / "scale.json", json.dumps(record, indent=1, default=str) + "\n")
+    one, two = found[:2]
+    of_workers = [
+        (f.workers, f.threads, f"{1e3 * f.step_seconds:.0f}", f"{one.step_seconds / f.step_seconds:.2f}",
+         f"{1e3 * f.exchange_seconds:.1f}", f"{f.sent_bytes / 1e6:.1f}")
+        for f in found
+    ]  # fmt: skip
+    title = f"{model}: a step is {counts[-1]} batches of {batch_size}; every row uses all cores"
+    table(title, ("workers", "threads each", "ms a step", "speed", "of it ms exchanging", "MB each sends"), of_workers)
+    many = (8, 16, 32, 64)
+    networks = (Network("memory, as measured here", two.latency or 0.0, two.bandwidth or 1.0), *NETWORKS)
+    estimates = [
+        (network.name, f"{1e6 * network.latency:.0f}", f"{network.bandwidth / 1e9:.1f}",
+         *(f"{efficiency:.2f}" for _, _, efficiency in estimate(found, network, many)))
+        for network in networks
+    ]  # fmt: skip
+    title = f"an estimate, not measured: efficiency where each worker is a machine like this; {one.gradient_bytes / 1e6:.1f} MB"
+    table(f"{title} of gradients", ("network", "latency, µs", "GB/s", *(f"{count} workers" for count in many)), estimates)
+    say(f"figures are in {out / 'scale.json'}")
 
 
 def parse_batch_sizes(text: str | None) -> tuple[int, ...]:

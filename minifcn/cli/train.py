@@ -11,12 +11,15 @@ import typer
 
 from minifcn.cli.options import SHORTHANDS, option, options_of, taking
 from minifcn.cli.plan import make_plan, values_of
+from minifcn.cli.workers import through
+from minifcn.machine.mpi import rank
 from minifcn.training.plan import FIELDS, RECORDS, Plan
 from minifcn.training.run.folder import RunFolder
 from minifcn.training.staged import RATE, begin, is_staged, read_stages, stages
 
 if TYPE_CHECKING:
     from minifcn.training import Result, Trainer
+    from minifcn.training.replicas import Alone
 
 _optimisation, _run = partial(option, panel="The optimisation"), partial(option, panel="The run")
 
@@ -31,12 +34,14 @@ _optimisation, _run = partial(option, panel="The optimisation"), partial(option,
         "resume": _run(Path, "Go on with the run in this folder."),
         "staged": _run(bool, "Train FCN-32s first, then 16s from it, then 8s: a folder each."),
         "stage_rate": _optimisation(float, "Rate of a stage, times that of the one before (0.01)."),
+        "workers": _run(int, "Processes that share each step's batches (--accumulate); the result is the same for any number."),
+        "restarts": _run(int, "How often to start again, from the last checkpoint, when a worker is killed."),
         "dry_run": _run(bool, "Say what the run will take, time and memory, and write nothing."),
     }
 )
 def train(
     recipe: str | None, out: Path | None, resume: Path | None, staged: bool | None, stage_rate: float | None,
-    dry_run: bool | None, **arguments: Any,
+    workers: int | None, restarts: int | None, dry_run: bool | None, **arguments: Any,
 ) -> None:  # fmt: skip
     """Train a network: validates, keeps the last and the best checkpoint, and can be stopped (Ctrl-C) and resumed.
 
@@ -51,29 +56,79 @@ def train(
         plan = make_plan(recipe, **arguments)
         _rehearse(plan, out or _usual_folder(plan))
         return
+    if workers is not None and rank() is None:
+        raise typer.Exit(_launch(workers, restarts, recipe, out, resume, fixed, arguments))
+    if restarts is not None and rank() is None:
+        raise ValueError("--restarts belongs to --workers")
+    replicas = _join(workers, arguments, resume)
     if resume is not None:
         folder, staged = resume, is_staged(resume)
-        result = _resume_stages(folder, fixed, arguments) if staged else resume_run(folder, fixed, arguments)
+        result = (_resume_stages if staged else resume_run)(folder, fixed, arguments, replicas)
     else:
         plan = make_plan(recipe, **arguments)
         folder = out or _usual_folder(plan)
         if stage_rate is not None and not staged:
             raise ValueError("--stage-rate belongs to --staged")
-        result = _run_stages(plan, RATE if stage_rate is None else stage_rate, folder) if staged else run(plan, folder)
+        rate = RATE if stage_rate is None else stage_rate
+        result = _run_stages(plan, rate, folder, replicas) if staged else run(plan, folder, replicas)
     print(result.message)
     if result.interrupted and staged:
         print(f"and with the stages behind it: minifcn train --resume {folder}")
+    replicas.wait()
+    through()
     if result.interrupted:
         raise typer.Exit(130)
 
 
-def run(plan: Plan, folder: Path) -> Result:
+def _launch(
+    workers: int, restarts: int | None, recipe: str | None, out: Path | None, resume: Path | None, fixed: dict[str, Any],
+    arguments: dict[str, Any],
+) -> int:  # fmt: skip
+    """Has so many processes do it, once it is clear that they can share a step."""
+    from minifcn import cli
+    from minifcn.cli.workers import launch
+    from minifcn.training.replicas import check_workers
+
+    if restarts is not None and restarts < 0:
+        raise ValueError(f"--restarts {restarts}: write 0 or more")
+    plan = make_plan(recipe, **arguments) if resume is None else _changed(_plan_in(resume), fixed, arguments)
+    check_workers(workers, plan.training.accumulate, plan.training.sync_bn)
+    folder = resume or out or _usual_folder(plan)
+    given = [argument for argument in cli.given if argument != "--debug"]
+    return launch(given, folder, lambda: is_staged(folder) or RunFolder(folder).last.is_file(), workers, restarts or 0)
+
+
+def _plan_in(folder: Path) -> Plan:
+    """The plan of the run, or of the run in stages, in a folder."""
+    return read_stages(folder)[0] if is_staged(folder) else Plan.from_config(RunFolder(folder).open().read_config())
+
+
+def _join(workers: int | None, arguments: dict[str, Any], resume: Path | None) -> Alone:
+    """Those who share the work, where an MPI started this process."""
+    from minifcn.training.replicas import Alone
+
+    if rank() is None:
+        return Alone()
+    from minifcn.training.replicas.job import join
+
+    before = "cpu" if resume is None else _plan_in(resume).network.device
+    replicas = join(arguments.get("device") or before)
+    if workers not in (None, replicas.count):
+        raise ValueError(f"--workers {workers}, and the MPI started {replicas.count}: drop --workers")
+    return replicas
+
+
+def run(plan: Plan, folder: Path, replicas: Alone | None = None) -> Result:
     """A new run in ``folder``, on the screen."""
     from minifcn.cli.assemble import make_trainer
     from minifcn.cli.screen import TrainingScreen, console
+    from minifcn.training.replicas import Alone, root_first
 
-    trainer = make_trainer(plan, folder, TrainingScreen(), console.print)
-    trainer.folder.create()
+    replicas = replicas or Alone()
+    with root_first(replicas):
+        trainer = make_trainer(plan, folder, TrainingScreen(), console.print, replicas=replicas)
+        if replicas.is_root:
+            trainer.folder.create()
     return _go(trainer)
 
 
@@ -107,24 +162,25 @@ def _rehearse(plan: Plan, folder: Path) -> None:
     say("nothing was written; leave out --dry-run to begin")
 
 
-def _run_stages(plan: Plan, rate: float, folder: Path) -> Result:
+def _run_stages(plan: Plan, rate: float, folder: Path, replicas: Alone) -> Result:
     """A new run in stages, each in a folder of its own in ``folder``."""
-    begin(plan, rate, folder)
-    return _climb(stages(plan, rate), folder)
+    if replicas.is_root:
+        begin(plan, rate, folder)
+    return _climb(stages(plan, rate), folder, replicas)
 
 
-def _resume_stages(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
+def _resume_stages(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any], replicas: Alone) -> Result:
     """Goes on with the last stage that has begun, then with those that have not."""
     plan, rate = read_stages(folder)
     way = stages(_changed(plan, fixed, arguments), rate)
     begun = [place for place, name in enumerate(way) if RunFolder(folder / name).last.is_file()]
     if not begun:
-        return _climb(way, folder)
-    result = resume_run(folder / list(way)[begun[-1]], fixed, arguments)
-    return result if result.interrupted else _climb(way, folder, begun[-1] + 1, result)
+        return _climb(way, folder, replicas)
+    result = resume_run(folder / list(way)[begun[-1]], fixed, arguments, replicas)
+    return result if result.interrupted else _climb(way, folder, replicas, begun[-1] + 1, result)
 
 
-def _climb(way: dict[str, Plan], folder: Path, first: int = 0, result: Result | None = None) -> Result:
+def _climb(way: dict[str, Plan], folder: Path, replicas: Alone, first: int = 0, result: Result | None = None) -> Result:
     """Runs the stages from the ``first`` on, each from the weights of the one before; ``result`` is that of the one before."""
     for place, (name, plan) in enumerate(way.items()):
         if place >= first:
@@ -132,20 +188,25 @@ def _climb(way: dict[str, Plan], folder: Path, first: int = 0, result: Result | 
                 before = str(folder / list(way)[place - 1])
                 plan = replace(plan, network=replace(plan.network, init_from=before))
             print(f"stage {place + 1} of {len(way)}: {name}, rate {plan.optimizer.lr:g}")
-            result = run(plan, folder / name)
+            result = run(plan, folder / name, replicas)
             if result.interrupted:
                 break
     assert result is not None  # there are two stages or more
     return result
 
 
-def resume_run(folder: Path, fixed: dict[str, Any], arguments: dict[str, Any]) -> Result:
+def resume_run(
+    folder: Path, fixed: dict[str, Any], arguments: dict[str, Any], replicas: Alone | None = None
+) -> Result:  # fmt: skip
     """Goes on with the run in ``folder`` by its config.toml; ``arguments`` may change what a resumed run may have changed."""
     from minifcn.cli.assemble import make_trainer
     from minifcn.cli.screen import TrainingScreen, console
+    from minifcn.training.replicas import Alone, root_first
 
+    replicas = replicas or Alone()
     plan = _changed(Plan.from_config(RunFolder(folder).open().read_config()), fixed, arguments)
-    trainer = make_trainer(plan, folder, TrainingScreen(), console.print, resumed=True)
+    with root_first(replicas):
+        trainer = make_trainer(plan, folder, TrainingScreen(), console.print, resumed=True, replicas=replicas)
     trainer.resume()
     return _go(trainer)
 
@@ -197,8 +258,9 @@ def _introduce(trainer: Trainer) -> None:
     """What is about to be trained, on what, how long."""
     parameters = list(trainer.net.parameters())
     trained = sum(p.size for p in parameters if p.requires_grad)
+    shared = f"; {trainer.replicas.count} workers" if trainer.replicas.count > 1 else ""
     print(
         f"{trainer.net.config['name']}: {sum(p.size for p in parameters):,} parameters, {trained:,} of them trained\n"
         f"{len(trainer.loader.dataset)} pictures to train on, {len(trainer.validation or ())} to validate on; "
-        f"iterations {trainer.state.iteration} to {trainer.iterations}; run folder {trainer.folder.path}"
+        f"iterations {trainer.state.iteration} to {trainer.iterations}; run folder {trainer.folder.path}{shared}"
     )

@@ -6,6 +6,7 @@ from minifcn.training.replicas.alone import (
     check_workers,
     give_gradients,
     gradient_sum,
+    root_first,
     share_batches,
     take_gradients,
 )
@@ -13,6 +14,6 @@ from minifcn.training.replicas.tree import Node, TreeSum, subtrees
 from minifcn.training.replicas.workers import Workers
 
 __all__ = [
-    "Alone", "Gradients", "Node", "TreeSum", "Workers", "check_workers", "give_gradients", "gradient_sum", "share_batches",
-    "subtrees", "take_gradients",
+    "Alone", "Gradients", "Node", "TreeSum", "Workers", "check_workers", "give_gradients", "gradient_sum", "root_first",
+    "share_batches", "subtrees", "take_gradients",
 ]  # fmt: skip

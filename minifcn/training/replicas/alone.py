@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 from minifcn.backend import Array, get_xp
@@ -54,6 +55,16 @@ class Alone:
     def add(self, gradients: TreeSum[Gradients], number: int) -> Gradients:
         """The sum over a step's `number` of micro-batches, of which each worker added its own; `gradients` is used up."""
         return gradients.total()
+
+
+@contextmanager
+def root_first(replicas: Alone) -> Iterator[None]:
+    """What the root does inside is done before the others begin: a data set that is drawn on first use is drawn once."""
+    if not replicas.is_root:
+        replicas.wait()
+    yield
+    if replicas.is_root:
+        replicas.wait()
 
 
 def share_batches(net: Layer, accumulate: int, sync_bn: bool, replicas: Alone) -> None:

@@ -106,8 +106,8 @@ def load_run(folder: RunFolder, net: Layer, optimizer: Optimizer, expected: Mapp
     if "addition" in expected and "addition" not in metadata:
         if metadata.get("accumulate") != 1:
             raise ValueError(
-                f"{last} is of a minifcn that added the gradients of a step's batches in another order: finish the run with that "
-                "version, or start a new one with --init-from"
+                f"{last} is of a minifcn that added the gradients of a step's batches in another order: finish the run with "
+                "that version, or start a new one with --init-from"
             )
         older |= {"addition", "sync_bn"}  # nothing was added, and nothing was shared
     other = [key for key in expected if metadata.get(key) != expected[key] and key not in older]

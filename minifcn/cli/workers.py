@@ -1,0 +1,275 @@
+"""``minifcn train --workers P``: starts an MPI job of P processes, watches over it, and says once what went wrong.
+
+Each worker is ``minifcn train`` again, started by mpirun. Through a folder of the job, it and the supervisor speak:
+
+    pid.RANK     written by each worker first of all: whom to wait for, whom to stop
+    sentence     the error of the worker that fails first
+    through      worker 0 has done what it was to do
+    out, err     pipes: what worker 0 prints; what mpirun itself and the others print goes into a file, for the case of need
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from minifcn.machine.mpi import INSTALL, rank
+
+_JOB = "MINIFCN_JOB"  # the variable that names the job's folder
+_START = 8.0  # seconds between the first worker's start and the last one's
+_END = 4.0  # seconds between the first worker's end and the last one's
+
+
+# ---------------------------------------------------------------------------------------------------------- a worker
+
+
+def enter() -> None:
+    """What a worker does first: it leaves its process number, and prints nothing, or through the supervisor's pipes."""
+    job, number = os.environ.get(_JOB), rank()
+    if number is None:
+        return
+    if job is not None:
+        Path(job, f"pid.{number}").write_text(str(os.getpid()))
+    if number > 0:
+        sys.stdout.flush()
+        _redirect(1, os.devnull)
+    elif job is not None:
+        _redirect(1, f"{job}/out")
+        _redirect(2, f"{job}/err")
+
+
+def leave(sentence: str) -> bool:
+    """Hands an error's sentence to the supervisor, where there is one; whether it is said by now."""
+    job = os.environ.get(_JOB)
+    if job is None or rank() is None:
+        return False
+    with contextlib.suppress(FileExistsError):  # another worker was faster
+        written = Path(job, f"sentence.{os.getpid()}")
+        written.write_text(sentence)
+        os.link(written, Path(job, "sentence"))  # whole, and by one only
+    _redirect(2, os.devnull)  # the MPI's own words about the end
+    return True
+
+
+def through() -> None:
+    """Tells the supervisor, where there is one, that all is done: how an MPI ends after that is its own affair."""
+    if _JOB in os.environ and rank() == 0:
+        Path(os.environ[_JOB], "through").touch()
+
+
+def _redirect(descriptor: int, path: str) -> None:
+    opened = os.open(path, os.O_WRONLY)
+    os.dup2(opened, descriptor)
+    os.close(opened)
+
+
+# ------------------------------------------------------------------------------------------------------ the supervisor
+
+
+def launch(
+    arguments: Sequence[str], folder: Path, can_resume: Callable[[], bool], count: int, restarts: int = 0
+) -> int:  # fmt: skip
+    """Runs ``minifcn`` with these arguments, which train into ``folder``, in ``count`` processes; the status to exit with.
+
+    A job that is killed is started again up to ``restarts`` times, and goes on where the run can be resumed. One that ends with
+    an error of its own is not: it would again.
+    """
+    mpirun = find_mpirun()
+    for left in range(restarts, -1, -1):
+        job = _Job(mpirun, arguments, count)
+        with _signals(job):
+            status = job.run()
+        if job.sentence is not None:
+            print(f"minifcn: {job.sentence}", file=sys.stderr)
+            return 2
+        if job.through or job.stopped:
+            return 130 if job.stopped else 0
+        kept = f"{folder} can be resumed" if can_resume() else "nothing was saved yet"
+        after = f"; starting again, {left} more times at most" if left else ""
+        if can_resume():
+            arguments = ["train", "--resume", str(folder)]
+            after = after or f": minifcn train --resume {folder}"
+        print(f"minifcn: {job.trouble(status)}; {kept}{after}", file=sys.stderr)
+    return 2
+
+
+def find_mpirun() -> list[str]:
+    """The command that starts processes, with the options that it needs here. Raises ValueError where there is none."""
+    beside = Path(sys.executable).parent / "mpirun"
+    found = str(beside) if beside.is_file() else shutil.which("mpirun")
+    try:
+        import mpi4py  # noqa: F401
+    except ImportError:
+        found = None
+    if found is None:
+        raise ValueError(f"--workers needs an MPI and mpi4py: {INSTALL}")
+    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+    if "Open MPI" in said or "OpenRTE" in said:  # which else counts cores, binds to them, and refuses the superuser
+        return [found, "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
+    return [found]
+
+
+class _Job:
+    """One start of mpirun, in a folder and a session of its own: Ctrl-C reaches the supervisor alone."""
+
+    def __init__(self, mpirun: Sequence[str], arguments: Sequence[str], count: int) -> None:
+        self.count = count
+        self.command = [*mpirun, "-n", str(count), sys.executable, "-m", "mpi4py", "-m", "minifcn", *arguments]
+        self.sentence: str | None = None
+        self.words = ""  # of mpirun, and of the workers but the first
+        self.stopped = self.through = False  # asked to stop; done with what it was to do
+        self.killed: str | None = None  # why the supervisor ended it
+        self.process: subprocess.Popen[bytes] | None = None
+        self.folder = Path()
+
+    def run(self) -> int:
+        """Starts the job and waits for its end, whatever that is; then none of its processes is left."""
+        with tempfile.TemporaryDirectory(prefix="minifcn-job-") as name, tempfile.TemporaryFile() as words:
+            self.folder = Path(name)
+            with _Pipe(self.folder / "out", 1), _Pipe(self.folder / "err", 2):
+                environment = {**os.environ, _JOB: name}
+                self.process = subprocess.Popen(
+                    self.command, env=environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
+                )
+                try:
+                    self._watch(self.process)
+                finally:
+                    self.kill()
+            words.seek(0)
+            self.words = words.read().decode(errors="replace")
+            with contextlib.suppress(FileNotFoundError):
+                self.sentence = (self.folder / "sentence").read_text()
+            self.through = (self.folder / "through").exists()
+            self.sentence = self.sentence or self.killed
+        return self.process.returncode
+
+    def trouble(self, status: int) -> str:
+        """Why a job ended of which no worker said anything."""
+        found = re.search(r"signal:? (\d+)", self.words, re.IGNORECASE)
+        return (
+            f"a worker was killed (signal {found[1]})"
+            if found
+            else f"the workers died without a word (mpirun: status {status})"
+        )
+
+    def pids(self) -> dict[int, int]:
+        """{rank: process number} of the workers that have started."""
+        found = {}
+        for file in self.folder.glob("pid.*"):
+            with contextlib.suppress(ValueError):  # it is being written
+                found[int(file.suffix[1:])] = int(file.read_text())
+        return found
+
+    def stop(self) -> None:
+        """Asks worker 0 to finish its step and to save; the second time all end at once."""
+        first = self.pids().get(0)
+        if self.stopped or first is None:
+            self.stopped = True
+            self.kill()
+        else:
+            self.stopped = True
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(first, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Ends what is left of the job."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGKILL)
+        for pid in self.pids().values():
+            with contextlib.suppress(ProcessLookupError):
+                if _is_running(pid):
+                    os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+        while any(_is_running(pid) for pid in self.pids().values()):
+            time.sleep(0.01)  # a killed process takes a moment to go, and may hold the run folder till then
+
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
+        """Returns when mpirun is through. Ends a job in which a worker does not start, or is gone while others wait for it."""
+        first = gone = None
+        while True:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.1)
+                return
+            now, pids = time.monotonic(), self.pids()
+            first = first or (now if pids else None)
+            missing = sorted(set(range(self.count)) - set(pids))
+            if first is not None and missing and now - first > _START:
+                names = ", ".join(map(str, missing))
+                self.killed = f"worker {names} of {self.count} did not start within {_START:.0f} s of the others"
+                return
+            ended = [number for number, pid in pids.items() if not _is_running(pid)]
+            gone = (gone or now) if ended else None
+            if gone is not None and now - gone > _END:
+                return
+
+
+def _is_running(pid: int) -> bool:
+    """Whether there is such a process; one that is dead and not yet buried is not."""
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat")
+        return not status.exists() or status.read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class _Pipe:
+    """A named pipe whose content goes to one of our own descriptors, until nobody writes any more."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        os.mkfifo(path)
+        self.source, self.descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK), descriptor
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._forward, daemon=True)
+
+    def __enter__(self) -> _Pipe:
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.ending.set()
+        self.thread.join()
+        os.close(self.source)
+
+    def _forward(self) -> None:
+        while True:
+            last = self.ending.is_set()  # all that was written before it was set can be read
+            ready, _, _ = select.select([self.source], [], [], 0.0 if last else 0.1)
+            if ready:
+                text = os.read(self.source, 1 << 16)
+                with contextlib.suppress(OSError):  # nobody reads on, or the disk is full: the run goes on
+                    while text:
+                        text = text[os.write(self.descriptor, text) :]
+            elif last:
+                return
+
+
+@contextlib.contextmanager
+def _signals(job: _Job) -> Iterator[None]:
+    """Ctrl-C, or a request to terminate, stops the job."""
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        job.stop()
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handling in before.items():
+            signal.signal(number, handling)
