@@ -58,6 +58,16 @@ def import_cupy() -> ModuleType:
     return cupy
 
 
+def import_nccl() -> ModuleType:
+    """CuPy's NCCL, which connects GPUs. Raises RuntimeError where it is missing."""
+    import_cupy()
+    try:
+        from cupy.cuda import nccl
+    except ImportError as error:
+        raise RuntimeError(f"workers on GPUs need NCCL ({error}): pip install 'minifcn[parallel-gpu]'") from error
+    return nccl
+
+
 def check_device(device: str) -> str:
     """``device`` itself. Raises ValueError for any but "cpu" and "cuda", RuntimeError for a "cuda" that is not there."""
     if device not in DEVICES:

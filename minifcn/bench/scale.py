@@ -66,7 +66,7 @@ def measure(
     model: str, options: dict[str, Any], batch_size: int, counts: Sequence[int], rounds: int, steps: int
 ) -> Iterator[Scaling]:
     """A result for each number of workers: of `rounds` jobs in turn, the one whose step is the median."""
-    from minifcn.cli.workers import find_mpirun
+    from minifcn.machine.mpi import find_mpirun
 
     mpirun = find_mpirun()
     found: dict[int, list[Scaling]] = {count: [] for count in counts}

@@ -14,7 +14,6 @@ import contextlib
 import os
 import re
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from minifcn.machine.mpi import INSTALL, rank
+from minifcn.machine.mpi import find_mpirun, rank
 
 _JOB = "MINIFCN_JOB"  # the variable that names the job's folder
 _START = 8.0  # seconds between the first worker's start and the last one's
@@ -104,22 +103,6 @@ def launch(
             after = after or f": minifcn train --resume {folder}"
         print(f"minifcn: {job.trouble(status)}; {kept}{after}", file=sys.stderr)
     return 2
-
-
-def find_mpirun() -> list[str]:
-    """The command that starts processes, with the options that it needs here. Raises ValueError where there is none."""
-    beside = Path(sys.executable).parent / "mpirun"
-    found = str(beside) if beside.is_file() else shutil.which("mpirun")
-    try:
-        import mpi4py  # noqa: F401
-    except ImportError:
-        found = None
-    if found is None:
-        raise ValueError(f"--workers needs an MPI and mpi4py: {INSTALL}")
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
-    if "Open MPI" in said or "OpenRTE" in said:  # which else counts cores, binds to them, and refuses the superuser
-        return [found, "--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
-    return [found]
 
 
 class _Job:

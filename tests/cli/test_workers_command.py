@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minifcn import cli
-from minifcn.cli import workers
+from minifcn.machine.mpi import find_mpirun
 from minifcn.training import RunFolder
 from minifcn.training.run.checkpoint import read_checkpoint
 
@@ -31,7 +31,7 @@ RUN = (  # noqa: SIM905
 
 def has_mpi():
     try:
-        return workers.find_mpirun()
+        return find_mpirun()
     except ValueError:
         return None
 

@@ -9,30 +9,25 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-from minifcn.backend import Array, import_cupy
+from minifcn.backend import Array, import_cupy, import_nccl
 from minifcn.training.replicas.workers import BUCKET, Workers
 
 
 class NcclWorkers(Workers):
     """`local_rank` is this worker's number on its machine, and that of its GPU: NCCL wants one for each.
 
-    Raises ValueError where the machine has fewer GPUs, or CuPy has no NCCL.
+    Raises ValueError where the machine has fewer GPUs, RuntimeError where CuPy has no NCCL.
     """
 
     def __init__(self, comm: Any, local_rank: int, bucket: int = BUCKET) -> None:
         super().__init__(comm, bucket)
-        self.cupy = import_cupy()
-        try:
-            from cupy.cuda import nccl
-        except ImportError as error:
-            raise ValueError(f"workers on GPUs need NCCL ({error}): pip install 'minifcn[parallel-gpu]'") from error
+        self.cupy, self.nccl = import_cupy(), import_nccl()
         gpus = self.cupy.cuda.runtime.getDeviceCount()
         if any(self.gather([local_rank >= gpus])):
             raise ValueError(f"each worker needs a GPU, and this machine has {gpus}: take --workers {gpus}, or --device cpu")
         self.cupy.cuda.Device(local_rank).use()
-        self.nccl = nccl
-        unique = self.gather([nccl.get_unique_id() if self.is_root else None])[0]
-        self.gpus = nccl.NcclCommunicator(self.count, unique, self.rank)
+        unique = self.gather([self.nccl.get_unique_id() if self.is_root else None])[0]
+        self.gpus = self.nccl.NcclCommunicator(self.count, unique, self.rank)
 
     def _exchange(self, sent: Array, received: Array, rows: Sequence[int]) -> None:
         kind, stream = self._kind(sent), self.cupy.cuda.get_current_stream().ptr
