@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from minifcn import cli
+from minifcn.bench.scale import Network
 from minifcn.machine.mpi import find_mpirun
 from minifcn.training import RunFolder
 from minifcn.training.run.checkpoint import read_checkpoint
@@ -230,6 +231,29 @@ def test_ctrl_c_saves_once_and_the_run_goes_on(data, tmp_path, undisturbed):
     status, _, err = finish(start(["train", "--resume", tmp_path / "run", "--workers", 4], data))
     assert status == 0, err
     assert outcome(tmp_path / "run") == undisturbed
+
+
+@with_mpi
+def test_bench_scale_measures_and_estimates(tmp_path, capsys):
+    arguments = ["--width", "0.03", "--option", "padding=1", "--batch-size", "2", "--pairs", "1", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["bench", "scale", *arguments])
+    assert leaving.value.code == 0
+    said = capsys.readouterr().out
+    assert "an estimate, not measured" in said
+    found = json.loads((tmp_path / "scale.json").read_text())["workers"]
+    assert [row["workers"] for row in found][:2] == [1, 2]
+    one, two = found[:2]
+    assert (one["sent_bytes"], one["latency"]) == (0, None)
+    assert two["sent_bytes"] >= two["gradient_bytes"]  # half of it to the other, and half of the sum
+    assert two["sent_bytes"] < 1.01 * two["gradient_bytes"] + 100
+    assert 0 < two["exchange_seconds"] < two["step_seconds"]
+
+
+def test_the_estimate_of_an_exchange():
+    """40 MB in three buckets between 8 workers: each sends 7 eighths twice, and 7 letters a bucket twice."""
+    exchange = Network("", latency=1e-3, bandwidth=1e9).exchange(8, 40_000_000, 1 << 24)
+    assert exchange == pytest.approx(2 * 7 / 8 * 0.04 + 2 * 7 * 3 * 1e-3)
 
 
 def wait_for(condition, process, patience=60.0):
