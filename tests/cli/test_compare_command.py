@@ -13,6 +13,7 @@ from minifcn import compare, training
 from minifcn.compare import records
 from minifcn.compare.report import confusion_pairs
 from minifcn.training import ConfusionMatrix, RunFolder
+from minifcn.visualize import style
 
 from .conftest import NARROW
 
@@ -152,15 +153,67 @@ def test_other_pictures_and_lost_pictures_are_said(minifcn, runs, shapes, tmp_pa
     assert (tmp_path / "lost" / "compare.html").is_file()
 
 
+HANGING = """[...document.querySelectorAll('body *')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible')
+    .map(e => e.outerHTML.slice(0, 80))"""
+# Every piece of text, with its colour and that of the ground it stands on, as [text, [r, g, b], [r, g, b]].
+INKS = """(() => {
+    const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
+    const ground = e => {
+        for (; e; e = e.parentElement) {
+            const [r, g, b, alpha = 1] = numbers(getComputedStyle(e).backgroundColor);
+            if (alpha) return [r, g, b];
+        }
+        return [255, 255, 255];
+    };
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+    while (walker.nextNode()) {
+        const element = walker.currentNode.parentElement, text = walker.currentNode.data.trim();
+        if (text) found.push([text.slice(0, 40), numbers(getComputedStyle(element).color).slice(0, 3), ground(element)]);
+    }
+    return found;
+})()"""
+
+
+@pytest.fixture(scope="module")
+def screenshots(root):
+    folder = root / "build" / "compare"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_hangs_over_the_edge(compared, browser, width, scheme):
+def test_nothing_hangs_over_the_edge_and_all_can_be_read(compared, browser, width, scheme, screenshots):
     page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page.goto((compared / "compare.html").as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    cut = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX === 'visible'"
-    assert page.evaluate(f"[...document.querySelectorAll('body *')].filter({cut}).map(e => e.outerHTML.slice(0, 80))") == []
+    assert page.evaluate(HANGING) == []
+    assert too_faint(page.evaluate(INKS)) == []
+    page.screenshot(path=screenshots / f"{width}_{scheme}.png", full_page=True)
     page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_printed_it_fits_the_paper(compared, browser, scheme, screenshots):
+    """A4 with margins of 1 cm is 718 pixels wide; paper is white, whatever the screen is."""
+    page = browser.new_page(viewport={"width": 718, "height": 1047}, color_scheme=scheme)
+    page.goto((compared / "compare.html").as_uri())
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718
+    assert page.evaluate(HANGING) == []
+    inks = page.evaluate(INKS)
+    assert too_faint(inks) == []
+    assert all(min(ground) > 200 for _, _, ground in inks)
+    page.screenshot(path=screenshots / f"printed_{scheme}.png", full_page=True)
+    page.pdf(path=screenshots / f"printed_{scheme}.pdf", format="A4", print_background=True)
+    page.close()
+
+
+def too_faint(inks):
+    """The texts whose contrast is below the 4.5 that WCAG asks for."""
+    assert len(inks) > 50
+    return [text for text, ink, ground in inks if style.contrast([c / 255 for c in ink], [c / 255 for c in ground]) < 4.5]
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ import sys
 import time
 import tomllib
 
+import numpy as np
 import pytest
 
 from minifcn.cli import experiment as command
@@ -34,7 +36,11 @@ BUDGET = 0.04
 
 @pytest.fixture
 def two(tmp_path):
-    path = tmp_path / "two.toml"
+    return written(tmp_path)
+
+
+def written(folder):
+    path = folder / "two.toml"
     path.write_text(TWO)
     return path
 
@@ -56,22 +62,45 @@ def measured(out):
     }
 
 
-def test_an_experiment_that_is_killed_ends_with_the_same_table(run, two, shapes, tmp_path):
-    assert run(two, tmp_path / "whole", "--budget", BUDGET).status == 0
-    whole = tmp_path / "whole"
-    (tmp_path / "killed").mkdir()
-    (tmp_path / "killed" / "schedule.json").write_text((whole / "schedule.json").read_text())
-    line = [sys.executable, "-m", "minifcn", "experiment", "run", two, "--root", shapes, "--out", tmp_path / "killed",
-            "--budget", BUDGET]  # fmt: skip
-    log = tmp_path / "killed" / "slow" / "log.jsonl"
+@pytest.fixture(scope="module")
+def whole(shapes, tmp_path_factory):
+    """The folder of the experiment that nobody killed."""
+    from minifcn import cli
+
+    out = tmp_path_factory.mktemp("whole")
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(
+            list(map(str, ["experiment", "run", written(out), "--root", shapes, "--out", out / "whole", "--budget", BUDGET]))
+        )
+    assert not leaving.value.code
+    return out / "whole"
+
+
+@pytest.mark.parametrize("moment", range(int(os.environ.get("MINIFCN_KILLS", "2"))))
+def test_an_experiment_that_is_killed_ends_with_the_same_table(run, two, whole, shapes, tmp_path, moment):
+    """The first time as soon as there is something to lose; then at random moments of the time that the whole takes.
+
+    MINIFCN_KILLS=20 pytest tests/cli/test_experiment_command.py -k killed     for so many
+    """
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    (killed / "schedule.json").write_text((whole / "schedule.json").read_text())
+    line = [sys.executable, "-m", "minifcn", "experiment", "run", two, "--root", shapes, "--out", killed, "--budget", BUDGET]
+    log = killed / "slow" / "log.jsonl"
     process = subprocess.Popen(list(map(str, line)), stdout=subprocess.DEVNULL)
-    while process.poll() is None and not (log.exists() and log.stat().st_size):  # killed as soon as there is something to lose
+    while process.poll() is None and not (log.exists() and log.stat().st_size):
         time.sleep(0.01)
+    if moment:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(np.random.default_rng(moment).uniform(0, 8))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    result = run(two, tmp_path / "killed", "--budget", BUDGET)
+    result = run(two, killed, "--budget", BUDGET)
     assert result.status == 0, result.err
-    assert measured(tmp_path / "killed") == measured(whole)
+    assert measured(killed) == measured(whole)
+
+
+def test_each_run_keeps_its_first_picture_and_has_its_place_on_the_page(whole):
     for name in ("slow", "fast"):
         assert (whole / name / "first.png").is_file()
         assert f"<th>{name}</th>" in (whole / "compare.html").read_text()
