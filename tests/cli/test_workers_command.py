@@ -40,15 +40,16 @@ def has_mpi():
 with_mpi = pytest.mark.skipif(not has_mpi(), reason="there is no MPI, see the extra `parallel`")
 
 
-def start(arguments, data, patch=None):
-    """`minifcn` with these arguments, as a process; `patch` is code that each of its processes begins with."""
+def start(arguments, data, patch=None, before=()):
+    """`minifcn` with these arguments, as a process; `patch` is code that each of its processes begins with; `before` it
+    stands what starts it."""
     environment = {**os.environ, "COLUMNS": "200"}
     if patch is not None:
         folder = data / f"patch-{hashlib.sha256(patch.encode()).hexdigest()[:8]}"
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(patch)
         environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-m", "minifcn", *map(str, arguments)]
+    command = [*before, sys.executable, *(["-m", "mpi4py"] if before else []), "-m", "minifcn", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -122,6 +123,24 @@ def test_any_number_of_workers_gives_the_same_digits(count, data, tmp_path, undi
     assert out.count("done: 20 iterations") == 1
     assert count == 1 or out.count(f"; {count} workers") == 1
     assert outcome(tmp_path / "run") == undisturbed
+
+
+@with_mpi
+def test_started_by_ones_own_mpirun_it_joins(data, tmp_path, undisturbed):
+    mine = [*find_mpirun(), "-n", "2"] if has_mpi() else []
+    status, out, err = finish(start([*RUN, "--out", tmp_path / "run"], data, before=mine))
+    assert status == 0, err
+    assert out.count("done: 20 iterations") == out.count("; 2 workers") == 1
+    assert outcome(tmp_path / "run") == undisturbed
+    began = time.monotonic()
+    status, out, err = finish(start([*RUN, "--workers", 4, "--out", tmp_path / "other"], data, before=mine))
+    assert status != 0
+    assert "--workers 4, and the MPI started 2: drop --workers" in err
+    status, out, err = finish(start([*RUN, "--out", tmp_path / "broken"], data, _RAISES, before=mine))
+    assert status != 0
+    assert err.count("minifcn: worker 1 has a picture that cannot be read") == 1
+    assert "done:" not in out
+    assert time.monotonic() - began < 40  # nobody waits for ever
 
 
 @with_mpi
