@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import minifcn
 from minifcn import cli
 from minifcn.bench.scale import Network
 from minifcn.machine.mpi import find_mpirun
@@ -48,7 +49,7 @@ def start(arguments, data, patch=None, before=()):
         folder = data / f"patch-{hashlib.sha256(patch.encode()).hexdigest()[:8]}"
         folder.mkdir(exist_ok=True)
         (folder / "sitecustomize.py").write_text(patch)
-        environment["PYTHONPATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(Path(minifcn.__file__).parents[1])])
     command = [*before, sys.executable, *(["-m", "mpi4py"] if before else []), "-m", "minifcn", *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
