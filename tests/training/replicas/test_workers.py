@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minifcn import layers
-from minifcn.training import RunFolder
+from minifcn.data import Loader
+from minifcn.training import SGD, RunFolder, Settings, Trainer
 from minifcn.training import trainer as module
 from minifcn.training.diagnosis import Diverged
 from minifcn.training.replicas import Alone, Workers, check_workers
@@ -229,18 +230,24 @@ class Even(TinySet):
         return image, label
 
 
+def without_norm():
+    net = tiny_net(dropout=0.0)
+    net.norm = layers.Identity()
+    return net
+
+
+@pytest.mark.parametrize("made", [tiny_net, without_norm])
 @pytest.mark.parametrize("count", [2, 4])
-def test_joint_batch_norm_is_one_large_batch(tmp_path, count):
-    """Workers with a batch each and --sync-bn are one process with all of it, running statistics included."""
-    from minifcn.data import Loader
-    from minifcn.training import SGD, Settings, Trainer
+def test_workers_with_a_part_each_are_one_large_batch(tmp_path, count, made):
+    """With --sync-bn where the network has batch norm, running statistics included."""
 
     def trainer(folder, batch_size, replicas=None, **changes):
-        net = tiny_net(dropout=0.0).to("float64")
+        net = (made() if made is without_norm else made(dropout=0.0)).to("float64")
         loader = Loader(Even(), batch_size=batch_size, shuffle=True, seed=3)
         settings = Settings(iterations=6, clip_norm=0.5, class_weights=(1.0, 0.3, 2.0), log_every=1, samples=0, **changes)
         optimizer = SGD(net.named_parameters(), lr=0.05, momentum=0.9)
-        RunFolder(folder).create() if folder.name == "whole" or replicas.is_root else None
+        if replicas is None or replicas.is_root:
+            RunFolder(folder).create()
         return Trainer(net, optimizer, loader, settings, RunFolder(folder), TinySet(3, seed=9), replicas=replicas)
 
     whole = trainer(tmp_path / "whole", 4)
@@ -249,7 +256,7 @@ def test_joint_batch_norm_is_one_large_batch(tmp_path, count):
 
     def work(comm):
         replicas = Workers(comm)
-        mine = trainer(tmp_path / "parts", 4 // count, replicas, accumulate=count, sync_bn=True)
+        mine = trainer(tmp_path / "parts", 4 // count, replicas, accumulate=count, sync_bn=made is tiny_net)
         comm.Barrier()
         trainers.append(mine)
         mine.run()

@@ -16,6 +16,7 @@ import pytest
 from minifcn import kernels
 from minifcn.training import read_checkpoint, read_metadata, trainer
 from minifcn.training.run import progress
+from minifcn.training.run.checkpoint import Checkpoint, write_checkpoint
 from minifcn.training.run.folder import RunFolder
 from support import tiny
 
@@ -256,3 +257,23 @@ def test_a_run_can_be_made_longer(tmp_path):
         run.run()
     for key, array in straight.net.state_dict().items():
         np.testing.assert_array_equal(array, run.net.state_dict()[key])
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_run_from_before_gradients_were_added_as_a_tree(accumulate, tmp_path):
+    """It goes on where a step had one batch; where it had several, which were added one after the other, it is refused."""
+    first = tiny.tiny_trainer(tmp_path, 3, accumulate=accumulate, checkpoint_every=3)
+    first.folder.create()
+    first.run()
+    old = read_checkpoint(first.folder.last)
+    kept = {key: value for key, value in old.metadata.items() if key not in ("addition", "sync_bn")}
+    write_checkpoint(first.folder.last, Checkpoint(old.model, old.optimizer, kept))
+    again = tiny.tiny_trainer(tmp_path, 6, accumulate=accumulate)
+    if accumulate == 1:
+        again.resume()
+        assert again.run().iteration == 6
+    else:
+        with pytest.raises(
+            ValueError, match=r"added the gradients of a step's batches in another order: finish the run with that"
+        ):
+            again.resume()
