@@ -187,7 +187,7 @@ def test_a_damaged_note_of_stages_is_said(minifcn, tmp_path):
 
 def test_a_stage_that_is_interrupted_says_how_to_go_on_with_all(minifcn, shapes, tmp_path, monkeypatch):
     result = training.Result(1, None, None, None, True, "stopped")
-    monkeypatch.setattr(train_command, "run", lambda plan, folder: result)
+    monkeypatch.setattr(train_command, "run", lambda plan, folder, replicas: result)
     found = climb(minifcn, shapes, tmp_path / "run")
     assert found.status == 130
     assert f"and with the stages behind it: minifcn train --resume {tmp_path / 'run'}" in found.out
