@@ -14,7 +14,7 @@ import warnings
 import typer
 
 import minifcn
-from minifcn.cli import streams, workers
+from minifcn.cli import streams, worker
 
 app = typer.Typer(
     name="minifcn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs the command line and exits with its status."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     given[:] = arguments
-    workers.enter()
+    worker.enter()
     debug = "--debug" in arguments
     streams.make_sturdy()
     warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
@@ -74,7 +74,7 @@ def mount() -> None:
 
 def _leave(sentence: str, status: int) -> None:
     streams.trouble()  # all of stdout comes before the sentence
-    if not workers.leave(sentence):
+    if not worker.leave(sentence):
         print(f"minifcn: {sentence}", file=sys.stderr)
     os._exit(status) if status == 130 else sys.exit(status)
 

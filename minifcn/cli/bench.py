@@ -56,13 +56,12 @@ def bench(
     if pairs < 1:
         raise ValueError(f"--pairs {pairs} must be at least 1")
     check_width(width)
+    options = ({"width": width} if width != 1 else {}) | network_options(model, option)
     if subject == "scale":
-        options = ({"width": width} if width != 1 else {}) | network_options(model, option)
         _scale(model, options, max(parse_batch_sizes(batch_size), default=4), pairs, out)
         return
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
-    options = ({"width": width} if width != 1 else {}) | network_options(model, option)
     channels_last = model != "fcn8s" if channels_last is None else channels_last
     architecture = Architecture(model, options)
     session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, architecture, channels_last)
@@ -89,24 +88,20 @@ def bench(
 
 def _scale(model: str, options: dict[str, Any], batch_size: int, rounds: int, out: Path) -> None:
     """Measures 1, 2, 4, ... workers, up to one a core and two at least; prints tables and writes scale.json."""
-    import json
-    from dataclasses import asdict
-
     from minifcn.bench.device import Device
     from minifcn.bench.machine import described, machine
+    from minifcn.bench.record import write
     from minifcn.bench.scale import NETWORKS, Network, estimate, measure
     from minifcn.cli.screen import console, say, table
     from minifcn.kernels.threads import cores
-    from minifcn.safe_file import write_text
 
     setting = Device.of("cpu", None, None)
     specs = machine(setting)
     console.print(described(specs, setting))
     counts = [2**power for power in range(max(2, cores()).bit_length())]
     found = list(measure(model, options, batch_size, counts, rounds, steps=10))
-    out.mkdir(parents=True, exist_ok=True)
-    record = {"machine": specs, "model": model, "options": options, "batch_size": batch_size, "workers": [*map(asdict, found)]}
-    write_text(out / "scale.json", json.dumps(record, indent=1, default=str) + "\n")
+    path = out / "scale.json"
+    write(path, "scale", specs, {"model": model, "options": options, "batch_size": batch_size}, workers=found)
     one, two = found[:2]
     of_workers = [
         (f.workers, f.threads, f"{1e3 * f.step_seconds:.0f}", f"{one.step_seconds / f.step_seconds:.2f}",
@@ -124,7 +119,7 @@ def _scale(model: str, options: dict[str, Any], batch_size: int, rounds: int, ou
     ]  # fmt: skip
     title = f"an estimate, not measured: efficiency where each worker is a machine like this; {one.gradient_bytes / 1e6:.1f} MB"
     table(f"{title} of gradients", ("network", "latency, µs", "GB/s", *(f"{count} workers" for count in many)), estimates)
-    say(f"figures are in {out / 'scale.json'}")
+    say(f"figures are in {path}")
 
 
 def parse_batch_sizes(text: str | None) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ import typer
 
 from minifcn.cli.options import SHORTHANDS, option, options_of, taking
 from minifcn.cli.plan import make_plan, values_of
-from minifcn.cli.workers import through
+from minifcn.cli.worker import through
 from minifcn.machine.mpi import rank
 from minifcn.training.plan import FIELDS, RECORDS, Plan
 from minifcn.training.run.folder import RunFolder
@@ -204,7 +204,7 @@ def resume_run(
     from minifcn.training.replicas import Alone, root_first
 
     replicas = replicas or Alone()
-    plan = _changed(Plan.from_config(RunFolder(folder).open().read_config()), fixed, arguments)
+    plan = _changed(_plan_in(folder), fixed, arguments)
     with root_first(replicas):
         trainer = make_trainer(plan, folder, TrainingScreen(), console.print, resumed=True, replicas=replicas)
     trainer.resume()

@@ -1,11 +1,6 @@
 """``minifcn train --workers P``: starts an MPI job of P processes, watches over it, and says once what went wrong.
 
-Each worker is ``minifcn train`` again, started by mpirun. Through a folder of the job, it and the supervisor speak:
-
-    pid.RANK     written by each worker first of all: whom to wait for, whom to stop
-    sentence     the error of the worker that fails first
-    through      worker 0 has done what it was to do
-    out, err     pipes: what worker 0 prints; what mpirun itself and the others print goes into a file, for the case of need
+Each worker is ``minifcn train`` again, started by mpirun; ``cli/worker.py`` says how it and this supervisor speak.
 """
 
 from __future__ import annotations
@@ -25,57 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from minifcn.machine.mpi import find_mpirun, rank
+from minifcn.cli.worker import JOB
+from minifcn.machine.mpi import find_mpirun
 
-_JOB = "MINIFCN_JOB"  # the variable that names the job's folder
 _START = 8.0  # seconds between the first worker's start and the last one's
 _END = 4.0  # seconds between the first worker's end and the last one's
-
-
-# ---------------------------------------------------------------------------------------------------------- a worker
-
-
-def enter() -> None:
-    """What a worker does first: it leaves its process number, and prints nothing, or through the supervisor's pipes."""
-    job, number = os.environ.get(_JOB), rank()
-    if number is None:
-        return
-    if job is not None:
-        Path(job, f"pid.{number}").write_text(str(os.getpid()))
-    if number > 0:
-        sys.stdout.flush()
-        _redirect(1, os.devnull)
-    elif job is not None:
-        _redirect(1, f"{job}/out")
-        _redirect(2, f"{job}/err")
-
-
-def leave(sentence: str) -> bool:
-    """Hands an error's sentence to the supervisor, where there is one; whether it is said by now."""
-    job = os.environ.get(_JOB)
-    if job is None or rank() is None:
-        return False
-    with contextlib.suppress(FileExistsError):  # another worker was faster
-        written = Path(job, f"sentence.{os.getpid()}")
-        written.write_text(sentence)
-        os.link(written, Path(job, "sentence"))  # whole, and by one only
-    _redirect(2, os.devnull)  # the MPI's own words about the end
-    return True
-
-
-def through() -> None:
-    """Tells the supervisor, where there is one, that all is done: how an MPI ends after that is its own affair."""
-    if _JOB in os.environ and rank() == 0:
-        Path(os.environ[_JOB], "through").touch()
-
-
-def _redirect(descriptor: int, path: str) -> None:
-    opened = os.open(path, os.O_WRONLY)
-    os.dup2(opened, descriptor)
-    os.close(opened)
-
-
-# ------------------------------------------------------------------------------------------------------ the supervisor
 
 
 def launch(
@@ -123,7 +72,7 @@ class _Job:
         with tempfile.TemporaryDirectory(prefix="minifcn-job-") as name, tempfile.TemporaryFile() as words:
             self.folder = Path(name)
             with _Pipe(self.folder / "out", 1), _Pipe(self.folder / "err", 2):
-                environment = {**os.environ, _JOB: name}
+                environment = {**os.environ, JOB: name}
                 self.process = subprocess.Popen(
                     self.command, env=environment, stdin=subprocess.DEVNULL, stdout=words, stderr=words, start_new_session=True
                 )
@@ -142,11 +91,9 @@ class _Job:
     def trouble(self, status: int) -> str:
         """Why a job ended of which no worker said anything."""
         found = re.search(r"signal:? (\d+)", self.words, re.IGNORECASE)
-        return (
-            f"a worker was killed (signal {found[1]})"
-            if found
-            else f"the workers died without a word (mpirun: status {status})"
-        )
+        if found is None:
+            return f"the workers died without a word (mpirun: status {status})"
+        return f"a worker was killed (signal {found[1]})"
 
     def pids(self) -> dict[int, int]:
         """{rank: process number} of the workers that have started."""
@@ -158,14 +105,13 @@ class _Job:
 
     def stop(self) -> None:
         """Asks worker 0 to finish its step and to save; the second time all end at once."""
+        again, self.stopped = self.stopped, True
         first = self.pids().get(0)
-        if self.stopped or first is None:
-            self.stopped = True
+        if again or first is None:
             self.kill()
-        else:
-            self.stopped = True
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(first, signal.SIGTERM)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGTERM)
 
     def kill(self) -> None:
         """Ends what is left of the job."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +18,9 @@ def rank() -> int | None:
 
 def find_mpirun() -> list[str]:
     """The command that starts processes, with the options that it needs here. Raises ValueError where there is none."""
+    import shutil
+    import subprocess
+
     beside = Path(sys.executable).parent / "mpirun"
     found = str(beside) if beside.is_file() else shutil.which("mpirun")
     try:

@@ -30,6 +30,7 @@ if __name__ == "__main__":
 
 from cli.fuzz import Case, Outcome, in_a_fork, judge, make_world
 from minifcn import cli
+from support.digits import digits
 
 TRAIN = [
     "train", "--data", "folder", "--root", "set", "--width", "0.03125", "--padding", "1", "--samples", "1",
@@ -59,14 +60,6 @@ class Reference:
 
 def fresh(world: Path, folder: str) -> Path:
     return Path(shutil.copytree(world, Path(folder) / "world"))
-
-
-def digits(run: Path) -> tuple[Any, ...]:
-    """All numbers of a run but its times: its arrays, and its log."""
-    arrays = {key: array.tobytes() for key, array in load_file(run / "last.safetensors").items()}
-    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    timed = ("seconds", "images_per_second", "validation_seconds")
-    return arrays, [{key: value for key, value in row.items() if key not in timed} for row in rows]
 
 
 def masks(folder: Path) -> dict[str, bytes]:

@@ -19,10 +19,8 @@ import minifcn
 from minifcn import cli
 from minifcn.bench.scale import Network
 from minifcn.machine.mpi import find_mpirun
-from minifcn.training import RunFolder
-from minifcn.training.run.checkpoint import read_checkpoint
+from support.digits import digits
 
-TIMES = {"seconds", "images_per_second", "validation_seconds"}
 # Dropout, clipping, class weights, void of a crop that leaves the pictures, an epoch of 34 batches whose last one is short.
 RUN = (  # noqa: SIM905
     "train --data shapes --train-split val --val-split train --validate-on 6 --model fcn8s --width 0.03 --padding 1 "
@@ -64,16 +62,6 @@ def finish(process, within=120):
     return process.returncode, out, err
 
 
-def outcome(folder):
-    """What a run left behind, times apart: a digest of weights and optimizer, and the rows of the log."""
-    last, digest = read_checkpoint(folder / "last.safetensors"), hashlib.sha256()
-    for name, value in sorted({**last.model, **last.optimizer}.items()):
-        digest.update(name.encode())
-        digest.update(value.tobytes() if hasattr(value, "tobytes") else str(value).encode())
-    rows = [{key: row[key] for key in row if key not in TIMES} for row in RunFolder(folder).read_log()]
-    return digest.hexdigest(), json.dumps(rows, sort_keys=True)
-
-
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     return tmp_path_factory.mktemp("data")
@@ -84,7 +72,7 @@ def undisturbed(data):
     """What the run leaves behind in one process."""
     status, _, err = finish(start([*RUN, "--out", data / "alone"], data))
     assert status == 0, err
-    return outcome(data / "alone")
+    return digits(data / "alone")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +111,7 @@ def test_any_number_of_workers_gives_the_same_digits(count, data, tmp_path, undi
     assert err == ""
     assert out.count("done: 20 iterations") == 1
     assert count == 1 or out.count(f"; {count} workers") == 1
-    assert outcome(tmp_path / "run") == undisturbed
+    assert digits(tmp_path / "run") == undisturbed
 
 
 @with_mpi
@@ -132,7 +120,7 @@ def test_started_by_ones_own_mpirun_it_joins(data, tmp_path, undisturbed):
     status, out, err = finish(start([*RUN, "--out", tmp_path / "run"], data, before=mine))
     assert status == 0, err
     assert out.count("done: 20 iterations") == out.count("; 2 workers") == 1
-    assert outcome(tmp_path / "run") == undisturbed
+    assert digits(tmp_path / "run") == undisturbed
     began = time.monotonic()
     status, out, err = finish(start([*RUN, "--workers", 4, "--out", tmp_path / "other"], data, before=mine))
     assert status != 0
@@ -174,7 +162,7 @@ def test_killed_at_a_random_moment_it_goes_on_to_the_same_digits(seed, data, tmp
         again = ["train", "--resume", tmp_path / "run"] if saved else [*RUN, "--out", tmp_path / "run"]
         status, _, err = finish(start(again, data))  # with one worker
         assert status == 0, err
-    assert outcome(tmp_path / "run") == undisturbed
+    assert digits(tmp_path / "run") == undisturbed
     assert not job.exists()
 
 
@@ -250,7 +238,7 @@ def test_ctrl_c_saves_once_and_the_run_goes_on(data, tmp_path, undisturbed):
     assert err.count("stopping after this step") == 1
     status, _, err = finish(start(["train", "--resume", tmp_path / "run", "--workers", 4], data))
     assert status == 0, err
-    assert outcome(tmp_path / "run") == undisturbed
+    assert digits(tmp_path / "run") == undisturbed
 
 
 @with_mpi

@@ -52,6 +52,8 @@ class Workers(Alone):
     def finish_step(self, net: Layer) -> None:
         """Every layer makes the moves of all workers, in the order of the micro-batches."""
         batch_norms = _batch_norms(net)
+        if not batch_norms:
+            return
         moves = [[tuple(map(on_host, move)) for move in layer.moves or ()] for layer in batch_norms]
         for everyones in zip(batch_norms, *self.gather([moves]), strict=True):
             layer, *of_workers = everyones

@@ -15,10 +15,10 @@ from minifcn.training import trainer as module
 from minifcn.training.diagnosis import Diverged
 from minifcn.training.replicas import Alone, Workers, check_workers
 from minifcn.training.run.checkpoint import read_checkpoint
+from support.digits import digits
 from support.post import together
 from support.tiny import TinySet, tiny_net, tiny_trainer
 
-TIMES = {"seconds", "images_per_second", "validation_seconds"}
 SETTINGS = {"iterations": 7, "clip_norm": 0.3, "class_weights": (1.0, 0.3, 2.0), "log_every": 2, "checkpoint_every": 3}
 
 
@@ -54,22 +54,6 @@ def twice():
     return net
 
 
-def outcome(folder):
-    """Everything that a run left behind, times apart."""
-    rows = [{key: row[key] for key in row if key not in TIMES} for row in RunFolder(folder).read_log()]
-    last = read_checkpoint(folder / "last.safetensors")
-    about = {key: value for key, value in last.metadata.items() if key not in TIMES}
-    return rows, {**last.model, **last.optimizer}, about
-
-
-def assert_same(one, other):
-    assert one[0] == other[0]
-    assert one[1].keys() == other[1].keys()
-    for key, value in one[1].items():
-        assert np.array_equal(value, other[1][key]), key
-    assert one[2] == other[2]
-
-
 def run(folder, count=1, bucket=1 << 24, seed=0, net=tiny_net, dataset=Uneven, **changes):
     """A run by so many workers; what each one's `run` returned."""
     RunFolder(folder).create()
@@ -99,7 +83,7 @@ def alone(tmp_path_factory):
             folder = tmp_path_factory.mktemp("alone")
             RunFolder(folder).create()
             tiny_trainer(folder, net=net(), dataset=Uneven(), accumulate=accumulate, **SETTINGS).run()
-            known[accumulate, net] = outcome(folder)
+            known[accumulate, net] = digits(folder)
         return known[accumulate, net]
 
     return of
@@ -108,14 +92,14 @@ def alone(tmp_path_factory):
 @pytest.mark.parametrize(("accumulate", "count"), [(2, 2), (4, 2), (4, 4), (6, 2), (6, 3), (6, 6), (5, 5)])
 def test_any_number_of_workers_gives_the_same_bits(alone, tmp_path, accumulate, count):
     results = run(tmp_path, count, bucket=400, accumulate=accumulate)
-    assert_same(outcome(tmp_path), alone(accumulate))
+    assert digits(tmp_path) == alone(accumulate)
     assert len({result.best for result in results}) == 1
 
 
 @pytest.mark.parametrize("count", [2, 4])
 def test_parameters_and_statistics_that_are_used_twice_in_a_forward(alone, tmp_path, count):
     run(tmp_path, count, net=twice, accumulate=4)
-    assert_same(outcome(tmp_path), alone(4, twice))
+    assert digits(tmp_path) == alone(4, twice)
 
 
 @settings(max_examples=10, deadline=None)
@@ -124,7 +108,7 @@ def test_whatever_the_post_does(alone, tmp_path_factory, seed, bucket, shape):
     accumulate, count = shape
     folder = tmp_path_factory.mktemp("run")
     run(folder, count, bucket, seed, accumulate=accumulate)
-    assert_same(outcome(folder), alone(accumulate))
+    assert digits(folder) == alone(accumulate)
 
 
 @pytest.mark.parametrize("counts", [(4, 1), (1, 2), (2, 4)])
@@ -143,7 +127,7 @@ def test_a_run_goes_on_with_another_number_of_workers(alone, tmp_path, counts):
     with pytest.raises(ZeroDivisionError):
         together(first, lambda comm: work(comm, broken=True))
     together(then, work)
-    assert_same(outcome(tmp_path), alone(4))
+    assert digits(tmp_path) == alone(4)
 
 
 def test_one_worker_that_is_interrupted_stops_all(tmp_path, monkeypatch):

@@ -19,11 +19,11 @@ from minifcn.training.run import progress
 from minifcn.training.run.checkpoint import Checkpoint, write_checkpoint
 from minifcn.training.run.folder import RunFolder
 from support import tiny
+from support.digits import rows
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kill -9 and fork are POSIX's")
 
 SCRIPT = Path(tiny.__file__)
-TIMES = {"seconds", "images_per_second", "validation_seconds"}
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MINIFCN_THREADS": "1"}
 
 
@@ -31,10 +31,6 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "MINIFCN_THREADS": "1"}
 def no_curves(monkeypatch):
     """Curves are drawn at the end of each run, which takes longer than all of these runs."""
     monkeypatch.setattr(trainer, "draw_log", lambda folder: None)
-
-
-def rows(folder: Path) -> list[dict]:
-    return [{key: value for key, value in row.items() if key not in TIMES} for row in RunFolder(folder).read_log()]
 
 
 def assert_same_run(one: Path, other: Path) -> None:
