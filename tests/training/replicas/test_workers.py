@@ -15,6 +15,7 @@ from minifcn.training import trainer as module
 from minifcn.training.diagnosis import Diverged
 from minifcn.training.replicas import Alone, Workers, check_workers
 from minifcn.training.run.checkpoint import read_checkpoint
+from minifcn.training.run.state import digest
 from support.digits import digits
 from support.post import together
 from support.tiny import TinySet, tiny_net, tiny_trainer
@@ -176,6 +177,32 @@ def test_a_worker_with_other_weights_is_named_at_the_next_checkpoint(tmp_path):
     sentence = "at iteration 2 the weights of worker 2 are not those of worker 0: workers must start from the same files"
     with pytest.raises(RuntimeError, match=sentence):
         together(3, work)
+
+
+def test_the_digest_is_of_all_that_a_step_changes(tmp_path):
+    RunFolder(tmp_path).create()
+    trainer = tiny_trainer(tmp_path, net=tiny_net(), iterations=2)
+    trainer.run()
+    before = digest(trainer.net, trainer.optimizer)
+    momentum = next(value for value in trainer.optimizer.state_dict().values() if hasattr(value, "shape"))
+    for array in (trainer.net.conv1.weight.data, trainer.net.norm.running_var, momentum):
+        array.flat[0] += 1
+        assert digest(trainer.net, trainer.optimizer) != before
+        array.flat[0] -= 1
+
+
+def test_pictures_of_all_workers_are_counted(tmp_path):
+    """Seven pictures in batches of two: a step of four batches is an epoch, with all seven."""
+    RunFolder(tmp_path).create()
+    counted = []
+
+    def work(comm):
+        trainer = tiny_trainer(tmp_path, net=tiny_net(), replicas=Workers(comm), accumulate=4, iterations=2, validate=False)
+        trainer.run()
+        counted.append(trainer.pictures)
+
+    together(2, work)
+    assert counted == [7, 7]
 
 
 def test_the_layer_that_diverged_first_is_the_same_for_all(tmp_path):
