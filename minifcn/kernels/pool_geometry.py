@@ -68,11 +68,6 @@ class Windows:
             count -= 1  # the last window would start in the padding on the right
         return count
 
-    @property
-    def overlap(self) -> bool:
-        """Whether one pixel can lie in two windows."""
-        return self.SH < self.DH * (self.KH - 1) + 1 or self.SW < self.DW * (self.KW - 1) + 1
-
     def axes(self) -> list[tuple[int, np.ndarray, int, int]]:
         """For rows, then columns: the picture's size, the windows' starts (negative inside the padding), kernel, padding."""
         OH, OW = self.output_size
@@ -91,8 +86,8 @@ class Windows:
     def reaches(self) -> tuple[list[tuple[slice, slice]], list[tuple[slice, slice]]]:
         """For each row of taps, and for each column: the outputs that have it inside the picture, and what they read there."""
         OH, OW = self.output_size
-        rows = [_reach(kh * self.DH - self.PH, self.SH, self.H, OH) for kh in range(self.KH)]
-        return rows, [_reach(kw * self.DW - self.PW, self.SW, self.W, OW) for kw in range(self.KW)]
+        rows = [reach(kh * self.DH - self.PH, self.SH, self.H, OH) for kh in range(self.KH)]
+        return rows, [reach(kw * self.DW - self.PW, self.SW, self.W, OW) for kw in range(self.KW)]
 
     def taps(self) -> Iterator[tuple[int, Pixels, Pixels]]:
         """(tap, outputs, inputs): tap kh·KW + kw of the windows ``y[outputs]`` reads the pixels ``x[inputs]``.
@@ -106,7 +101,7 @@ class Windows:
                     yield kh * self.KW + kw, (..., out_h, out_w), (..., in_h, in_w)
 
 
-def _reach(offset: int, S: int, n_in: int, n_out: int) -> tuple[slice, slice]:
+def reach(offset: int, S: int, n_in: int, n_out: int) -> tuple[slice, slice]:
     """The outputs o with 0 <= o·S + offset < n_in, and the inputs o·S + offset that they read."""
     low = max(0, -(offset // S))  # ceil(-offset / S)
     high = max(low, min(n_out, (n_in - 1 - offset) // S + 1))

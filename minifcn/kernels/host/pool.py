@@ -1,34 +1,85 @@
-"""Max-pooling, planes by planes: one pass over the windows for each tap, while the planes are in cache."""
+"""Max-pooling, a few planes at a time, on phases of them: one pass over contiguous memory for each tap.
+
+NumPy is slow where it steps over pixels, and where it walks in short rows. So the planes are first copied apart, into one
+*phase* for each place in the stride: for stride 2 the even and the odd columns of the even and the odd rows. There each tap of
+a window is a shift, the same for all windows of all planes:
+
+    tap (kh, kw) of window (oh, ow) = phase[oh + down, ow + right]        flat: phase[o + shift]
+
+A phase has as many more rows and columns than there are windows as the last tap is shifted by, R and Q in all. The flat walk
+from the first window to the last meets places, too, where no window begins; what is computed there is never read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from minifcn.kernels.pool_geometry import Windows
+from minifcn.kernels.pool_geometry import Pixels, Windows, reach
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, over_blocks
+
+Phase = tuple[int, int]  # the row and the column, within the stride, where it begins in the padded picture
 
 
 def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """x (N, C, H, W) -> y and switches (N, C, OH, OW)."""
+    grid = _Grid(windows)
     y = np.empty((*x.shape[:2], *windows.output_size), x.dtype)
     first = windows.first_tap()  # (OH, OW)
     switches = np.empty(y.shape, first.dtype)
+    (_, start, _), *others = grid.taps()
 
     def planes(at: Block) -> None:
-        y[at] = -np.inf
-        switches[at] = first
-        for tap, outputs, inputs in windows.taps():
-            best, switch = y[at][outputs], switches[at][outputs]
-            candidate = x[at][inputs].copy()  # side by side in memory: read once across the stride, then fast
-            better = (candidate > best) | (candidate != candidate)  # strictly: the first of equals stays; NaN always wins
-            np.maximum(best, candidate, out=best)
-            np.maximum(switch, better * switch.dtype.type(tap), out=switch)  # taps ascend: the last better one is the largest
+        with workspace(x.dtype) as new, workspace(first.dtype) as new_switches:
+            phases = grid.split(x[at], new)
+            best, winner = grid.around(y[at], new), grid.around(switches[at], new_switches)
+            so_far, switch = grid.flat(best), grid.flat(winner)
+            np.copyto(so_far, grid.flat(phases[start]))  # −inf where the first tap lies in the padding
+            grid.outputs(winner)[...] = first
+            for tap, phase, shift in others:
+                candidate = grid.flat(phases[phase], shift)
+                better = (candidate > so_far) | (candidate != candidate)  # strictly: the first of equals stays; NaN always wins
+                np.maximum(so_far, candidate, out=so_far)
+                np.maximum(switch, better * switch.dtype.type(tap), out=switch)  # taps ascend: the last of them is the largest
+            if grid.beyond:
+                y[at], switches[at] = grid.outputs(best), grid.outputs(winner)
 
     over_blocks(planes, x)
     return y, switches
+
+
+def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) -> np.ndarray:
+    """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
+    grid = _Grid(windows)
+    dx = np.zeros((*dy.shape[:2], windows.H, windows.W), dy.dtype)
+
+    def planes(at: Block) -> None:
+        with workspace(dy.dtype) as new, workspace(switches.dtype) as new_switches:
+            dys, winner = grid.around(dy[at], new), grid.around(switches[at], new_switches)
+            if grid.beyond:
+                dys[...], winner[...] = 0, 0  # no gradient comes from where no window begins
+                grid.outputs(dys)[...], grid.outputs(winner)[...] = dy[at], switches[at]
+            share = grid.flat(grid.like(dys, new))
+            dphases: dict[Phase, np.ndarray] = {}
+            for tap, phase, shift in grid.taps():
+                np.copyto(share, grid.flat(winner) == tap)  # 1 where this tap won
+                if phase in dphases:
+                    share *= grid.flat(dys)
+                    place = grid.flat(dphases[phase], shift)
+                    place += share
+                    continue
+                dphases[phase] = grid.like(dys, new)
+                if grid.beyond:
+                    dphases[phase][...] = 0
+                np.multiply(share, grid.flat(dys), out=grid.flat(dphases[phase], shift))
+            for phase, (places, pixels) in grid.phases().items():
+                dx[at][pixels] = dphases[phase][places]
+
+    over_blocks(planes, dx)
+    return dx
 
 
 def max_pool_values(x: np.ndarray, windows: Windows) -> np.ndarray:
@@ -49,7 +100,7 @@ def max_pool_values(x: np.ndarray, windows: Windows) -> np.ndarray:
 
 def _largest(out: np.ndarray, reaches: list[tuple[slice, slice]], pair: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
     """Writes the largest over all taps of an axis; `pair(outputs, inputs)` gives outputs that have a tap, and its numbers."""
-    pairs = sorted((pair(*reach) for reach in reaches if reach[0].start < reach[0].stop), key=lambda one: -one[0].size)
+    pairs = sorted((pair(*met) for met in reaches if met[0].start < met[0].stop), key=lambda one: -one[0].size)
     if pairs[0][0].size == out.size:
         np.copyto(*pairs.pop(0))
     else:
@@ -58,18 +109,53 @@ def _largest(out: np.ndarray, reaches: list[tuple[slice, slice]], pair: Callable
         np.maximum(so_far, more, out=so_far)
 
 
-def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) -> np.ndarray:
-    """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
-    dx = np.zeros((*dy.shape[:2], windows.H, windows.W), dy.dtype)
+class _Grid:
+    """Arrays of R x Q places a plane: phases, and what belongs to the outputs, which are the first OH x OW of them."""
 
-    def planes(at: Block) -> None:
-        for tap, outputs, inputs in windows.taps():
-            share = (switches[at][outputs] == tap).astype(dy.dtype)  # 1 where this tap won
-            share *= dy[at][outputs]
-            if windows.overlap:
-                dx[at][inputs] += share
-            else:
-                dx[at][inputs] = share
+    def __init__(self, windows: Windows) -> None:
+        g = self.windows = windows
+        self.OH, self.OW = windows.output_size
+        self.R, self.Q = self.OH + g.DH * (g.KH - 1) // g.SH, self.OW + g.DW * (g.KW - 1) // g.SW
+        self.beyond = (self.R - self.OH) * self.Q + self.Q - self.OW  # the largest shift: places that are no window's
 
-    over_blocks(planes, dy)
-    return dx
+    def taps(self) -> Iterator[tuple[int, Phase, int]]:
+        """Each tap kh·KW + kw, the phase that it reads, and its shift there."""
+        g = self.windows
+        for tap, (kh, kw) in enumerate(itertools.product(range(g.KH), range(g.KW))):
+            (down, row), (right, column) = divmod(kh * g.DH, g.SH), divmod(kw * g.DW, g.SW)
+            yield tap, (row, column), down * self.Q + right
+
+    def phases(self) -> dict[Phase, tuple[Pixels, Pixels]]:
+        """Of each phase that a tap reads: its places inside the picture, and the pixels that lie there."""
+        g = self.windows
+        found: dict[Phase, tuple[Pixels, Pixels]] = {}
+        for _, (row, column), _ in self.taps():
+            rows, columns = reach(row - g.PH, g.SH, g.H, self.R), reach(column - g.PW, g.SW, g.W, self.Q)
+            found[row, column] = (..., rows[0], columns[0]), (..., rows[1], columns[1])
+        return found
+
+    def split(self, x: np.ndarray, new: workspace) -> dict[Phase, np.ndarray]:
+        """x (N', C', H, W) copied apart: {phase: (N', C', R, Q)}, −inf in the padding."""
+        copies = {}
+        for phase, (places, pixels) in self.phases().items():
+            copy = copies[phase] = self.like(x, new)
+            if copy[places].size < copy.size:
+                copy[...] = -np.inf
+            copy[places] = x[pixels]
+        return copies
+
+    def around(self, ours: np.ndarray, new: workspace) -> np.ndarray:
+        """An array (N', C', R, Q) for what belongs to windows (N', C', OH, OW): these themselves, where no place is beyond."""
+        return self.like(ours, new) if self.beyond else ours
+
+    def like(self, planes: np.ndarray, new: workspace) -> np.ndarray:
+        """Another array (N', C', R, Q), uninitialised."""
+        return new(*planes.shape[:2], self.R, self.Q)
+
+    def outputs(self, array: np.ndarray) -> np.ndarray:
+        """(N', C', R, Q) -> its (N', C', OH, OW)."""
+        return array[..., : self.OH, : self.OW]
+
+    def flat(self, array: np.ndarray, shift: int = 0) -> np.ndarray:
+        """(N', C', R, Q) as one row from `shift` on, as long as from the first output to the last."""
+        return array.reshape(-1)[shift : array.size - self.beyond + shift]
