@@ -59,7 +59,7 @@ def using(name: str | None) -> Iterator[None]:
 
 def choose(what: str, geometry: Geometry, dtype: Any = np.float32, on_gpu: bool = False) -> str:
     """The name of the rung that runs `what` ("forward", "input_gradient" or "weight_gradient") of a geometry."""
-    dtype = np.dtype(dtype)
+    dtype = np.dtype(np.float32 if dtype == np.float16 else dtype)  # as `_run` computes it
     name = forced.get()
     if name and name not in ("plain", *(_HOST_ONLY if on_gpu else ("cuda",))) and _offers(name, what, geometry, dtype):
         return name
@@ -100,6 +100,10 @@ def _fastest_dilated(what: str, g: Geometry, dtype: np.dtype) -> str:
     return min(costs, key=lambda name: costs[name])
 
 
+# What does more than one thing in one go, and the part of it by which its rung is chosen
+_CHOSEN_AS = {"forward_relu": "forward", "gradients": "weight_gradient", "relu_gradients": "weight_gradient"}
+
+
 def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O,) or None."""
     return _run("forward", (x, weight, bias), (geometry.x_shape, geometry.weight_shape, (geometry.O,)), geometry)
@@ -107,7 +111,7 @@ def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
 
 def offers_relu(x: Any, geometry: Geometry) -> bool:
     """Whether :func:`forward_relu` can be called: the rung that would run `forward` takes ReLU along."""
-    return _shares("forward", "forward_relu", x, geometry)
+    return _shares("forward_relu", x, geometry)
 
 
 def forward_relu(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
@@ -128,7 +132,7 @@ def weight_gradient(x: Any, dy: Any, geometry: Geometry) -> Any:
 
 def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[bool, bool]) -> tuple[Any, Any]:
     """dx and dweight, each None unless it is in `needs`: together where the rung shares work between them."""
-    if all(needs) and _shares("weight_gradient", "gradients", dy, geometry):
+    if all(needs) and _shares("gradients", dy, geometry):
         return _run("gradients", (x, dy, weight), (geometry.x_shape, geometry.y_shape, geometry.weight_shape), geometry)
     dx = input_gradient(dy, weight, geometry) if needs[0] else None
     return dx, weight_gradient(x, dy, geometry) if needs[1] else None
@@ -136,17 +140,17 @@ def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[boo
 
 def offers_relu_gradients(dy: Any, geometry: Geometry) -> bool:
     """Whether :func:`relu_gradients` can be called."""
-    return _shares("weight_gradient", "relu_gradients", dy, geometry)
+    return _shares("relu_gradients", dy, geometry)
 
 
 def relu_gradients(x: Any, dy: Any, y: Any, weight: Any, geometry: Geometry, needs: tuple[bool, bool]) -> tuple[Any, Any, Any]:
     """dx and dweight, each None unless it is in `needs`, and dbias (O,): of :func:`forward_relu`'s y and its dy."""
-    return _module("weight_gradient", dy, geometry).relu_gradients(x, dy, y, weight, geometry, needs)
+    return _module(_CHOSEN_AS["relu_gradients"], dy, geometry).relu_gradients(x, dy, y, weight, geometry, needs)
 
 
-def _shares(part: str, whole: str, array: Any, geometry: Geometry) -> bool:
-    """Whether the rung that would compute `part` offers `whole` as well, which is more than that, in one go."""
-    module = _module(part, array, geometry)
+def _shares(whole: str, array: Any, geometry: Geometry) -> bool:
+    """Whether the rung that would compute a part of `whole` offers all of it in one go."""
+    module = _module(_CHOSEN_AS[whole], array, geometry)
     return hasattr(module, whole) and module.covers(geometry, array.dtype)
 
 
@@ -172,4 +176,4 @@ def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]
     if dtype == np.float16:
         wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
         return _run(what, wide, shapes, geometry).astype(dtype)
-    return getattr(_module(what, arrays[0], geometry), what)(*arrays, geometry)
+    return getattr(_module(_CHOSEN_AS.get(what, what), arrays[0], geometry), what)(*arrays, geometry)

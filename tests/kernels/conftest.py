@@ -24,7 +24,7 @@ def _arguments(geometry: Geometry) -> dict[str, tuple]:
 
 
 def _difference(rung: str | None, geometry: Geometry, dtype: type = np.float64) -> float:
-    """The largest difference between a rung (None: the choice by shape) and `loops`, over its three functions.
+    """The largest difference between a rung (None: the choice by shape) and `loops`, over its functions.
 
     "F2" and "F4" are the two methods of the rung winograd. Relative to the largest number of the true result, or 1.
     Also holds the result's shape, dtype and layout.
@@ -33,6 +33,8 @@ def _difference(rung: str | None, geometry: Geometry, dtype: type = np.float64) 
         _truth[geometry] = {
             what: (arguments, getattr(loops, what)(*arguments, geometry)) for what, arguments in _arguments(geometry).items()
         }
+        arguments, y = _truth[geometry]["forward"]
+        _truth[geometry]["forward_relu"] = arguments, np.maximum(y, 0)
     method = (getattr(winograd, rung),) if rung in ("F2", "F4") else ()
     module = kernels if rung is None else winograd if method else select.rung(rung)
     worst = 0.0

@@ -103,6 +103,11 @@ MUTANTS = [
     ("winograd", ", bias, out=image", ", 0, out=image", "F4"),
     ("winograd", "transpose(0, 1, 3, 2, 4, 5)", "transpose(0, 1, 4, 2, 3, 5)", "F4"),
     ("winograd", "out=more if index else dU", "out=dU", "F4"),
+    ("winograd", "            if relu:\n                clamp(image)\n", "", "F2 F4"),
+    ("strips", "            clamp(view)\n", "            pass\n", "strips"),
+    ("strips", "            clamp(product)\n", "            pass\n", "strips"),
+    ("one_by_one", "            clamp(y[n, row, column])\n", "            pass\n", "one_by_one"),
+    ("one_by_one", "xp.maximum(product, 0) if relu", "product if relu", "one_by_one"),
     ("winograd", "dweight[ours] += product", "dweight[ours] = product", "F4"),
     ("winograd", "top + strip.rows.start * m", "top + strip.columns.start * m", "F4"),
 ]  # fmt: skip

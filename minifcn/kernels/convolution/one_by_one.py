@@ -19,6 +19,7 @@ import numpy as np
 from minifcn.backend import get_xp
 from minifcn.kernels.convolution.cuts import even_parts
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.relu import clamp
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import matmul, parallel_for
 
@@ -43,20 +44,26 @@ def forward(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
     return _product(weight[:, :, 0, 0], x, bias, geometry)  # (O, C) @ (C, pixels)
 
 
+def forward_relu(x: Any, weight: Any, bias: Any, geometry: Geometry) -> Any:
+    """max(forward, 0), each task's pixels while they are in cache."""
+    return _product(weight[:, :, 0, 0], x, bias, geometry, relu=True)
+
+
 def input_gradient(dy: Any, weight: Any, geometry: Geometry) -> Any:
     """dx (N, C, H, W) of dy (N, O, H, W) and weight (O, C, 1, 1)."""
     return _product(weight[:, :, 0, 0].T, dy, None, geometry)  # (C, O) @ (O, pixels)
 
 
-def _product(matrix: Any, x: Any, bias: Any, g: Geometry) -> Any:
-    """matrix (B, A) @ each pixel of x (N, A, H, W), + bias (B,) or None: (N, B, H, W)."""
-    (B, A), pixels = matrix.shape, g.H * g.W
-    y = get_xp(x).empty((g.N, B, pixels), x.dtype)
+def _product(matrix: Any, x: Any, bias: Any, g: Geometry, relu: bool = False) -> Any:
+    """matrix (B, A) @ each pixel of x (N, A, H, W), + bias (B,) or None, at least 0 if ``relu``: (N, B, H, W)."""
+    (B, A), pixels, xp = matrix.shape, g.H * g.W, get_xp(x)
+    y = xp.empty((g.N, B, pixels), x.dtype)
     x, bias = x.reshape(g.N, A, pixels), None if bias is None else bias[:, None]
     if pixels <= _SMALL or not isinstance(x, np.ndarray):
         for pictures in _together(g, x.dtype.itemsize):
             product = matmul(matrix, _side_by_side(x[pictures]))  # (B, N'·H·W)
             product = product if bias is None else product + bias
+            product = xp.maximum(product, 0) if relu else product
             y[pictures] = product.reshape(B, -1, pixels).swapaxes(0, 1)
         return y.reshape(g.N, B, g.H, g.W)
     columns = even_parts(pixels, max(_PIXELS, _rounded(_TASK // (A * B))))
@@ -69,6 +76,8 @@ def _product(matrix: Any, x: Any, bias: Any, g: Geometry) -> Any:
         np.matmul(matrix[row], x[n, :, column], out=y[n, row, column])
         if bias is not None:
             y[n, row, column] += bias[row]
+        if relu:
+            clamp(y[n, row, column])
 
     parallel_for(task, len(places))
     return y.reshape(g.N, B, g.H, g.W)

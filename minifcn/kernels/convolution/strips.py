@@ -23,6 +23,7 @@ import numpy as np
 from minifcn.kernels.convolution.cuts import Channels, Strip, as_matrix, channel_blocks, even_parts, length, strips
 from minifcn.kernels.convolution.windows import add_windows, read, span, turned, unfold, unfold_bytes
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.relu import clamp
 from minifcn.kernels.scratch import SHARED, workspace
 from minifcn.kernels.threads import parallel_for
 
@@ -43,18 +44,28 @@ def covers(geometry: Geometry, dtype: Any) -> bool:
 
 def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C/G, KH, KW) and bias (O,) or None."""
-    g = geometry
+    return _forward(x, weight, bias, geometry, relu=False)
+
+
+def forward_relu(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry) -> np.ndarray:
+    """max(forward, 0), each strip while it is in cache."""
+    return _forward(x, weight, bias, geometry, relu=True)
+
+
+def _forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, g: Geometry, relu: bool) -> np.ndarray:
     y = np.empty(g.y_shape, x.dtype)
     matrix = weight.reshape(g.G, g.O // g.G, -1)  # (G, O/G, C/G·KH·KW)
     bias = None if bias is None else bias.reshape(g.G, g.O // g.G, 1)  # (G, O/G, 1)
     if matrix.nbytes >= _HEAVY and (g.N * g.OH * g.OW <= _PIXELS or matrix.nbytes >= 4 * _HEAVY):
-        _forward_by_weights(x, matrix, bias, g, y)
+        _forward_by_weights(x, matrix, bias, relu, g, y)
     else:
-        _forward_by_pixels(x, matrix, bias, g, y)
+        _forward_by_pixels(x, matrix, bias, relu, g, y)
     return y
 
 
-def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, g: Geometry, y: np.ndarray) -> None:
+def _forward_by_pixels(
+    x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, relu: bool, g: Geometry, y: np.ndarray
+) -> None:
     """Each task makes the columns of one strip of pixels and multiplies them by all weights."""
     K = matrix.shape[2] * x.itemsize  # bytes of a column
     blocks = channel_blocks(g, max(g.C // g.G, _COLUMNS // (K * g.OW) * (g.C // g.G)))  # whole groups, more if small
@@ -68,14 +79,16 @@ def _forward_by_pixels(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | Non
             unfold(x, block.inputs, strip, g, columns)
             columns = columns.reshape(length(block.groups), -1, strip.pixels)  # (G', C/G·KH·KW, N'·OH'·OW')
             place = y[strip.pictures, block.outputs, strip.rows, strip.columns]  # (N', G'·O/G, OH', OW')
-            _multiply(matrix[block.groups], columns, None if bias is None else bias[block.groups], place)
+            _multiply(matrix[block.groups], columns, None if bias is None else bias[block.groups], relu, place)
 
     strip, block = places[0]
     product = length(block.outputs) * strip.pixels * x.itemsize
     parallel_for(task, len(places), unfold_bytes(length(block.inputs), strip, g, x.itemsize) + product)
 
 
-def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, g: Geometry, y: np.ndarray) -> None:
+def _forward_by_weights(
+    x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | None, relu: bool, g: Geometry, y: np.ndarray
+) -> None:
     """The columns of as many pixels as fit are made once, on all threads; then each task multiplies some weights."""
     O, K = matrix.shape[1:]
     inputs = channel_blocks(g, -(-g.C // g.G // g.tasks))
@@ -92,14 +105,14 @@ def _forward_by_weights(x: np.ndarray, matrix: np.ndarray, bias: np.ndarray | No
                 ours = slice(group, group + 1)
                 flat = columns.reshape(g.G, K, strip.pixels)[ours]  # (1, C/G·KH·KW, N'·OH'·OW')
                 place = y[strip.pictures, group * O + part.start : group * O + part.stop, strip.rows, strip.columns]
-                _multiply(matrix[ours, part], flat, None if bias is None else bias[ours, part], place)
+                _multiply(matrix[ours, part], flat, None if bias is None else bias[ours, part], relu, place)
 
             parallel_for(make, len(inputs))
             parallel_for(multiply, len(outputs))
 
 
-def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray | None, place: np.ndarray) -> None:
-    """place (N', G'·O', OH', OW') = matrix (G', O', K) @ columns (G', K, N'·OH'·OW') + bias (G', O', 1).
+def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray | None, relu: bool, place: np.ndarray) -> None:
+    """place (N', G'·O', OH', OW') = matrix (G', O', K) @ columns (G', K, N'·OH'·OW') + bias (G', O', 1); `relu` keeps it at 0.
 
     For one picture the product is made where it belongs; for several elsewhere, and then put in order.
     """
@@ -109,12 +122,16 @@ def _multiply(matrix: np.ndarray, columns: np.ndarray, bias: np.ndarray | None, 
         np.matmul(matrix, columns, out=view)
         if bias is not None:
             view += bias
+        if relu:
+            clamp(view)
         return
     with workspace(place.dtype) as new:
         product = new(groups, channels // groups, pictures * OH * OW)
         np.matmul(matrix, columns, out=product)
         if bias is not None:
             product += bias
+        if relu:
+            clamp(product)
         place[...] = product.reshape(channels, pictures, OH, OW).transpose(1, 0, 2, 3)
 
 

@@ -31,6 +31,7 @@ from minifcn.kernels.convolution.costs import winograd_method
 from minifcn.kernels.convolution.cuts import Strip, even_parts, length, strips
 from minifcn.kernels.convolution.windows import read
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.relu import clamp
 from minifcn.kernels.scratch import SHARED, odd_lines, workspace
 from minifcn.kernels.threads import parallel_for
 
@@ -88,14 +89,17 @@ class Winograd:
         """dtaps (O, 9, C) = G^T dU G for dU (n², O, C)."""
         np.matmul(self.GG.T, dU.transpose(1, 0, 2), out=dtaps)  # (O, 9, C) = (9, n²) @ (O, n², C)
 
-    def transform_output(self, M: np.ndarray, bias: np.ndarray, strip: Strip, y: np.ndarray) -> None:
-        """Writes A^T M A + bias, the m x m pixels of each tile of M (n², T, O), into a strip of y (N, O, OH, OW)."""
+    def transform_output(self, M: np.ndarray, bias: np.ndarray, relu: bool, strip: Strip, y: np.ndarray) -> None:
+        """Writes A^T M A + bias, the m x m pixels of each tile of M (n², T, O), into a strip of y (N, O, OH, OW); with ``relu``
+        what is at least 0."""
         m, O, (N, TH, TW) = self.m, M.shape[2], strip.shape
         with workspace(np.float32) as new:
             products = new(M.shape[1], m * m, O)
             np.matmul(self.AA, M.transpose(1, 0, 2), out=products)  # (T, m², O) = (m², n²) @ (T, n², O)
             image = new(N, TH, m, TW, m, odd_lines(O))[..., :O]
             np.add(products.reshape(N, TH, TW, m, m, O).transpose(0, 1, 3, 2, 4, 5), bias, out=image)
+            if relu:
+                clamp(image)
             place = y[strip.pictures, :, m * strip.rows.start : m * strip.rows.stop]  # less where the last tiles stick out
             place = place[..., m * strip.columns.start : m * strip.columns.stop]  # (N, O, OH', OW')
             image = image.reshape(N, TH * m, TW * m, O)[:, : place.shape[2], : place.shape[3]]  # (N, OH', OW', O)
@@ -139,14 +143,22 @@ def forward(
 ) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, 3, 3) and bias (O,) or None; `method` F2 or F4, else by shape."""
     bias = np.zeros(geometry.O, np.float32) if bias is None else bias
-    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, geometry, method or _by_shape("forward", geometry))
+    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, False, geometry, method or _by_shape("forward", geometry))
+
+
+def forward_relu(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry, method: Winograd | None = None
+) -> np.ndarray:
+    """max(forward, 0), each tile while it is in cache."""
+    bias = np.zeros(geometry.O, np.float32) if bias is None else bias
+    return _convolve(x, weight.transpose(2, 3, 1, 0), bias, True, geometry, method or _by_shape("forward", geometry))
 
 
 def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, 3, 3)."""
     turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)  # (3, 3, O, C)
     bias = np.zeros(geometry.C, np.float32)
-    return _convolve(dy, turned, bias, geometry.mirror, method or _by_shape("input_gradient", geometry))
+    return _convolve(dy, turned, bias, False, geometry.mirror, method or _by_shape("input_gradient", geometry))
 
 
 def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
@@ -163,15 +175,17 @@ def _by_shape(what: str, geometry: Geometry) -> Winograd:
 # -------------------------------------------------------------------------------------- forward and input gradient
 
 
-def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd) -> np.ndarray:
-    """y (N, O, OH, OW) of x (N, C, H, W), weight (3, 3, C, O) and bias (O,)."""
+def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool, g: Geometry, f: Winograd) -> np.ndarray:
+    """y (N, O, OH, OW) of x (N, C, H, W), weight (3, 3, C, O) and bias (O,), at least 0 if ``relu``."""
     y = np.empty(g.y_shape, np.float32)
     run = _convolve_by_tiles if _has_few_weights(g, f) else _convolve_by_outputs
-    run(x, weight, bias, g, f, y)
+    run(x, weight, bias, relu, g, f, y)
     return y
 
 
-def _convolve_by_tiles(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray) -> None:
+def _convolve_by_tiles(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool, g: Geometry, f: Winograd, y: np.ndarray
+) -> None:
     """Few weights: they are transformed once, and each task takes a strip of tiles all the way from x to y."""
     places = _tile_strips(g, f, _tiles_a_task(g, f, g.tasks))
     with workspace(np.float32) as new:
@@ -184,12 +198,14 @@ def _convolve_by_tiles(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: G
                 V, M = new(f.n**2, strip.pixels, g.C), new(f.n**2, strip.pixels, g.O)
                 f.transform_input(x, strip, g, V)
                 np.matmul(V, U, out=M)  # (n², T, O) = (n², T, C) @ (n², C, O)
-                f.transform_output(M, bias, strip, y)
+                f.transform_output(M, bias, relu, strip, y)
 
         parallel_for(task, len(places), 8 * f.n**2 * places[0].pixels * (g.C + g.O))
 
 
-def _convolve_by_outputs(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g: Geometry, f: Winograd, y: np.ndarray) -> None:
+def _convolve_by_outputs(
+    x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool, g: Geometry, f: Winograd, y: np.ndarray
+) -> None:
     """Many weights: as many tiles as fit are transformed once, and each task takes them to some output channels."""
 
     def outputs(ours: slice, strip: Strip, V: np.ndarray) -> None:
@@ -197,7 +213,7 @@ def _convolve_by_outputs(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, g:
             U, M = new(f.n**2, g.C, length(ours)), new(f.n**2, strip.pixels, length(ours))
             f.transform_kernels(weight[..., ours], U)
             np.matmul(V, U, out=M)  # (n², T, O') = (n², T, C) @ (n², C, O')
-            f.transform_output(M, bias[ours], strip, y[:, ours])
+            f.transform_output(M, bias[ours], relu, strip, y[:, ours])
 
     _over_outputs(x, g, f, outputs)
 

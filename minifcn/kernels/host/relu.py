@@ -26,6 +26,11 @@ def relu(x: np.ndarray, inplace: bool) -> np.ndarray:
     return y
 
 
+def clamp(part: np.ndarray) -> None:
+    """Writes max(part, 0) over a part of an array that is in cache, on this thread; its last axis should lie in one run."""
+    np.maximum(part, np.zeros(part.shape[-1], part.dtype), out=part)
+
+
 def relu_backward(dy: np.ndarray, y: np.ndarray, inplace: bool) -> np.ndarray:
     """dy where y > 0, else 0; written over dy if ``inplace``."""
     dx = dy if inplace else np.empty_like(dy)
