@@ -492,6 +492,8 @@ def _told(backward: Callable[..., Any]) -> Callable[..., Any]:
 
 def _holds_layers(value: Any, around: tuple[int, ...] = ()) -> bool:
     """Whether a list, tuple, set, dict or the like holds layers or parameters, at any depth."""
+    if value is None or isinstance(value, (int, float, str)):
+        return False  # nearly every attribute, in every walk; the questions below take ten times as long
     if isinstance(value, np.ndarray):
         entries: Iterable[Any] = value.flat if value.dtype.kind == "O" else ()
     elif isinstance(value, Mapping):
