@@ -54,6 +54,17 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
+def put_folder(made: Path, target: Path) -> None:
+    """Gives a finished folder its name in one step. Where another process has just put one there, that one stays, as it is."""
+    with contextlib.suppress(OSError):
+        target.rmdir()  # an empty one, which not every system replaces
+    try:
+        os.replace(made, target)
+    except OSError:
+        if not target.is_dir() or not any(target.iterdir()):
+            raise
+
+
 def hold(path: Path) -> BinaryIO | None:
     """The file `path`, open and held for this process until it is closed or the process ends, however that comes.
 

@@ -1,4 +1,4 @@
-"""Names of outputs: one for each input, on any file system."""
+"""Names of outputs: one for each input, on any file system; and folders that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minifcn.safe_file import names_for
+from minifcn.safe_file import names_for, put_folder
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,22 @@ def test_deep_folders_give_no_name_too_long_for_a_file():
         Path("/", "y" * 250, k, *["z" * 200] * 2, "2.png") for k in "ab"
     ]
     assert all(len(name) < 250 for name in names_for(files))
+
+
+@pytest.mark.parametrize(("there", "stays"), [(None, "ours"), ([], "ours"), (["theirs"], "theirs")])
+def test_a_folder_gets_its_name_unless_another_process_was_faster(there, stays, tmp_path):
+    made, target = tmp_path / "made", tmp_path / "target"
+    for folder, names in ((made, ["ours"]), (target, there)):
+        if names is not None:
+            folder.mkdir()
+            for name in names:
+                (folder / name).touch()
+    put_folder(made, target)
+    assert [path.name for path in target.iterdir()] == [stays]
+
+
+def test_a_folder_does_not_take_the_place_of_a_file(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "target").touch()
+    with pytest.raises(OSError, match="target"):
+        put_folder(tmp_path / "made", tmp_path / "target")

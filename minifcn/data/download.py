@@ -6,7 +6,6 @@ the set is moved to its place when all of it is there. So whatever bears its fin
 
 from __future__ import annotations
 
-import os
 import shutil
 import tarfile
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minifcn.fetching import Progress, fetch, wrong_digest
+from minifcn.safe_file import put_folder
 
 
 class Archive(NamedTuple):
@@ -87,7 +87,7 @@ def unpack(path: Path, folder: str, target: Path) -> None:
             tar.extractall(temporary, filter="data")
         if not (temporary / folder).is_dir():
             raise ValueError(f"{path}: the archive has no folder {folder}; is it another one under that name?")
-        os.replace(temporary / folder, target)
+        put_folder(temporary / folder, target)
     except (tarfile.TarError, EOFError) as error:
         reason = str(error).partition("\n")[0].rstrip(":")
         raise ValueError(f"{path}: the archive cannot be unpacked ({reason}); remove it and fetch it again") from error

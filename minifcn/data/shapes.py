@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import colorsys
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from minifcn.data.palette import VOID, make_palette, save_mask
 from minifcn.data.voc import VOCSegmentation
+from minifcn.safe_file import put_folder
 
 SHAPES_CLASSES = ("background", "circle", "square", "triangle", "star")
 # For looking at: light colours on black, each lighter than the one before, so that they differ in grey as well; void is the
@@ -73,7 +73,11 @@ class ShapesSegmentation(VOCSegmentation):
         root = Path(root).expanduser()
         notes = []
         if not (root / "shapes.json").exists():
-            write(root, ShapesOptions(**options))
+            try:
+                write(root, ShapesOptions(**options))
+            except ValueError:
+                if not (root / "shapes.json").exists():  # else another process has just drawn them
+                    raise
             notes.append(f"the pictures were drawn into {root}")
         drawn = json.loads((root / "shapes.json").read_text(encoding="utf-8"))
         if options and ShapesOptions(**options) != ShapesOptions(**drawn):
@@ -83,7 +87,10 @@ class ShapesSegmentation(VOCSegmentation):
 
 
 def write(root: str | Path, options: ShapesOptions | None = None) -> None:
-    """Draws the whole set into `root`, all of it or nothing. Raises ValueError where `root` is not empty."""
+    """Draws the whole set into `root`, all of it or nothing; of processes that do so at once the first is kept.
+
+    Raises ValueError where `root` is not empty.
+    """
     root, options = Path(root), options or ShapesOptions()
     if root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} is not empty and holds no shapes; choose a new folder for them")
@@ -91,9 +98,7 @@ def write(root: str | Path, options: ShapesOptions | None = None) -> None:
     temporary = Path(tempfile.mkdtemp(prefix=".drawing-", dir=root.parent))
     try:
         _write_all(temporary, options)
-        if root.exists():
-            root.rmdir()
-        os.replace(temporary, root)
+        put_folder(temporary, root)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

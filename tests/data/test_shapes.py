@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minifcn.data import report
+from minifcn.data import report, shapes
 from minifcn.data.dataset import check_disjoint
 from minifcn.data.palette import VOC_PALETTE, VOID
 from minifcn.data.shapes import SHAPES_CLASSES, SHAPES_PALETTE, ShapesOptions, ShapesSegmentation, draw, write
@@ -147,6 +148,21 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path / "set", ShapesOptions(**SMALL))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("moment", ["before it looks", "while it draws"])
+def test_another_process_may_draw_the_same_set_at_the_same_time(moment, root, tmp_path, monkeypatch):
+    theirs = tmp_path / "set"
+    place, name = ("write", write) if moment == "before it looks" else ("_write_all", shapes._write_all)
+
+    def slower(where, options):
+        shutil.copytree(root, theirs)
+        name(where, options)
+
+    monkeypatch.setattr(shapes, place, slower)
+    mine = ShapesSegmentation(theirs, **SMALL)
+    assert len(mine) == SMALL["train"]
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 @pytest.mark.parametrize(
