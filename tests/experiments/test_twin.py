@@ -50,6 +50,16 @@ def test_losses_are_pytorchs(shapes, tmp_path, experiment, run, options):
     assert made.largest_difference < 1e-9
 
 
+def test_both_are_validated(shapes, tmp_path):
+    made = twin.pair(plan("seed-004", "unet", shapes, width=1 / 16), 3, "float32", tmp_path / "run")
+    mine, theirs = twin.validated(made)
+    assert 0 < mine == pytest.approx(theirs, abs=0.01)
+    with twin.torch.no_grad():
+        for weights in made.theirs.parameters():
+            weights.zero_()
+    assert twin.validated(made)[1] != pytest.approx(mine, abs=1e-4)
+
+
 @pytest.mark.parametrize("wrong", ["rate", "weights", "batches"])
 def test_a_difference_would_be_seen(shapes, tmp_path, monkeypatch, wrong):
     planned = plan("seed-004", "baseline", shapes, width=1 / 16)

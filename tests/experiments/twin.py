@@ -164,11 +164,11 @@ def their_step(
 
 def validated(made: Pair) -> tuple[float, float]:
     """The mean IU of both on the validation pictures."""
-    mine = training.evaluate(made.trainer.net, made.trainer.validation, made.trainer.loader.preprocessing).mean_iu
+    mine = training.evaluate(made.trainer.net, made.trainer.validation, made.trainer.loader.preprocessing)
     state = {key: value.detach().numpy() for key, value in made.theirs.state_dict().items()}
     made.trainer.net.load_state_dict({key: state[key] for key in made.trainer.net.state_dict()})
-    theirs = training.evaluate(made.trainer.net, made.trainer.validation, made.trainer.loader.preprocessing).mean_iu
-    return float(mine), float(theirs)
+    theirs = training.evaluate(made.trainer.net, made.trainer.validation, made.trainer.loader.preprocessing)
+    return mine.matrix.mean_iu(), theirs.matrix.mean_iu()
 
 
 def main(
