@@ -142,7 +142,6 @@ def forward(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry, method: Winograd | None = None
 ) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, 3, 3) and bias (O,) or None; `method` F2 or F4, else by shape."""
-    bias = np.zeros(geometry.O, np.float32) if bias is None else bias
     return _convolve(x, weight.transpose(2, 3, 1, 0), bias, False, geometry, method or _by_shape("forward", geometry))
 
 
@@ -150,15 +149,13 @@ def forward_relu(
     x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry, method: Winograd | None = None
 ) -> np.ndarray:
     """max(forward, 0), each tile while it is in cache."""
-    bias = np.zeros(geometry.O, np.float32) if bias is None else bias
     return _convolve(x, weight.transpose(2, 3, 1, 0), bias, True, geometry, method or _by_shape("forward", geometry))
 
 
 def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, 3, 3)."""
     turned = weight[:, :, ::-1, ::-1].transpose(2, 3, 0, 1)  # (3, 3, O, C)
-    bias = np.zeros(geometry.C, np.float32)
-    return _convolve(dy, turned, bias, False, geometry.mirror, method or _by_shape("input_gradient", geometry))
+    return _convolve(dy, turned, None, False, geometry.mirror, method or _by_shape("input_gradient", geometry))
 
 
 def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry, method: Winograd | None = None) -> np.ndarray:
@@ -175,8 +172,9 @@ def _by_shape(what: str, geometry: Geometry) -> Winograd:
 # -------------------------------------------------------------------------------------- forward and input gradient
 
 
-def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, relu: bool, g: Geometry, f: Winograd) -> np.ndarray:
-    """y (N, O, OH, OW) of x (N, C, H, W), weight (3, 3, C, O) and bias (O,), at least 0 if ``relu``."""
+def _convolve(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, relu: bool, g: Geometry, f: Winograd) -> np.ndarray:
+    """y (N, O, OH, OW) of x (N, C, H, W), weight (3, 3, C, O) and bias (O,) or None, at least 0 if ``relu``."""
+    bias = np.zeros(g.O, np.float32) if bias is None else bias
     y = np.empty(g.y_shape, np.float32)
     run = _convolve_by_tiles if _has_few_weights(g, f) else _convolve_by_outputs
     run(x, weight, bias, relu, g, f, y)

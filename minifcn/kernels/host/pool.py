@@ -13,7 +13,7 @@ from the first window to the last meets places, too, where no window begins; wha
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     y = np.empty((*x.shape[:2], *windows.output_size), x.dtype)
     first = windows.first_tap()  # (OH, OW)
     switches = np.empty(y.shape, first.dtype)
-    (_, start, _), *others = grid.taps()
+    (_, start, _), *others = grid.taps
 
     def planes(at: Block) -> None:
         with workspace(x.dtype) as new, workspace(first.dtype) as new_switches:
@@ -64,7 +64,7 @@ def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) ->
                 grid.outputs(dys)[...], grid.outputs(winner)[...] = dy[at], switches[at]
             share = grid.flat(grid.like(dys, new))
             dphases: dict[Phase, np.ndarray] = {}
-            for tap, phase, shift in grid.taps():
+            for tap, phase, shift in grid.taps:
                 np.copyto(share, grid.flat(winner) == tap)  # 1 where this tap won
                 if phase in dphases:
                     share *= grid.flat(dys)
@@ -75,7 +75,7 @@ def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) ->
                 if grid.beyond:
                     dphases[phase][...] = 0
                 np.multiply(share, grid.flat(dys), out=grid.flat(dphases[phase], shift))
-            for phase, (places, pixels) in grid.phases().items():
+            for phase, (places, pixels) in grid.phases.items():
                 dx[at][pixels] = dphases[phase][places]
 
     over_blocks(planes, dx)
@@ -113,31 +113,22 @@ class _Grid:
     """Arrays of R x Q places a plane: phases, and what belongs to the outputs, which are the first OH x OW of them."""
 
     def __init__(self, windows: Windows) -> None:
-        g = self.windows = windows
+        g = windows
         self.OH, self.OW = windows.output_size
         self.R, self.Q = self.OH + g.DH * (g.KH - 1) // g.SH, self.OW + g.DW * (g.KW - 1) // g.SW
         self.beyond = (self.R - self.OH) * self.Q + self.Q - self.OW  # the largest shift: places that are no window's
-
-    def taps(self) -> Iterator[tuple[int, Phase, int]]:
-        """Each tap kh·KW + kw, the phase that it reads, and its shift there."""
-        g = self.windows
+        self.taps: list[tuple[int, Phase, int]] = []  # each tap kh·KW + kw, the phase that it reads, and its shift there
+        self.phases: dict[Phase, tuple[Pixels, Pixels]] = {}  # of each: its places inside the picture, and the pixels there
         for tap, (kh, kw) in enumerate(itertools.product(range(g.KH), range(g.KW))):
             (down, row), (right, column) = divmod(kh * g.DH, g.SH), divmod(kw * g.DW, g.SW)
-            yield tap, (row, column), down * self.Q + right
-
-    def phases(self) -> dict[Phase, tuple[Pixels, Pixels]]:
-        """Of each phase that a tap reads: its places inside the picture, and the pixels that lie there."""
-        g = self.windows
-        found: dict[Phase, tuple[Pixels, Pixels]] = {}
-        for _, (row, column), _ in self.taps():
+            self.taps.append((tap, (row, column), down * self.Q + right))
             rows, columns = reach(row - g.PH, g.SH, g.H, self.R), reach(column - g.PW, g.SW, g.W, self.Q)
-            found[row, column] = (..., rows[0], columns[0]), (..., rows[1], columns[1])
-        return found
+            self.phases[row, column] = (..., rows[0], columns[0]), (..., rows[1], columns[1])
 
     def split(self, x: np.ndarray, new: workspace) -> dict[Phase, np.ndarray]:
         """x (N', C', H, W) copied apart: {phase: (N', C', R, Q)}, −inf in the padding."""
         copies = {}
-        for phase, (places, pixels) in self.phases().items():
+        for phase, (places, pixels) in self.phases.items():
             copy = copies[phase] = self.like(x, new)
             if copy[places].size < copy.size:
                 copy[...] = -np.inf
