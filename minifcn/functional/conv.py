@@ -52,7 +52,7 @@ def conv2d_relu(
     x: Array, weight: Array, bias: Array | None = None,
     stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
 ) -> tuple[Array, tuple[tuple, Array]]:  # fmt: skip
-    """max(conv2d(x), 0), in one pass over memory where a kernel offers it, and the caches of both: :func:`conv2d`, then ``relu``.
+    """max(conv2d(x), 0), in one pass over memory where a kernel can, and the caches of both: :func:`conv2d`, then ``relu``.
 
     Back by :func:`conv2d_relu_backward`, or in two steps, ``relu_backward`` and :func:`conv2d_backward`.
     """
