@@ -129,7 +129,7 @@ def long_sums(xp: Any) -> Answers:
 
 def packing(xp: Any) -> Answers:
     """pack.cu alone, with fewer blocks than it has pictures to pack: each block turns several tiles, one after the other."""
-    for TP, TR, R, P in ((32, 64, 5, 37), (32, 64, 70, 64), (64, 32, 37, 49), (16, 128, 130, 9), (1, 1024, 6, 1)):
+    for TP, TR, R, P in ((64, 64, 5, 67), (64, 64, 70, 128), (49, 32, 37, 49), (9, 256, 130, 9), (1, 1024, 6, 1)):
         N, G, R4 = 3, 2, -(-R // 4) * 4
         source, grid = draw(N, G, R, P), (-(-P // TP) * -(-R4 // TR), 2)
         packed = xp.empty((G, N, P, R4), np.float32)
@@ -141,18 +141,23 @@ def packing(xp: Any) -> Answers:
 
 def behind_relu(xp: Any) -> Answers:
     """relu_pack.cu alone: several chunks of several tiles, more (n, g) than blocks for them, zeros among y; and its sums."""
-    N, G, R, P, R4, chunks, tiles = 3, 2, 37, 211, 40, 4, 2
+    for TR, chunks, tiles in ((32, 4, 2), (64, 3, 3)):
+        yield from behind_relu_by(xp, TR, chunks, tiles)
+
+
+def behind_relu_by(xp: Any, TR: int, chunks: int, tiles: int) -> Answers:
+    N, G, R, P, R4 = 3, 2, 69, 211, 72
     dy, y = draw(N, G, R, P), np.round(draw(N, G, R, P, seed=1))
     packed, parts = xp.empty((G, N, P, R4), np.float32), xp.empty((N * chunks, G * R), np.float32)
     arguments = (xp.asarray(dy), xp.asarray(y), packed, parts, N, G, R, P, R4, chunks, tiles)
-    launch.launch("relu_pack.cu", "relu_pack", (chunks * -(-R4 // 32), 4), 256, arguments, TF32=1)
+    launch.launch("relu_pack.cu", "relu_pack", (chunks * -(-R4 // TR), 4), 256, arguments, TF32=1, TR=TR)
     through = np.where(y > 0, dy, np.float32(0))
     expected = np.zeros((G, N, P, R4))
     expected[..., :R] = to_tf32(through).transpose(1, 0, 3, 2)
-    yield "packed", packed, expected, 0.0
+    yield f"packed by {TR}", packed, expected, 0.0
     sums = xp.empty(G * R, np.float32)
-    launch.launch("relu_pack.cu", "add_rows", (-(-G * R // 32),), 256, (parts, sums, N * chunks, G * R), TF32=1)
-    yield "sums", sums, through.sum((0, 3), dtype=np.float64).ravel(), 1e-5
+    launch.launch("relu_pack.cu", "add_rows", (-(-G * R // 32),), 256, (parts, sums, N * chunks, G * R), TF32=1, TR=TR)
+    yield f"sums by {TR}", sums, through.sum((0, 3), dtype=np.float64).ravel(), 1e-5
 
 
 def adding(xp: Any) -> Answers:

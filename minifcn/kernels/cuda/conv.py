@@ -28,6 +28,7 @@ Tap = tuple[int, int, int, int]  # rows and columns away, place in the kernel, 0
 TapsOf = Callable[[Geometry], tuple[list[Phase], list[Tap]]]
 
 _MOST_CHUNKS = 1024  # of pixels whose sums are left to be added
+_ENOUGH_BLOCKS = 1056  # 8 for each of an H100's multiprocessors
 
 _precision = "tf32"
 
@@ -176,24 +177,31 @@ def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
     """source, seen as (N, G, R, P) -> (G, N, P, R4): R filled with zeros to a multiple of 4, rounded to TF32 where in use."""
     R4 = -(-R // 4) * 4
     packed = get_xp(source).empty((G, N, P, R4), source.dtype)
-    TP, TR = (1, 1024) if P == 1 else (16, 128) if P <= 16 else (64, 32) if P <= 64 else (32, 64)
+    TP, TR = _packing_tile(P)
     grid = (-(-P // TP) * -(-R4 // TR), min(N * G, MAX_GRID[1]))
     launch("pack.cu", "pack", grid, 256, (source, packed, N, G, R, P, R4), TF32=int(_precision == "tf32"), TP=TP, TR=TR)
     return packed
 
 
+def _packing_tile(P: int) -> tuple[int, int]:
+    """TP and TR of pack.cu: all of a few p, and so many r, a power of 2, that a tile has about 2000 numbers."""
+    return (P, min(1024, 1 << (2304 // P).bit_length() - 1)) if P < 64 else (64, 64)
+
+
 def _pack_behind_relu(dy: Array, y: Array, g: Geometry) -> tuple[Array, Array]:
     """dy (N, O, OH, OW) where y > 0 -> (G, N, OH·OW, OG4), and its sums (O,): relu_pack.cu."""
     xp, OG, P = get_xp(dy), g.O // g.G, g.OH * g.OW
-    tiles = max(8, -(-g.N * P // (32 * _MOST_CHUNKS)))  # of 32 pixels, one after the other
-    chunks = -(-P // (32 * tiles))
+    TR = 32 if OG <= 32 else 64
+    rows, turned = -(-OG // TR), -(-P // 32)  # tiles along the channels, and along the pixels
+    # Tiles that a block turns one after the other: as few as leave blocks for all multiprocessors, and not too many sums.
+    tiles = max(1, g.N * g.G * rows * turned // _ENOUGH_BLOCKS, -(-g.N * turned // _MOST_CHUNKS))
+    chunks = -(-turned // tiles)
     packed = xp.empty((g.G, g.N, P, -(-OG // 4) * 4), dy.dtype)
     parts, sums = xp.empty((g.N * chunks, g.O), dy.dtype), xp.empty(g.O, dy.dtype)
-    grid = (chunks * -(-packed.shape[-1] // 32), min(g.N * g.G, MAX_GRID[1]))
     arguments = (dy, y, packed, parts, g.N, g.G, OG, P, packed.shape[-1], chunks, tiles)
-    launch("relu_pack.cu", "relu_pack", grid, 256, arguments, TF32=int(_precision == "tf32"))
-    added = (parts, sums, g.N * chunks, g.O)
-    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, added, TF32=int(_precision == "tf32"))
+    constants = {"TF32": int(_precision == "tf32"), "TR": TR}
+    launch("relu_pack.cu", "relu_pack", (chunks * rows, min(g.N * g.G, MAX_GRID[1])), 256, arguments, **constants)
+    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, (parts, sums, g.N * chunks, g.O), **constants)
     return packed, sums
 
 

@@ -14,6 +14,7 @@ from minifcn.backend import Array, get_xp
 from minifcn.kernels.cuda.launch import blocks_for, blocks_for_planes, c_type, launch
 from minifcn.kernels.pool_geometry import Windows
 
+_PLANES = 4  # of which a thread of max_pool_backward takes the same pixel
 _CHUNK = 1 << 14  # values of a channel that one block adds up: fixed, so that sums have the same bits everywhere
 
 
@@ -34,8 +35,9 @@ def max_pool(x: Array, windows: Windows) -> tuple[Array, Array]:
 def max_pool_backward(dy: Array, switches: Array, windows: Windows) -> Array:
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
     dx = get_xp(dy).empty((*dy.shape[:2], windows.H, windows.W), dy.dtype)
-    real, switch, grid = c_type(dy.dtype), c_type(switches.dtype), blocks_for_planes(dx.shape)
+    real, switch, (blocks, planes) = c_type(dy.dtype), c_type(switches.dtype), blocks_for_planes(dx.shape)
     arguments = (dy, switches, dx, *_planes(dy.shape, windows))
+    grid = (blocks, -(-planes // _PLANES))
     launch("max_pool.cu", "max_pool_backward", grid, 256, arguments, REAL=real, SWITCH=switch, **_sizes(windows))
     return dx
 

@@ -160,26 +160,24 @@ MUTANTS = {
     "parts: ReLU is forgotten": Mutant(PARTS, "relu && sum < 0.0f ? 0.0f : sum", "sum", "in pieces"),
     # ---- pack
     "pack: no barrier before reading the tile": Mutant(
-        PACK, "        __syncthreads();\n        #pragma", "        #pragma", "packing"
+        PACK, "        __syncthreads();\n        const", "        const", "packing"
     ),
     "pack: no barrier before the next tile": Mutant(
         PACK, "__syncthreads();                                             // before", "// before", "packing"
     ),
-    "pack: padding is not zero": Mutant(PACK, "r0 + r < R ?", "r0 + r <= R ?", "packing"),
+    "pack: padding is not zero": Mutant(PACK, "r0 + r < R &&", "r0 + r <= R &&", "packing"),
     "pack: groups and pictures exchanged": Mutant(PACK, "(b % G) * (long long)N + b / G", "(long long)b", "packing"),
     # ---- im2col and col2im
     "im2col: right edge off by one": Mutant(COLUMNS, "w < W ?", "w < W - 1 ?", "by columns"),
     "im2col: dilation of the other axis": Mutant(COLUMNS, "kw * DW;\n    columns", "kw * DH;\n    columns", "by columns"),
     "col2im: ignores the stride's remainder": Mutant(COLUMNS, "|| down % SH", "", "by columns"),
     # ---- ReLU and packing in one
-    "relu, packed: lets zero through": Mutant(BEHIND, "y[at] > 0.0f", "y[at] >= 0.0f", "behind ReLU"),
-    "relu, packed: the mask is dy's": Mutant(BEHIND, "y[at] > 0.0f", "dy[at] > 0.0f", "in pieces"),
+    "relu, packed: lets zero through": Mutant(BEHIND, "outputs[i] > 0.0f", "outputs[i] >= 0.0f", "behind ReLU"),
+    "relu, packed: the mask is dy's": Mutant(BEHIND, "outputs[i] > 0.0f", "gradients[i] > 0.0f", "in pieces"),
     "relu, packed: no barrier before the tile is read": Mutant(
         BEHIND, "            __syncthreads();\n            #", "            #", "behind ReLU"
     ),
-    "relu, packed: no barrier before the next tile": Mutant(
-        BEHIND, "__syncthreads();                                         //", "//", "behind ReLU"
-    ),
+    "relu, packed: the next tile overwrites this one": Mutant(BEHIND, "turn ^= 1", "turn ^= 0", "behind ReLU"),
     "relu, packed: sums of the rounded": Mutant(BEHIND, "sums[i] += value", "sums[i] += to_tf32(value)", "behind ReLU"),
     "relu, packed: a chunk begins at the first": Mutant(BEHIND, "int p0 = chunk * tiles * 32", "int p0 = 0", "behind ReLU"),
     "relu, packed: groups and pictures exchanged": Mutant(
@@ -200,7 +198,7 @@ MUTANTS = {
     "max-pool: NaN loses": Mutant(POOL, "|| value != value", "", "pooling"),
     "max-pool: the switch starts in the padding": Mutant(POOL, "winner = first_h * KW + first_w", "winner = 0", "pooling"),
     "max-pool: backward takes a window too few": Mutant(POOL, "(beyond + S - 1) / S", "(beyond + S) / S", "pooling"),
-    "max-pool: backward between two taps": Mutant(POOL, "if (across % DW) continue;", "", "pooling"),
+    "max-pool: backward between two taps": Mutant(POOL, "ow > right || across % DW", "ow > right", "pooling"),
     "max-pool: backward forgets the last window": Mutant(POOL, "min(w / SW, OW - 1)", "min(w / SW, OW - 2)", "pooling"),
     # ---- batch norm
     "batch norm: a warp's sum stays uninitialised": Mutant(NORM, "if (lane == 0) warps", "if (lane == 0 && warp) warps",

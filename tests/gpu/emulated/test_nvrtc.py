@@ -19,9 +19,9 @@ ARCHITECTURES = ("sm_80", "sm_90")
 REGISTERS = 65536  # of a multiprocessor
 CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
 OTHER_FILES = {
-    "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((32, 64), (64, 32), (16, 128), (1, 1024))]
-    + [{"TF32": 0, "TP": 32, "TR": 64}],
-    "relu_pack.cu": [{"TF32": 0}, {"TF32": 1}],
+    "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((64, 64), (49, 32), (9, 256), (1, 1024))]
+    + [{"TF32": 0, "TP": 64, "TR": 64}],
+    "relu_pack.cu": [{"TF32": 0, "TR": 32}, {"TF32": 1, "TR": 64}],
     "add_parts.cu": [{"WIDTH": 32, "TAPS": 64}, {"WIDTH": 256, "TAPS": 4}],
     "im2col.cu": [{"REAL": "float"}, {"REAL": "double"}],
     "max_pool.cu": [
