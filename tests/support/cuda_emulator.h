@@ -259,8 +259,8 @@ static void perform(const Product& product) {
 }
 static inline void warpgroup_begin() { sync_warp(__LINE__); }
 template <int TILES> static inline void multiply_by_group(float (&d)[TILES][4], Matrix a, Matrix b) {
-    if (((uintptr_t)a - (uintptr_t)dynamic_shared) % 1024 >= 128 || ((uintptr_t)b - (uintptr_t)dynamic_shared) % 1024 >= 128)
-        return fail("a warpgroup's matrix that does not begin at a multiple of 1024 bytes");
+    if (((uintptr_t)a - (uintptr_t)dynamic_shared) % 32 || ((uintptr_t)b - (uintptr_t)dynamic_shared) % 32)
+        return fail("a warpgroup's matrix that does not begin at a multiple of 32 bytes");
     if (!copies_shown[my_id]) return fail("a warpgroup multiplies what was copied and not shown to the tensor cores");
     open_products_of[my_id].push_back({d, a, b, TILES});
 }

@@ -19,7 +19,7 @@ from minifcn import functional as F
 from minifcn.kernels import Geometry, cuda
 from minifcn.kernels.convolution import im2col
 from minifcn.kernels.cuda import conv, fallback, launch
-from minifcn.kernels.cuda.tiles import TILES, WARPGROUP_TILES, Plan, Tile
+from minifcn.kernels.cuda.tiles import STRIP_TILES, TILES, WARPGROUP_TILES, AlongRows, Plan, Tile
 from minifcn.kernels.pool_geometry import Windows
 from minifcn.layers import Parameter
 from minifcn.training import optimizers
@@ -27,7 +27,7 @@ from minifcn.training import optimizers
 Answers = Iterator[tuple[str, Any, np.ndarray, float]]
 
 CONFIGURATIONS = [(products, tile) for products, some in TILES.items() for tile in some] + [
-    (1, tile) for tile in WARPGROUP_TILES
+    (1, tile) for tile in WARPGROUP_TILES + STRIP_TILES
 ]
 PRODUCTS = (1, 3, 0)  # TF32; float32 on tensor cores; float32 on the ordinary units: tile.cuh
 CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that sums are cut into
@@ -37,9 +37,12 @@ CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that su
     "two groups": ((2, 6, 5, 5), (4, 3, 2, 3), (3, 2), (2, 2), 1, 2, 2),
     "two groups, whole": ((1, 6, 4, 5), (4, 3, 2, 3), 1, 0, 1, 2, 1),
     "1x1": ((2, 5, 4, 5), (70, 5, 1, 1), 1, 0, 1, 1, 1),
+    "1x1, no padding": ((2, 16, 3, 5), (24, 8, 1, 1), 1, 0, 1, 2, 1),
     "stride beyond the kernel": ((1, 4, 7, 8), (3, 4, 1, 2), 3, 0, 1, 1, 2),  # phases without a tap
     "upsampling by two": ((1, 4, 8, 10), (6, 4, 4, 4), 2, 1, 1, 1, 1),
     "padding beyond the kernel": ((1, 3, 4, 3), (4, 3, 3, 3), 1, 7, 1, 1, 1),
+    "many strips": ((2, 5, 7, 9), (9, 5, 5, 4), 1, (1, 2), (1, 2), 1, 1),  # the last tap 6 pixels from the first
+    "strips in pieces": ((2, 72, 4, 20), (66, 36, 2, 3), 1, (0, 1), (2, 1), 2, 3),  # of 4 strips 2, 2 and none
     "in pieces": ((2, 20, 9, 8), (4, 20, 3, 3), 1, 1, 1, 1, 5),  # of 12 slabs 3, 3, 3, 3 and none
 }
 
@@ -61,12 +64,13 @@ def to_tf32(x: np.ndarray) -> np.ndarray:
 def forced(products: int, tile: Tile | None = None, splits: int = 1) -> Iterator[None]:
     """Convolutions multiply by `products` (see tile.cuh), with this tile (the first) and sums in so many pieces.
 
-    dweight, which no warpgroup computes, takes the first tile in the place of a warpgroup's.
+    dweight, which no warpgroup computes, takes the first tile in the place of a warpgroup's; so does what has no strips.
     """
     tile = tile or TILES[products][0]
 
-    def plan(*sizes: int, warpgroups: bool = False) -> Plan:
-        return Plan(tile if warpgroups or not tile.WGMMA else TILES[products][0], splits)
+    def plan(*sizes: int, warpgroups: bool = False, along_rows: AlongRows | None = None) -> Plan:
+        possible = (warpgroups or not tile.WGMMA) and (along_rows or not tile.STRIPS)
+        return Plan(tile if possible else TILES[products][0], splits)
 
     before = cuda.get_precision()
     cuda.set_precision("tf32" if products == 1 else "float32")
@@ -128,10 +132,10 @@ def long_sums(xp: Any) -> Answers:
 
 
 def packing(xp: Any) -> Answers:
-    """pack.cu alone, with fewer blocks than it has pictures to pack: each block turns several tiles, one after the other."""
+    """pack.cu alone, with fewer blocks than tiles: each turns several of them, one after the other."""
     for TP, TR, R, P in ((64, 64, 5, 67), (64, 64, 70, 128), (49, 32, 37, 49), (9, 256, 130, 9), (1, 1024, 6, 1)):
         N, G, R4 = 3, 2, -(-R // 4) * 4
-        source, grid = draw(N, G, R, P), (-(-P // TP) * -(-R4 // TR), 2)
+        source, grid = draw(N, G, R, P), (2,)
         packed = xp.empty((G, N, P, R4), np.float32)
         launch.launch("pack.cu", "pack", grid, 256, (xp.asarray(source), packed, N, G, R, P, R4), TF32=1, TP=TP, TR=TR)
         expected = np.zeros((G, N, P, R4))
@@ -358,4 +362,4 @@ def check(answers: Answers, slack: float = 1.0) -> None:
 
 def tile_name(products: int, tile: Tile) -> str:
     """A configuration in words, for the names of tests."""
-    return f"{products} products-{tile.BM}x{tile.BN}{' by warpgroups' if tile.WGMMA else ''}"
+    return f"{products} products-{tile.BM}x{tile.BN}{' by warpgroups' if tile.WGMMA else ''}{' along rows' if tile.STRIPS else ''}"

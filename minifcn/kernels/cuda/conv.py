@@ -1,7 +1,7 @@
 """The host's side of the convolution kernels: which taps, which tiles, which cut. See conv_gather.cu for the algebra.
 
-    y       = forward(x, weight, bias, geometry)            conv_gather.cu, one phase
-    dx      = input_gradient(dy, weight, geometry)          conv_gather.cu, SH·SW phases
+    y       = forward(x, weight, bias, geometry)            conv_gather.cu, one phase; or conv_along_rows.cu
+    dx      = input_gradient(dy, weight, geometry)          conv_gather.cu, SH·SW phases; or conv_along_rows.cu
     dweight = weight_gradient(x, dy, geometry)              conv_dweight.cu, then add_parts.cu
 
 All three pack their operands channels last first (pack.cu). Precision "tf32" rounds them to TF32 there and multiplies on the
@@ -20,7 +20,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp, import_cupy
 from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
-from minifcn.kernels.cuda.tiles import plan
+from minifcn.kernels.cuda.tiles import AlongRows, plan
 from minifcn.kernels.geometry import Geometry
 
 Phase = tuple[int, int, int, int, int, int]  # first row and column, rows and columns, first tap, taps
@@ -28,6 +28,7 @@ Tap = tuple[int, int, int, int]  # rows and columns away, place in the kernel, 0
 TapsOf = Callable[[Geometry], tuple[list[Phase], list[Tap]]]
 
 _MOST_CHUNKS = 1024  # of pixels whose sums are left to be added
+_EXTRA = 8  # conv_along_rows.cu's
 _ENOUGH_BLOCKS = 1056  # 8 for each of an H100's multiprocessors
 
 _precision = "tf32"
@@ -76,7 +77,8 @@ def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rel
     packed_x = _pack_x(x, g)  # (G, N, H·W, CG4)
     packed_weight = pack(weight, g.O, 1, CG, T)  # (O, T, CG4)
     sizes = (g.H, g.W, OG, T, g.OH, g.OW, g.SH, g.SW, 1, 1)
-    return _gather(packed_x, packed_weight, bias, g, _forward_taps, g.y_shape, g.OH * g.OW, sizes, relu)
+    along_rows = (-g.PH, -g.PW, 0, 1)
+    return _gather(packed_x, packed_weight, bias, g, _forward_taps, g.y_shape, g.OH * g.OW, sizes, along_rows, relu)
 
 
 def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
@@ -114,7 +116,8 @@ def _input_gradient(packed_dy: Array, weight: Array, g: Geometry) -> Array:
     packed_weight = pack(weight, g.G, 1, OG, CG * T)  # (G, CG·T, OG4)
     largest_phase = -(-g.H // g.SH) * -(-g.W // g.SW)
     sizes = (g.OH, g.OW, CG, T, g.H, g.W, 1, 1, g.SH, g.SW)
-    return _gather(packed_dy, packed_weight, None, g, _gradient_taps, g.x_shape, largest_phase, sizes, False)
+    along_rows = (g.PH - (g.KH - 1) * g.DH, g.PW - (g.KW - 1) * g.DW, T - 1, -1)
+    return _gather(packed_dy, packed_weight, None, g, _gradient_taps, g.x_shape, largest_phase, sizes, along_rows, False)
 
 
 def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
@@ -124,7 +127,9 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
     pixels, columns, products = g.N * g.OH * g.OW, T * CG4, _products(xp)
     tile, splits = plan(OG4, columns, pixels, g.G, products)
     pixels_a_split = -(-pixels // (splits * tile.BK)) * tile.BK  # whole slabs
-    parts = xp.empty((splits, g.G, OG4, columns), packed_x.dtype)
+    dweight = xp.empty(g.weight_shape, packed_x.dtype)
+    whole = splits == 1 and T == 1 and (OG, CG) == (OG4, CG4)  # in the layout of the weights already
+    parts = dweight if whole else xp.empty((splits, g.G, OG4, columns), packed_x.dtype)
     _, taps = _table(xp, xp.cuda.Device().id, _forward_taps, g)
     launch(
         "conv_dweight.cu", "conv_dweight",
@@ -132,35 +137,62 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
         (packed_dy, packed_x, parts, taps, g.N, g.G, g.H, g.W, CG4, OG4, T, g.OH, g.OW, g.SH, g.SW, pixels_a_split),
         shared=4 * tile.STAGES * tile.BK * (tile.BM + 8 + tile.BN + 8), PRODUCTS=products, **tile.constants,
     )  # fmt: skip
-    dweight = xp.empty(g.weight_shape, packed_x.dtype)
+    if whole:
+        return dweight
     width, taps_at_once = (256, 4) if T <= 4 and CG > 128 else (32, 64)
     grid, sizes = (-(-CG // width), min(g.O, MAX_GRID[1])), (splits, g.G, OG, OG4, CG, CG4, T)
     launch("add_parts.cu", "dweight_of_parts", grid, 256, (parts, dweight, *sizes), WIDTH=width, TAPS=taps_at_once)
     return dweight
 
 
-def _gather(x, weight, bias, g: Geometry, taps_of: TapsOf, shape, pixels: int, sizes: tuple[int, ...], relu: bool) -> Array:
-    """y of `shape` by conv_gather, of packed x and weight; `pixels`: of one picture in the largest phase."""
+def _gather(
+    x: Array, weight: Array, bias: Array | None, g: Geometry, taps_of: TapsOf, shape: tuple[int, ...], pixels: int,
+    sizes: tuple[int, ...], first: tuple[int, int, int, int], relu: bool,
+) -> Array:  # fmt: skip
+    """y of `shape` by conv_gather or conv_along_rows, of packed x and weight.
+
+    Args:
+        pixels: of one picture in the largest phase.
+        sizes: conv_gather's, from H on.
+        first: conv_along_rows' dh, dw, first_tap and next_tap.
+    """
     xp = get_xp(x)
     phases, taps = _table(xp, xp.cuda.Device().id, taps_of, g)
-    H, W, O, T, *_ = sizes
-    C, products = x.shape[-1], _products(xp)
-    warpgroups = products == 1 and _has_warpgroups(xp)
-    tile, splits = plan(O, g.N * pixels, -(-T // len(phases)) * C, len(phases) * g.G, products, warpgroups=warpgroups)
+    H, W, O, T, YH, YW, *_ = sizes
+    C, products, count = x.shape[-1], _products(xp), len(phases) * g.G
+    along_rows = _along_rows(g, C, YH, YW)
+    K, warpgroups = -(-T // len(phases)) * C, products == 1 and _has_warpgroups(xp)
+    tile, splits = plan(O, g.N * pixels, K, count, products, warpgroups=warpgroups, along_rows=along_rows)
     y = xp.empty(shape, x.dtype)
     whole = splits == 1
     parts = y if whole else xp.empty((splits, *shape), x.dtype)
+    arguments = (x, weight, bias if whole else None, parts)
+    if tile.STRIPS:
+        kernel, P = "conv_along_rows", along_rows.P
+        arguments += (g.N, g.G, H, W, C, O, g.KH, g.KW, g.DH, g.DW, YH, YW, *first)
+        shared = tile.STAGES * tile.BM + tile.STRIPS * (tile.BN + _EXTRA)
+    else:
+        kernel, P = "conv_gather", g.N * pixels
+        arguments += (phases, taps, g.N, g.G, H, W, C, *sizes[2:])
+        shared = tile.STAGES * (tile.BM + tile.BN)
     launch(
-        "conv_gather.cu", "conv_gather",
-        (-(-g.N * pixels // tile.BN), -(-O // tile.BM), len(phases) * splits * g.G), tile.threads,
-        (x, weight, bias if whole else None, parts, phases, taps, g.N, g.G, H, W, C, *sizes[2:], splits, whole and relu),
-        shared=4 * tile.STAGES * (tile.BM + tile.BN) * tile.BK, PRODUCTS=products, **tile.constants,
+        f"{kernel}.cu", kernel, (-(-P // tile.BN), -(-O // tile.BM), count * splits), tile.threads,
+        (*arguments, splits, whole and relu), shared=4 * tile.BK * shared, PRODUCTS=products, **tile.constants,
     )  # fmt: skip
     if not whole:
         N, C, *plane = shape
         arguments = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
         launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256, TAPS=4)
     return y
+
+
+def _along_rows(g: Geometry, C: int, YH: int, YW: int) -> AlongRows | None:
+    """How conv_along_rows would count a convolution with rows of YW results; None where it does not apply."""
+    beyond = (g.KW - 1) * g.DW
+    P = g.N * YH * (YW + beyond)
+    if g.SH > 1 or g.SW > 1 or g.KW < 3 or beyond > _EXTRA or P >= 2**31:
+        return None
+    return AlongRows(P, g.KH * -(-C // 32), g.KW)
 
 
 def _pack_x(x: Array, g: Geometry) -> Array:
@@ -178,7 +210,7 @@ def pack(source: Array, N: int, G: int, R: int, P: int) -> Array:
     R4 = -(-R // 4) * 4
     packed = get_xp(source).empty((G, N, P, R4), source.dtype)
     TP, TR = _packing_tile(P)
-    grid = (-(-P // TP) * -(-R4 // TR), min(N * G, MAX_GRID[1]))
+    grid = (min(N * G * -(-P // TP) * -(-R4 // TR), _ENOUGH_BLOCKS),)
     launch("pack.cu", "pack", grid, 256, (source, packed, N, G, R, P, R4), TF32=int(_precision == "tf32"), TP=TP, TR=TR)
     return packed
 

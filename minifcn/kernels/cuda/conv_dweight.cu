@@ -76,7 +76,5 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_dweight(
         const int k = n0 + n;
         return k < columns ? parts + (((long long)split * G + group) * O + m0) * columns + k : nullptr;
     };
-    store(sums, shared, at, where, [&](float* first_row, int m, float sum) {
-        if (m < O - m0) first_row[(long long)m * columns] = sum;
-    });
+    store(sums, shared, at, where, [&](int m) { return Row{m < O - m0, (long long)m * columns, 0.0f, 0}; });
 }

@@ -96,10 +96,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) conv_gather(
         const int h = rh + pixel / columns * YSH, v = rw + pixel % columns * YSW;
         return p < pixels ? y + (((long long)split * N + n) * G * O + group * O + m0) * plane + h * YW + v : nullptr;
     };
-    store(sums, shared, at, where, [&](float* first_plane, int m, float sum) {
-        if (m >= O - m0) return;
-        const float value = sum + (bias ? bias[group * O + m0 + m] : 0.0f);
-        const bool cut = relu && value < 0.0f; // so that NaN stays NaN
-        first_plane[m * plane] = cut ? 0.0f : value;
+    store(sums, shared, at, where, [&](int m) {
+        const bool real = m < O - m0;
+        return Row{real, m * plane, bias && real ? bias[group * O + m0 + m] : 0.0f, relu};
     });
 }

@@ -23,7 +23,7 @@
 // All keep the same sums in the same registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g,
 // column = 8·j + 2·t + r%2.
 //
-// Compile-time constants (-D): PRODUCTS, WGMMA, BM, BN, BK, STAGES, WARPS_M, WARPS_N.
+// Compile-time constants (-D): PRODUCTS, WGMMA, BM, BN, BK, STAGES, WARPS_M, WARPS_N, STRIPS (of conv_along_rows.cu, else 0).
 
 #if WGMMA
 #include "warpgroup.cuh"
@@ -184,15 +184,20 @@ __device__ __forceinline__ void pipeline(int slabs, float (&sums)[TILES_M][TILES
 #endif
 }
 
-// Writes the tile: write(where(column), row, sum) for every number of it whose column has a place. A lane's sums lie two here
-// and two there; through shared memory a warp turns 16 rows at a time, so that its lanes write 32 neighbours, 128 bytes, at once.
-template <class Where, class Write>
+// A row of D, as it is written: whether there is one, how far it lies from the first, what is added to all its numbers, and whether
+// ReLU cuts them.
+struct Row { bool real; long long offset; float bias; int relu; };
+
+// Writes the tile: where(column) is the column's place in the first row, null where it has none; row_at(row) a Row. A lane's sums
+// lie two here and two there; through shared memory a warp turns 16 rows at a time, so that its lanes write 32 neighbours, 128
+// bytes, at once. All of a row is on its way from there before the first number is written: nothing else is done meanwhile.
+template <class Where, class RowAt>
 __device__ __forceinline__ void store(
-    const float (&sums)[TILES_M][TILES_N][4], float* shared, const Place& at, Where where, Write write)
+    const float (&sums)[TILES_M][TILES_N][4], float* shared, const Place& at, Where where, RowAt row_at)
 {
     constexpr int LD_ROWS = WN + 8;                // so that the 8 rows and 4 pairs of a warp lie in 64 different banks
     static_assert(WN % 32 == 0, "a warp writes whole groups of 32 columns");
-    static_assert(WARPS_M * WARPS_N * 16 * LD_ROWS <= STAGES * BK * (BM + BN), "the rows fit where the slabs were");
+    static_assert(WARPS_M * WARPS_N * 16 * LD_ROWS <= STAGES * BK * BM + (STRIPS ? STRIPS : STAGES) * BK * BN, "the rows fit where the slabs were");
     const int lane = threadIdx.x % 32;
     float* rows = shared + threadIdx.x / 32 * 16 * LD_ROWS;
     float* mine = rows + at.g * LD_ROWS + 2 * at.t;
@@ -207,11 +212,19 @@ __device__ __forceinline__ void store(
             #pragma unroll
             for (int r = 0; r < 4; ++r) mine[8 * (r / 2) * LD_ROWS + 8 * j + r % 2] = sums[i][j][r];
         __syncwarp();
-        #pragma unroll
-        for (int n = 0; n < WN / 32; ++n)
-            #pragma unroll 4
-            for (int m = 0; m < 16; ++m)
-                if (places[n]) write(places[n], at.warp_m + 16 * i + m, rows[m * LD_ROWS + 32 * n + lane]);
+        #pragma unroll 2
+        for (int m = 0; m < 16; ++m) {
+            const Row row = row_at(at.warp_m + 16 * i + m);
+            if (!row.real) break;
+            float values[WN / 32];
+            #pragma unroll
+            for (int n = 0; n < WN / 32; ++n) values[n] = rows[m * LD_ROWS + 32 * n + lane] + row.bias;
+            #pragma unroll
+            for (int n = 0; n < WN / 32; ++n) {
+                const bool cut = row.relu && values[n] < 0.0f;   // so that NaN stays NaN
+                if (places[n]) places[n][row.offset] = cut ? 0.0f : values[n];
+            }
+        }
         __syncwarp();                              // before the next rows overwrite these
     }
 }

@@ -35,6 +35,7 @@ class Tile(NamedTuple):
     BK: int = 16
     STAGES: int = 3
     WGMMA: int = 0  # 1: the tensor cores fetch from shared memory themselves; see tile.cuh
+    STRIPS: int = 0  # not 0: neighbouring taps share what they read; see conv_along_rows.cu
 
     @property
     def threads(self) -> int:
@@ -53,12 +54,15 @@ def _constants(tile: Tile) -> dict[str, int]:
 # By PRODUCTS, as in tile.cuh. A warp's part of 64 x 64 reads shared memory least; with three products its splitting into big
 # and small needs the registers, and the tensor cores are what one waits for. Of equals the first is taken.
 TILES = {
-    1: (Tile(128, 128, 2, 2), Tile(128, 256, 2, 4), Tile(32, 128, 1, 4), Tile(64, 256, 1, 4), Tile(128, 64, 2, 2)),
+    1: (Tile(128, 128, 2, 2), Tile(128, 256, 2, 4), Tile(32, 128, 1, 4), Tile(64, 256, 1, 4), Tile(128, 64, 2, 2),
+        Tile(64, 192, 2, 2)),
     3: (Tile(128, 64, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
     0: (Tile(128, 128, 2, 2), Tile(64, 128, 1, 4), Tile(32, 128, 1, 4)),
 }
 # Beside those of one product, where the tensor cores fetch for themselves; slabs of 128 bytes, three of them on their way.
 WARPGROUP_TILES = (Tile(128, 256, 8, 1, 32, 4, 1), Tile(64, 256, 4, 2, 32, 4, 1), Tile(128, 128, 8, 1, 32, 4, 1))
+# And beside those, where neighbouring taps read the same pixels: conv_along_rows.cu.
+STRIP_TILES = (Tile(128, 256, 8, 1, 32, 6, 1, 3), Tile(64, 512, 4, 2, 32, 4, 1, 2), Tile(64, 256, 4, 2, 32, 6, 1, 3))
 
 
 class Plan(NamedTuple):
@@ -68,16 +72,30 @@ class Plan(NamedTuple):
     splits: int
 
 
+class AlongRows(NamedTuple):
+    """The same convolution as conv_along_rows.cu counts it."""
+
+    P: int  # pixels, those behind the rows' ends among them
+    strips: int  # that K is made of
+    KW: int  # slabs of each
+
+
 @functools.lru_cache(maxsize=4096)
-def plan(M: int, P: int, K: int, count: int, products: int, warpgroups: bool = False) -> Plan:
-    """The plan that should finish `count` products (M, K) @ (K, P) first; `warpgroups`: by WGMMA, too."""
-    plans = [Plan(tile, pieces) for tile in tiles_for(products, warpgroups) for pieces in _pieces(-(-K // tile.BK), count)]
-    return min(plans, key=lambda one: model_time(one, M, P, K, count, products))
+def plan(M: int, P: int, K: int, count: int, products: int, warpgroups: bool = False, along_rows: AlongRows | None = None) -> Plan:
+    """The plan that should finish `count` products (M, K) @ (K, P) first.
+
+    Args:
+        warpgroups: by WGMMA, too.
+        along_rows: by strips, too, where that is possible.
+    """
+    plans = [Plan(tile, pieces) for tile in tiles_for(products, warpgroups, along_rows)
+             for pieces in _pieces(-(-K // tile.BK), count)]  # fmt: skip
+    return min(plans, key=lambda one: model_time(one, M, P, K, count, products, along_rows))
 
 
-def tiles_for(products: int, warpgroups: bool = False) -> tuple[Tile, ...]:
+def tiles_for(products: int, warpgroups: bool = False, along_rows: AlongRows | None = None) -> tuple[Tile, ...]:
     """The tiles that there are."""
-    return TILES[products] + (WARPGROUP_TILES if warpgroups else ())
+    return TILES[products] + (WARPGROUP_TILES if warpgroups else ()) + (STRIP_TILES if warpgroups and along_rows else ())
 
 
 def _pieces(slabs: int, count: int) -> range:
@@ -85,18 +103,23 @@ def _pieces(slabs: int, count: int) -> range:
     return range(1, max(1, min(_MAX_SPLITS, slabs // _FILL, MAX_GRID[2] // count)) + 1)
 
 
-def model_time(plan: Plan, M: int, P: int, K: int, count: int, products: int) -> float:
+def model_time(
+    plan: Plan, M: int, P: int, K: int, count: int, products: int, along_rows: AlongRows | None = None
+) -> float:
     """The model: blocks on every multiprocessor, as fast as they compute or fetch; where sums are cut, the pieces' way.
 
     In multiply-adds of one multiprocessor by mma.sync.
     """
     tile, splits = plan
-    slabs = -(-K // tile.BK)
+    slabs, fetched = -(-(-(-K // tile.BK)) // splits), tile.BM + tile.BN  # a piece's; numbers for each k of a slab
+    pieces = (2 * splits + 1) * M * P * count * _FROM_MEMORY + _A_KERNEL if splits > 1 else 0
+    if tile.STRIPS and along_rows:
+        P, fetched = along_rows.P, tile.BM + tile.BN / along_rows.KW
+        slabs = -(-along_rows.strips // splits) * along_rows.KW
     blocks = -(-M // tile.BM) * -(-P // tile.BN) * count * splits
     rounds = -(-blocks // _MULTIPROCESSORS)
     alone = _ALONE * (rounds % 2) if tile.threads == 128 else 0  # of 128 threads two blocks have room
     product, from_cache = (_WGMMA, _FROM_CACHE_BY_WARPGROUPS) if tile.WGMMA else (1, _FROM_CACHE[products])
     together = _TOGETHER if tile.threads == 256 and not tile.WGMMA else 1
-    a_slab = max(tile.BM * tile.BN * product, (tile.BM + tile.BN) * from_cache) * together * tile.BK
-    pieces = (2 * splits + 1) * M * P * count * _FROM_MEMORY + _A_KERNEL if splits > 1 else 0
-    return (rounds + alone) * (-(-slabs // splits) + _FILL) * a_slab + pieces
+    a_slab = max(tile.BM * tile.BN * product, fetched * from_cache) * together * tile.BK
+    return (rounds + alone) * (slabs + _FILL) * a_slab + pieces

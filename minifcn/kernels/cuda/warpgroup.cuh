@@ -12,8 +12,8 @@
 //
 // Both matrices lie row after row, those of B along N, 32 floats of k each: 128 bytes, the width of all banks. 8 rows would meet in
 // the same banks, so within them the quad q (4 floats) of row r lies where quad q ^ (r % 8) would: "128-byte swizzle". The
-// hardware finds it by the address's bits alone, so a matrix begins at a multiple of 1024 bytes, and its k = 8, 16, 24 lie 32, 64, 96
-// bytes further on.
+// hardware finds it by the address's bits alone: rows are counted from a multiple of 1024 bytes, and a matrix may begin at any of
+// them; its k = 8, 16, 24 lie 32, 64, 96 bytes further on.
 //
 // Source: PTX ISA 8.x, section 9.7.15 (wgmma), its figures of the 64 x N fragment and of the matrix descriptor.
 

@@ -162,9 +162,8 @@ MUTANTS = {
     "pack: no barrier before reading the tile": Mutant(
         PACK, "        __syncthreads();\n        const", "        const", "packing"
     ),
-    "pack: no barrier before the next tile": Mutant(
-        PACK, "__syncthreads();                                             // before", "// before", "packing"
-    ),
+    "pack: the next tile overwrites this one": Mutant(PACK, "turn ^= 1", "turn ^= 0", "packing"),
+    "pack: tiles of other rows": Mutant(PACK, "row % tiles_r", "row / tiles_r", "packing"),
     "pack: padding is not zero": Mutant(PACK, "r0 + r < R &&", "r0 + r <= R &&", "packing"),
     "pack: groups and pictures exchanged": Mutant(PACK, "(b % G) * (long long)N + b / G", "(long long)b", "packing"),
     # ---- im2col and col2im
