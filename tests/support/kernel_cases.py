@@ -26,9 +26,8 @@ from minifcn.training import optimizers
 
 Answers = Iterator[tuple[str, Any, np.ndarray, float]]
 
-CONFIGURATIONS = [(products, tile) for products, some in TILES.items() for tile in some] + [
-    (1, tile) for tile in WARPGROUP_TILES + STRIP_TILES
-]
+BY_WARPGROUPS = WARPGROUP_TILES + STRIP_TILES
+CONFIGURATIONS = [(products, tile) for products, some in TILES.items() for tile in some] + [(1, tile) for tile in BY_WARPGROUPS]
 PRODUCTS = (1, 3, 0)  # TF32; float32 on tensor cores; float32 on the ordinary units: tile.cuh
 CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that sums are cut into
     "3x2 window, ragged": ((2, 3, 9, 7), (5, 3, 3, 2), 1, 1, 1, 1, 1),
@@ -43,6 +42,8 @@ CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that su
     "padding beyond the kernel": ((1, 3, 4, 3), (4, 3, 3, 3), 1, 7, 1, 1, 1),
     "many strips": ((2, 5, 7, 9), (9, 5, 5, 4), 1, (1, 2), (1, 2), 1, 1),  # the last tap 6 pixels from the first
     "strips in pieces": ((2, 72, 4, 20), (66, 36, 2, 3), 1, (0, 1), (2, 1), 2, 3),  # of 4 strips 2, 2 and none
+    "longer than a tile": ((1, 4, 2, 131), (4, 4, 1, 3), 1, 0, (1, 4), 1, 1),  # the last tap 8 pixels from the first
+    "groups along rows": ((1, 8, 3, 6), (6, 4, 1, 3), 1, (0, 1), 1, 2, 1),
     "in pieces": ((2, 20, 9, 8), (4, 20, 3, 3), 1, 1, 1, 1, 5),  # of 12 slabs 3, 3, 3, 3 and none
 }
 
@@ -145,12 +146,12 @@ def packing(xp: Any) -> Answers:
 
 def behind_relu(xp: Any) -> Answers:
     """relu_pack.cu alone: several chunks of several tiles, more (n, g) than blocks for them, zeros among y; and its sums."""
-    for TR, chunks, tiles in ((32, 4, 2), (64, 3, 3)):
+    for TR, chunks, tiles in ((32, 7, 1), (64, 3, 3)):
         yield from behind_relu_by(xp, TR, chunks, tiles)
 
 
 def behind_relu_by(xp: Any, TR: int, chunks: int, tiles: int) -> Answers:
-    N, G, R, P, R4 = 3, 2, 69, 211, 72
+    N, G, R, P, R4 = 5, 2, 69, 211, 72
     dy, y = draw(N, G, R, P), np.round(draw(N, G, R, P, seed=1))
     packed, parts = xp.empty((G, N, P, R4), np.float32), xp.empty((N * chunks, G * R), np.float32)
     arguments = (xp.asarray(dy), xp.asarray(y), packed, parts, N, G, R, P, R4, chunks, tiles)
@@ -160,7 +161,7 @@ def behind_relu_by(xp: Any, TR: int, chunks: int, tiles: int) -> Answers:
     expected[..., :R] = to_tf32(through).transpose(1, 0, 3, 2)
     yield f"packed by {TR}", packed, expected, 0.0
     sums = xp.empty(G * R, np.float32)
-    launch.launch("relu_pack.cu", "add_rows", (-(-G * R // 32),), 256, (parts, sums, N * chunks, G * R), TF32=1, TR=TR)
+    launch.launch("relu_pack.cu", "add_rows", (-(-G * R // 32),), 1024, (parts, sums, N * chunks, G * R), TF32=1, TR=TR)
     yield f"sums by {TR}", sums, through.sum((0, 3), dtype=np.float64).ravel(), 1e-5
 
 
@@ -362,4 +363,5 @@ def check(answers: Answers, slack: float = 1.0) -> None:
 
 def tile_name(products: int, tile: Tile) -> str:
     """A configuration in words, for the names of tests."""
-    return f"{products} products-{tile.BM}x{tile.BN}{' by warpgroups' if tile.WGMMA else ''}{' along rows' if tile.STRIPS else ''}"
+    words = {" by warpgroups": tile.WGMMA, " along rows": tile.STRIPS, " in pairs": tile.PAIRED}
+    return f"{products} products-{tile.BM}x{tile.BN}" + "".join(word for word, holds in words.items() if holds)

@@ -166,23 +166,22 @@ def _gather(
     y = xp.empty(shape, x.dtype)
     whole = splits == 1
     parts = y if whole else xp.empty((splits, *shape), x.dtype)
-    arguments = (x, weight, bias if whole else None, parts)
-    if tile.STRIPS:
+    given, end = (x, weight, bias if whole else None, parts), (splits, whole and relu)
+    if tile.STRIPS and along_rows:
         kernel, P = "conv_along_rows", along_rows.P
-        arguments += (g.N, g.G, H, W, C, O, g.KH, g.KW, g.DH, g.DW, YH, YW, *first)
+        arguments = (*given, g.N, g.G, H, W, C, O, g.KH, g.KW, g.DH, g.DW, YH, YW, *first, *end)
         shared = tile.STAGES * tile.BM + tile.STRIPS * (tile.BN + _EXTRA)
     else:
         kernel, P = "conv_gather", g.N * pixels
-        arguments += (phases, taps, g.N, g.G, H, W, C, *sizes[2:])
+        arguments = (*given, phases, taps, g.N, g.G, H, W, C, *sizes[2:], *end)
         shared = tile.STAGES * (tile.BM + tile.BN)
-    launch(
-        f"{kernel}.cu", kernel, (-(-P // tile.BN), -(-O // tile.BM), count * splits), tile.threads,
-        (*arguments, splits, whole and relu), shared=4 * tile.BK * shared, PRODUCTS=products, **tile.constants,
-    )  # fmt: skip
+    grid = (-(-P // tile.BN), -(-O // tile.BM), count * splits)
+    constants = {"PRODUCTS": products, **tile.constants}
+    launch(f"{kernel}.cu", kernel, grid, tile.threads, arguments, shared=4 * tile.BK * shared, **constants)
     if not whole:
         N, C, *plane = shape
-        arguments = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
-        launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, arguments, WIDTH=256, TAPS=4)
+        added = (parts, bias, y, splits, N * C, C, math.prod(plane), relu)
+        launch("add_parts.cu", "y_of_parts", blocks_for_planes(shape), 256, added, WIDTH=256, TAPS=4)
     return y
 
 
@@ -233,7 +232,7 @@ def _pack_behind_relu(dy: Array, y: Array, g: Geometry) -> tuple[Array, Array]:
     arguments = (dy, y, packed, parts, g.N, g.G, OG, P, packed.shape[-1], chunks, tiles)
     constants = {"TF32": int(_precision == "tf32"), "TR": TR}
     launch("relu_pack.cu", "relu_pack", (chunks * rows, min(g.N * g.G, MAX_GRID[1])), 256, arguments, **constants)
-    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 256, (parts, sums, g.N * chunks, g.O), **constants)
+    launch("relu_pack.cu", "add_rows", (-(-g.O // 32),), 1024, (parts, sums, g.N * chunks, g.O), **constants)
     return packed, sums
 
 

@@ -71,19 +71,19 @@ extern "C" __global__ void __launch_bounds__(256, 4) relu_pack(
     }
 }
 
-// sums (C) = Σ over rows of parts (rows, C), always in the same order: each of 8 warps adds every eighth row of 32 columns, and the
-// first warp what those have found.      grid  (C / 32)      block  256
-extern "C" __global__ void __launch_bounds__(256) add_rows(
+// sums (C) = Σ over rows of parts (rows, C), always in the same order: each of 32 warps adds every 32nd row of 32 columns, and the
+// first warp what those have found.      grid  (C / 32)      block  1024
+extern "C" __global__ void __launch_bounds__(1024) add_rows(
     const float* __restrict__ parts, float* __restrict__ sums, int rows, int C)
 {
-    __shared__ float found[8][32];
+    __shared__ float found[32][32];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, c = blockIdx.x * 32 + lane;
     float sum = 0.0f;
     #pragma unroll 8
-    for (int row = warp; row < rows; row += 8) sum += c < C ? parts[(long long)row * C + c] : 0.0f;
+    for (int row = warp; row < rows; row += 32) sum += c < C ? parts[(long long)row * C + c] : 0.0f;
     found[warp][lane] = sum;
     __syncthreads();
     if (warp || c >= C) return;
-    for (int w = 1; w < 8; ++w) sum += found[w][lane];
+    for (int w = 1; w < 32; ++w) sum += found[w][lane];
     sums[c] = sum;
 }

@@ -23,7 +23,8 @@
 // All keep the same sums in the same registers: sums[i][j][r] of lane 4·g + t is D[row][column], row = 16·i + 8·(r/2) + g,
 // column = 8·j + 2·t + r%2.
 //
-// Compile-time constants (-D): PRODUCTS, WGMMA, BM, BN, BK, STAGES, WARPS_M, WARPS_N, STRIPS (of conv_along_rows.cu, else 0).
+// Compile-time constants (-D): PRODUCTS, WGMMA, BM, BN, BK, STAGES, WARPS_M, WARPS_N, PAIRED, and
+// STRIPS (of conv_along_rows.cu, else 0).
 
 #if WGMMA
 #include "warpgroup.cuh"
@@ -31,7 +32,7 @@
 
 constexpr int AHEAD = WGMMA ? STAGES - 2 : STAGES - 1;  // slab s - 1 is still being multiplied when slab s is begun
 constexpr int THREADS = 32 * WARPS_M * WARPS_N;
-constexpr int BLOCKS = 256 / THREADS;                // at a time on a multiprocessor: 8 warps, as many as the registers allow
+constexpr int BLOCKS = (PAIRED ? 512 : 256) / THREADS;  // at a time on a multiprocessor: 8 warps, or 16, as the registers allow
 constexpr int WM = BM / WARPS_M, WN = BN / WARPS_N;  // a warp's part of the tile
 constexpr int TILES_M = WM / 16, TILES_N = WN / 8;   // tensor-core tiles in it
 static_assert(WM % 16 == 0 && WN % 8 == 0, "a warp's part is made of 16 x 8 tiles");

@@ -107,14 +107,15 @@ def plans(function: Callable[[], Any]) -> tuple[tiles.Plan, list[tiles.Plan]]:
     sizes, options = asked.call_args
     *_, K, count, products = sizes
     chosen = tiles.plan(*sizes, **options)
-    limit = HOPELESS * tiles.model_time(chosen, *sizes)
+    along_rows = options.get("along_rows")
+    limit = HOPELESS * tiles.model_time(chosen, *sizes, along_rows)
     possible = (
         tiles.Plan(tile, splits)
         for tile in tiles.tiles_for(products, **options)
         for splits in sorted({*CUTS, chosen.splits})
         if splits == 1 or (splits <= -(-K // tile.BK) and splits * count <= tiles.MAX_GRID[2])
     )
-    return chosen, [plan for plan in possible if tiles.model_time(plan, *sizes) <= limit]
+    return chosen, [plan for plan in possible if tiles.model_time(plan, *sizes, along_rows) <= limit]
 
 
 def milliseconds(xp: Any, function: Callable[[], Any], calls: int = 5, samples: int = 5) -> float:
@@ -134,7 +135,8 @@ def milliseconds(xp: Any, function: Callable[[], Any], calls: int = 5, samples: 
 
 def _name(plan: tiles.Plan) -> str:
     tile, splits = plan
-    return f"{tile.BM}x{tile.BN}{'w' if tile.WGMMA else ''} /{splits}"
+    letters = "".join(letter for letter, holds in {"w": tile.WGMMA, "s": tile.STRIPS, "p": tile.PAIRED}.items() if holds)
+    return f"{tile.BM}x{tile.BN}{letters} /{splits}"
 
 
 if __name__ == "__main__":

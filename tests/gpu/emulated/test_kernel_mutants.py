@@ -31,6 +31,7 @@ TILE, GATHER, DWEIGHT, PACK, PARTS = "tile.cuh", "conv_gather.cu", "conv_dweight
 BEHIND = "relu_pack.cu"
 COLUMNS, POOL, NORM, LOSS, DROP = "im2col.cu", "max_pool.cu", "batch_norm.cu", "cross_entropy.cu", "dropout.cu"
 BY_WARPGROUPS = tiles.WARPGROUP_TILES[0]
+ALONG, ALONG_ROWS = "conv_along_rows.cu", tiles.STRIP_TILES[0]
 
 MUTANTS = {
     # ---- the pipeline
@@ -111,7 +112,8 @@ MUTANTS = {
                                                    "        // before", "1x1"),
     "store: no barrier after the last slab": Mutant(TILE, "    __syncthreads();                               // the slabs",
                                                     "    // the slabs", "many slabs"),
-    "store: the second 32 columns are the first": Mutant(TILE, "+ 32 * n + lane]);", "+ lane]);", "in pieces"),
+    "store: the bias is the first row's": Mutant(TILE, "row_at(at.warp_m + 16 * i + m)", "row_at(at.warp_m + 16 * i)", "1x1"),
+    "store: the second 32 columns are the first": Mutant(TILE, "+ 32 * n + lane] +", "+ lane] +", "in pieces"),
     # ---- conv_gather
     "gather: lower edge off by one": Mutant(GATHER, "< (unsigned)H &&", "<= (unsigned)H &&", "3x2 window, ragged"),
     "gather: right edge off by one": Mutant(GATHER, "< (unsigned)W;", "< (unsigned)W - 1;", "3x2 window, ragged"),
@@ -133,7 +135,7 @@ MUTANTS = {
                                                    "upsampling by two"),
     "gather: always the first phase's taps": Mutant(GATHER, "(const int4*)taps + phase[4]", "(const int4*)taps",
                                                     "upsampling by two"),
-    "gather: ReLU the wrong way round": Mutant(GATHER, "relu && value < 0.0f", "relu && value > 0.0f", "1x1"),
+    "gather: ReLU the wrong way round": Mutant(TILE, "row.relu && values[n] < 0.0f", "row.relu && values[n] > 0.0f", "1x1"),
     "gather: stages overlap by a row": Mutant(GATHER, "stage * (BM + BN) * BK + Along", "stage * ((BM + BN) * BK - BK) + Along",
                                               "many slabs"),
     "gather: every piece starts at the first slab": Mutant(GATHER, "min(split * each, all_slabs)", "0", "in pieces"),
@@ -141,6 +143,33 @@ MUTANTS = {
     "gather: a piece starts with the first tap": Mutant(GATHER, "int tap = (slab0 * BK + 4 * q) / C", "int tap = 4 * q / C",
                                                         "in pieces"),
     "gather: all pieces in one place": Mutant(GATHER, "(((long long)split * N + n) * G", "(((long long)n) * G", "in pieces"),
+    # ---- conv_along_rows
+    "along rows: all taps where the first is": Mutant(ALONG, "used_kw * DW * BK", "0", "many slabs", tile=ALONG_ROWS),
+    "along rows: dilation is forgotten": Mutant(ALONG, "used_kw * DW * BK", "used_kw * BK", "many strips", tile=ALONG_ROWS),
+    "along rows: rows as long as y's": Mutant(ALONG, "pitch = YW + (KW - 1) * DW", "pitch = YW", "many slabs", tile=ALONG_ROWS),
+    "along rows: a strip without what is behind it": Mutant(
+        ALONG, "i < B_COPIES - 1 || first < EXTRA", "i < B_COPIES - 1", "longer than a tile", tile=tiles.STRIP_TILES[3]
+    ),
+    "along rows: one strip too few": Mutant(ALONG, "STRIPS ? 0", "STRIPS - 1 ? 0", "many slabs", tile=ALONG_ROWS),
+    "along rows: always one strip": Mutant(
+        ALONG, "strip = strip + 1 == STRIPS ? 0 : strip + 1;\n        if", "if", "many strips", tile=ALONG_ROWS
+    ),
+    "along rows: upper edge not looked at": Mutant(
+        ALONG, "(unsigned)(h0[i] + down) < (unsigned)H", "h0[i] + down < H && h0[i] > -9", "many slabs", tile=ALONG_ROWS
+    ),
+    "along rows: right edge off by one": Mutant(ALONG, "(unsigned)W;", "(unsigned)W + 1;", "many slabs", tile=ALONG_ROWS),
+    "along rows: taps of dx upwards": Mutant(
+        ALONG, "(kh * KW + kw) * next_tap", "(kh * KW + kw)", "many slabs", tile=ALONG_ROWS
+    ),
+    "along rows: a piece starts with the first strip": Mutant(
+        ALONG, "int kh = strip0 / row_strips, c = strip0 % row_strips * BK", "int kh = 0, c = 0", "strips in pieces",
+        tile=ALONG_ROWS,
+    ),
+    "along rows: the second group's weights are the first's": Mutant(
+        ALONG, "((long long)group * O + m0 + first)", "((long long)m0 + first)", "strips in pieces", tile=ALONG_ROWS
+    ),
+    "along rows: bias of the wrong group": Mutant(ALONG, "bias[group * O + m0 + m]", "bias[m0 + m]", "groups along rows",
+                                                  tile=ALONG_ROWS),
     # ---- conv_dweight
     "dweight: the last pixel is lost": Mutant(DWEIGHT, "real = p < end;", "real = p < end - 1;", "3x2 window, ragged"),
     "dweight: never moves to the next picture": Mutant(DWEIGHT, "oh = 0, ++n", "oh = 0", "3x2 window, ragged"),
@@ -185,7 +214,7 @@ MUTANTS = {
     "relu, packed: padding is not zero": Mutant(BEHIND, "r0 + r < R && p < P", "p < P", "behind ReLU"),
     "relu, packed: half of the lanes": Mutant(BEHIND, "step = 16", "step = 8", "behind ReLU"),
     "relu, packed: rows of other pictures": Mutant(BEHIND, "((long long)n * chunks + chunk)", "chunk", "behind ReLU"),
-    "rows: a warp is forgotten": Mutant(BEHIND, "w < 8", "w < 7", "behind ReLU"),
+    "rows: a warp is forgotten": Mutant(BEHIND, "w < 32", "w < 31", "behind ReLU"),
     "rows: no barrier": Mutant(BEHIND, "    __syncthreads();\n    if (warp", "    if (warp", "behind ReLU"),
     "parts: no barrier before the tile is read": Mutant(PARTS, "            __syncthreads();\n", "", "adding"),
     "parts: no barrier before the next taps": Mutant(

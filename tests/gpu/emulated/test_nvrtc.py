@@ -18,6 +18,7 @@ pytestmark = pytest.mark.skipif(bool(nvrtc_compiler.missing()), reason=nvrtc_com
 ARCHITECTURES = ("sm_80", "sm_90")
 REGISTERS = 65536  # of a multiprocessor
 CONVOLUTION_FILES = ("conv_gather.cu", "conv_dweight.cu")
+BY_WARPGROUPS_ALONE = "conv_along_rows.cu"
 OTHER_FILES = {
     "pack.cu": [{"TF32": 1, "TP": TP, "TR": TR} for TP, TR in ((64, 64), (49, 32), (9, 256), (1, 1024))]
     + [{"TF32": 0, "TP": 64, "TR": 64}],
@@ -51,16 +52,23 @@ def convolution(file: str, architecture: str, tile: tiles.Tile, products: int) -
     return compiled(file, architecture + "a" * tile.WGMMA, (("PRODUCTS", products), *tile.constants.items()))
 
 
+def which_compute(tile: tiles.Tile) -> tuple[str, ...]:
+    """The files that compute with a tile."""
+    if tile.STRIPS:
+        return (BY_WARPGROUPS_ALONE,)
+    return ("conv_gather.cu",) if tile.WGMMA else CONVOLUTION_FILES
+
+
 @every_architecture
-@every_convolution
 @every_tile
-def test_convolutions_spill_nothing_and_fit(architecture, file, tile, products):
-    if tile.WGMMA and (architecture != "sm_90" or file != "conv_gather.cu"):
+def test_convolutions_spill_nothing_and_fit(architecture, tile, products):
+    if tile.WGMMA and architecture != "sm_90":
         pytest.skip("no warpgroup computes there")
-    result = convolution(file, architecture, tile, products)
-    assert set(result.spilled_bytes.values()) == {0}, result.log
-    warps = REGISTERS // (result.registers * tile.threads) * tile.threads // 32
-    assert warps >= 8, f"{result.registers} registers: only {warps} warps at a time on a multiprocessor"
+    for file in which_compute(tile):
+        result = convolution(file, architecture, tile, products)
+        assert set(result.spilled_bytes.values()) == {0}, result.log
+        warps = REGISTERS // (result.registers * tile.threads) * tile.threads // 32
+        assert warps >= (16 if tile.PAIRED else 8), f"{result.registers} registers: only {warps} warps on a multiprocessor"
 
 
 @pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")
@@ -80,9 +88,12 @@ def test_convolutions_use_the_instructions_that_they_claim(architecture, file, p
 
 
 @pytest.mark.skipif(nvrtc_compiler.disassembler() is None, reason="nvdisasm is not installed (nvidia-cuda-nvdisasm)")
-@pytest.mark.parametrize("tile", tiles.WARPGROUP_TILES, ids=[f"{tile.BM}x{tile.BN}" for tile in tiles.WARPGROUP_TILES])
+@pytest.mark.parametrize(
+    "tile", kernel_cases.BY_WARPGROUPS, ids=[kernel_cases.tile_name(1, tile) for tile in kernel_cases.BY_WARPGROUPS]
+)
 def test_a_warpgroup_asks_once_for_eight_of_k_and_fetches_nothing_itself(tile):
-    result = convolution("conv_gather.cu", "sm_90", tile, 1)
+    (file,) = which_compute(tile)
+    result = convolution(file, "sm_90", tile, 1)
     listing = result.instructions()
     assert listing["HGMMA"] == tile.BK // 8, "not one instruction for 8 of k"
     assert listing["HMMA"] == 0, "mma.sync"
@@ -101,7 +112,7 @@ def test_other_kernels_compile_and_spill_nothing(architecture, file):
 
 def test_every_kernel_file_is_compiled_here():
     files = {path.name for path in launch.FOLDER.glob("*.cu")}
-    assert files == {*CONVOLUTION_FILES, *OTHER_FILES}
+    assert files == {*CONVOLUTION_FILES, BY_WARPGROUPS_ALONE, *OTHER_FILES}
 
 
 def test_a_spill_would_be_seen():
