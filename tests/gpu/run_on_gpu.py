@@ -249,6 +249,13 @@ def kernel_times(job: Job, options: Options) -> None:
         job.run(name, command, 1.5, lambda name=name, path=path: {name: json.loads(path.read_text(encoding="utf-8"))})
 
 
+def host_times(job: Job, options: Options) -> None:
+    """What the host does while it launches a training step."""
+    path = job.scratch / "host.json"
+    command = [sys.executable, HERE / "device" / "host_times.py", "tf32", 1, "--out", path]
+    job.run("host", command, 1, lambda: {"host, tf32, batch 1": json.loads(path.read_text(encoding="utf-8"))})
+
+
 def step(job: Job, options: Options) -> None:
     """A training step of FCN-8s against PyTorch's."""
     bench(job, "step", 4)
@@ -340,8 +347,8 @@ def _processes(count: int) -> list[str]:
 
 
 PARTS: dict[str, Callable[[Job, Options], None]] = {
-    "ceilings": ceilings, "tests": gpu_tests, "kernels": kernel_times, "step": step, "inference": inference, "layers": layers,
-    "train": train, "tiles": tile_times, "sanitizers": sanitizers, "suite": suite,
+    "ceilings": ceilings, "tests": gpu_tests, "kernels": kernel_times, "host": host_times, "step": step,
+    "inference": inference, "layers": layers, "train": train, "tiles": tile_times, "sanitizers": sanitizers, "suite": suite,
 }  # fmt: skip
 
 

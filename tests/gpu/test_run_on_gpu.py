@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gpu import run_on_gpu
-from gpu.device import gpu_record, kernel_times, tile_times, watched_process
+from gpu.device import gpu_record, host_times, kernel_times, tile_times, watched_process
 from gpu.device.gpu_record import Record
 from gpu.run_on_gpu import Job
 from minifcn.bench import Result, Timing, layers, tables, timing
@@ -108,7 +108,7 @@ def test_pytest_is_called_with_options_that_it_has(job, monkeypatch, part):
 
 
 @without_gpu
-@pytest.mark.parametrize("part", ["tiles", "ceilings", "kernels"])
+@pytest.mark.parametrize("part", ["tiles", "ceilings", "kernels", "host"])
 def test_each_script_is_called_with_options_that_it_has(job, part):
     run_on_gpu.PARTS[part](job, run_on_gpu.parse([]))
     for note in job.run_record["commands"]:
@@ -129,9 +129,26 @@ def test_a_profilers_events_are_summed_by_kernel():
         kernel_times.summary(events[2:3], steps=2)
 
 
+def test_the_hosts_time_is_told_by_function():
+    """Of a step that waits in a function of its own, most of the time is that function's."""
+
+    def slow():
+        return sum(range(20_000))
+
+    waited = []
+    found = host_times.measure(lambda: [slow() for _ in range(3)], lambda: waited.append(1))
+    name, calls, ms = max(found["rows"], key=lambda row: row[2])
+    assert calls == 3
+    assert name in ("<built-in method builtins.sum>", next(row[0] for row in found["rows"] if row[0].endswith(" slow")))
+    assert ms > 0
+    assert len(waited) >= 3
+    assert 0 < found["launched_ms"] < 10 * found["ms"]
+    assert f"3.0 x {name}" in host_times.said(found)
+
+
 def test_tile_times_finds_the_plan_that_is_fastest(cupy, monkeypatch):
     """By a clock that reads how many multiply-adds a plan takes: only the plan in force can have told it."""
-    monkeypatch.setitem(tile_times.LAYERS, "small", ((1, 4, 5, 6), (5, 4, 3, 3), 1))
+    monkeypatch.setitem(tile_times.LAYERS, "small", ((1, 32, 9, 11), (65, 32, 3, 3), 1))
     monkeypatch.setattr(conv, "_precision", "tf32")
 
     def clock(xp, function):

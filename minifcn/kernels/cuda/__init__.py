@@ -1,8 +1,8 @@
 """Rung `cuda`: the heavy work on an NVIDIA GPU, in CUDA C written by hand (`*.cu`, each file a lesson of its own).
 
     launch.py      from a `.cu` file to a running kernel, every argument checked against the CUDA text
-    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_dweight.cu, tile.cuh, pack.cu, relu_pack.cu,
-                   add_parts.cu, ptx.cuh, warpgroup.cuh
+    conv.py        convolution as implicit matrix product: conv_gather.cu, conv_along_rows.cu, conv_dweight.cu, tile.cuh,
+                   pack.cu, relu_pack.cu, add_parts.cu, ptx.cuh, warpgroup.cuh
     tiles.py       which tile for which shape, and into how many pieces long sums are cut
     fallback.py    convolution by im2col and cuBLAS where those do not apply: im2col.cu
     rest.py        max_pool.cu, batch_norm.cu, cross_entropy.cu, relu.cu, dropout.cu
