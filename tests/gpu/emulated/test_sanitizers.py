@@ -19,7 +19,7 @@ SCRIPT = Path(__file__).with_name("sanitized_run.py")
 LIBRARIES = {"address,undefined": "libasan.so", "thread": "libtsan.so"}
 
 MISTAKES = {  # name: (sanitizer, what it says, file, right, wrong)
-    "a write past the end": ("address,undefined", "heap-buffer-overflow", "pack.cu", "if (r0 + r < R4)", "if (r < R4)"),
+    "a write past the end": ("address,undefined", "heap-buffer-overflow", "pack.cu", "&& r0 + r < R4)", "&& r < R4)"),
     "an overflowing index": (
         "address,undefined",
         "signed integer overflow",
