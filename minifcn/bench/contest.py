@@ -27,6 +27,7 @@ class Contest:
         group: what it is compared with, the title of a table: "VGG16's convolutions, forward".
         name: which one of the group.
         macs: multiply-adds of one call, 0 where they are not what it costs.
+        moved: bytes that one call has to read and write at least, each array once; 0 where nobody counted.
         random: the two draw from different generators, so their results cannot be compared.
         warmups: calls before the clock runs; on a GPU never fewer than WARMUPS_ON_GPU.
         host: the time that the host takes to launch it is measured, too.
@@ -38,6 +39,7 @@ class Contest:
     ours: Callable[[], Any]
     theirs: Callable[[], Any] | None
     macs: int = 0
+    moved: int = 0
     random: bool = False
     warmups: int = 2
     host: bool = False
@@ -53,6 +55,7 @@ class Result:
     name: str
     timing: Timing
     macs: int = 0
+    moved: int = 0
     difference: float | None = None
     host: Timing | None = None
 
@@ -88,7 +91,7 @@ def measured(contest: Contest, device: Device, pairs: int, off: float | None) ->
     if contest.host:
         sides = [side for side in (contest.ours, contest.theirs) if side is not None]
         host = Timing(*(host_times(side, pairs, wait=device.wait) for side in sides))
-    return Result(contest.group, contest.name, timing, contest.macs, off, host)
+    return Result(contest.group, contest.name, timing, contest.macs, contest.moved, off, host)
 
 
 class Disagreement(RuntimeError):

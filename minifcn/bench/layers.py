@@ -1,9 +1,10 @@
-"""The layers of VGG16 and of FCN-8s one by one: forward, dx and dweight each on its own."""
+"""The layers of VGG16, FCN-8s and ResNet one by one: forward, dx and dweight each on its own."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.bench.contest import Contest
 from minifcn.bench.device import Device
+from minifcn.bench.timing import LAYOUT_TRIALS, compare
 from minifcn.kernels import Geometry
 from minifcn.layers import Parameter
 from minifcn.models.backbones import VGG16, scaled
@@ -19,6 +21,8 @@ from minifcn.training import SGD
 
 CONVOLUTIONS, OTHERS, UPDATE = "VGG16's convolutions", "other layers", "update"
 CLASSES = 21
+IN_CACHE = (28, 28)  # 64 channels of which are 0.2 MB
+READ_AGAIN = ("relu", "batch_norm")  # whose gradient needs, beside dy, an array of x's size
 SGD_OPTIONS: dict[str, Any] = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
 
 
@@ -56,14 +60,29 @@ def cases(size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterato
     yield _convolution(OTHERS, "fc7", (N, hidden, *coarsest), (hidden, hidden, 1, 1))
     yield _deconvolution("deconv k4 s2", (N, CLASSES, *coarse), 4, 2)
     yield _deconvolution("deconv k16 s8", (N, CLASSES, *fine), 16, 8)
-    picture = {"x": (N, first, H, W)}
-    yield Case(OTHERS, "max pool 2x2", "max_pool2d", picture, (("x",),), {"kernel_size": 2})
-    yield Case(OTHERS, "ReLU", "relu", picture, (("x",),))
-    yield Case(
-        OTHERS, "batch norm", "batch_norm", picture | {"weight": (first,), "bias": (first,)}, (("x", "weight", "bias"),),
-        {"running_mean": None, "running_var": None, "training": True},
-    )  # fmt: skip
-    yield Case(OTHERS, "dropout", "dropout", {"x": (N, hidden, *coarsest)}, (("x",),))
+    yield from resnet_convolutions(size, N, width)
+    picture, cached = (N, first, H, W), (N, first, *IN_CACHE)
+    for where, shape in (("", picture), (f" in cache, {IN_CACHE[0]}x{IN_CACHE[1]}", cached)):
+        x = {"x": shape}
+        yield Case(OTHERS, f"max pool 2x2{where}", "max_pool2d", x, (("x",),), {"kernel_size": 2})
+        yield Case(OTHERS, f"ReLU{where}", "relu", x, (("x",),))
+        yield Case(
+            OTHERS, f"batch norm{where}", "batch_norm", x | {"weight": (first,), "bias": (first,)}, (("x", "weight", "bias"),),
+            {"running_mean": None, "running_var": None, "training": True},
+        )  # fmt: skip
+        yield Case(OTHERS, f"dropout{where}", "dropout", x if where else {"x": (N, hidden, *coarsest)}, (("x",),))
+
+
+def resnet_convolutions(size: tuple[int, int], N: int, width: float) -> Iterator[Case]:
+    """The kinds of convolution that VGG16 does not have: its first, wide one, one by one, by steps of two, and dilated."""
+    (H, W), (narrow, middle, wide) = size, (scaled(channels, width) for channels in (64, 128, 256))
+    quarter, eighth = (H // 4, W // 4), (H // 8, W // 8)
+    for kind, C, O, (h, w), K, options in (
+        ("7x7 s2", 3, narrow, (H, W), 7, {"stride": 2, "padding": 3}), ("1x1", wide, narrow, quarter, 1, {}),
+        ("3x3 s2", middle, middle, quarter, 3, {"stride": 2, "padding": 1}),
+        ("3x3 d2", wide, wide, eighth, 3, {"padding": 2, "dilation": 2}),
+    ):  # fmt: skip
+        yield _convolution(OTHERS, f"{kind} {C}->{O} @{h}x{w}", (N, C, h, w), (O, C, K, K), **options)
 
 
 def vgg16_convolutions(width: float) -> list[tuple[str, int, int, int]]:
@@ -78,16 +97,19 @@ def vgg16_convolutions(width: float) -> list[tuple[str, int, int, int]]:
     return list(distinct.values())
 
 
-def contests(device: Device, size: tuple[int, int], batch_size: int, width: float = 1.0) -> Iterator[Contest]:
-    """Every case's forward and gradients, the loss, and an optimizer's update."""
+def contests(
+    device: Device, size: tuple[int, int], batch_size: int, width: float = 1.0, channels_last: bool = False
+) -> Iterator[Contest]:
+    """Every case's forward and gradients, the loss, and an optimizer's update; `channels_last`: PyTorch's in the layout, of
+    NCHW and channels-last, in which it is faster."""
     rng = np.random.default_rng(0)
     for case in cases(size, batch_size, width):
-        yield from passes(case, device, rng)
-    yield cross_entropy((batch_size, CLASSES, *size), device, rng)
+        yield from passes(case, device, rng, channels_last)
+    yield from cross_entropy((batch_size, CLASSES, *size), device, rng)
     yield sgd((scaled(4096, width),) * 2, device, rng)
 
 
-def passes(case: Case, device: Device, rng: np.random.Generator) -> Iterator[Contest]:
+def passes(case: Case, device: Device, rng: np.random.Generator, channels_last: bool = False) -> Iterator[Contest]:
     """The contests of one case: forward, then each of its gradients."""
     std = math.prod(case.shapes.get("weight", ())[1:]) ** -0.5  # of a convolution's weights: its results stay near 1
     arrays = {name: _draw(shape, rng, std if name == "weight" else 1.0) for name, shape in case.shapes.items()}
@@ -97,49 +119,62 @@ def passes(case: Case, device: Device, rng: np.random.Generator) -> Iterator[Con
     y, cache = forward(**ours, **case.options)
     our_dy, their_dy = _both({"dy": _draw(y.shape, rng)}, device)
     dy = our_dy["dy"]
+    once = dy.nbytes + sum(array.nbytes for array in arrays.values())  # each array, read or written
     pytorch: Any = None
     if device.pytorch:
-        from minifcn.bench.torch_layers import Passes
+        from minifcn.bench.torch_layers import passes_in
 
-        pytorch = Passes(case.function, theirs, their_dy["dy"], case.options)
+        pytorch = passes_in(case.function, theirs, their_dy["dy"], case.options, channels_last)
 
     def contest(what: str, our_pass: Any, their_pass: Any) -> Contest:
-        ours_alone = None if pytorch is None else their_pass
         group, name = f"{case.group}, batch {len(dy)}", f"{case.name}, {what}"
         if case.group == CONVOLUTIONS:  # many of them: a table for each pass
             group, name = f"{case.group}, {what}, batch {len(dy)}", case.name
-        return Contest(group, name, our_pass, ours_alone, case.macs, random=case.function == "dropout")
+        ours_alone, layout = None, ""
+        if pytorch is not None:
+            ours_alone, layout = faster([functools.partial(their_pass, side) for side in pytorch], device)
+        moved = once + (arrays["x"].nbytes if what != "forward" and case.function in READ_AGAIN else 0)
+        return Contest(group, name + layout, our_pass, ours_alone, case.macs, moved, random=case.function == "dropout")
 
     yield contest(
         "forward",
         lambda: forward(**ours, **case.options, **in_place)[0],
-        lambda: pytorch.forward(**in_place),
+        lambda side: side.forward(**in_place),
     )
     for names in case.gradients:
         needs = {"needs": tuple(name in names for name in ("x", "weight", "bias"))} if len(arrays) > 1 else {}
         yield contest(
             f"d{names[0]}" if len(names) == 1 else "backward",
             lambda needs=needs: _first(backward(dy, cache, **needs)),
-            lambda names=names: pytorch.gradient(names),
+            lambda side, names=names: side.gradient(names),
         )
 
 
-def cross_entropy(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:
-    """Softmax cross-entropy, loss and gradient, of scores (N, C, H, W), a tenth of the pixels void."""
+def faster(sides: list[Callable[[], Any]], device: Device) -> tuple[Callable[[], Any], str]:
+    """PyTorch's pass in NCHW, or, where that was tried too and is faster, in channels-last; and what to say of it."""
+    if len(sides) == 1:
+        return sides[0], ""
+    seconds = [min(compare(side, pairs=LAYOUT_TRIALS, warmups=1, wait=device.wait).ours) for side in sides]
+    return (sides[1], " (PyTorch: channels-last)") if seconds[1] < seconds[0] else (sides[0], "")
+
+
+def cross_entropy(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Iterator[Contest]:
+    """Softmax cross-entropy of scores (N, C, H, W), a tenth of the pixels void: the loss, and with it the gradient."""
     N, C, H, W = shape
     labels = rng.integers(0, C, (N, H, W), dtype=np.uint8)
     labels[rng.random(labels.shape) < 0.1] = 255
     ours, theirs = _both({"scores": _draw(shape, rng), "labels": labels}, device)
-
-    def our_pass() -> Any:
-        return F.cross_entropy_backward(1.0, F.cross_entropy(**ours)[1])
-
-    their_pass = None
+    sides: tuple[Any, Any] = None, None
     if device.pytorch:
         from minifcn.bench import torch_layers
 
-        their_pass = torch_layers.cross_entropy(**theirs)
-    return Contest(f"{OTHERS}, batch {N}", "cross-entropy, both", our_pass, their_pass)
+        sides = torch_layers.cross_entropy(**theirs)
+    group, size = f"{OTHERS}, batch {N}", ours["scores"].nbytes
+    yield Contest(group, "cross-entropy, forward", lambda: F.cross_entropy(**ours)[0], sides[0], moved=size + labels.nbytes)
+    yield Contest(
+        group, "cross-entropy, both", lambda: F.cross_entropy_backward(1.0, F.cross_entropy(**ours)[1]), sides[1],
+        moved=3 * size + labels.nbytes,
+    )  # fmt: skip
 
 
 def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:
@@ -158,7 +193,9 @@ def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Con
         from minifcn.bench import torch_layers
 
         their_update = torch_layers.sgd(**theirs, options=SGD_OPTIONS)
-    return Contest(UPDATE, f"SGD, {parameter.size / 1e6:.1f} M weights", our_update, their_update)
+    return Contest(
+        UPDATE, f"SGD, {parameter.size / 1e6:.1f} M weights", our_update, their_update, moved=5 * parameter.data.nbytes
+    )
 
 
 def _convolution(group: str, name: str, x_shape: tuple[int, ...], weight_shape: tuple[int, ...], **options: int) -> Case:

@@ -12,6 +12,8 @@ from minifcn.bench import layers as cases
 from minifcn.bench import tables
 from minifcn.bench.contest import Contest, Result, run
 from minifcn.bench.device import Device
+from minifcn.bench.limits import Limits
+from minifcn.bench.limits import measure as measure_limits
 from minifcn.bench.memory import peaks
 from minifcn.bench.network import Agreement, Architecture, Networks
 from minifcn.bench.profile import profile as profile_step
@@ -72,11 +74,16 @@ class Findings:
 
 
 def layers(session: Session) -> Findings:
-    """VGG16's and FCN-8s's layers one by one, batch 4."""
+    """VGG16's, FCN-8s's and ResNet's layers one by one, batch 4; on a CPU beside what the machine can do at most."""
+    found = measure_limits() if session.device.name == "cpu" else None
     results = []
     for batch_size in session.batch_sizes or (4,):
-        results += session.measure(cases.contests(session.device, session.size, batch_size, session.width))
-    findings = _timed(results)
+        contests = cases.contests(session.device, session.size, batch_size, session.width, session.channels_last)
+        results += session.measure(contests)
+    findings = _timed(results, found)
+    if found:
+        said = f"{2 * found.macs / 1e9:.0f} GFLOP/s by the BLAS and {found.bytes / 1e9:.1f} GB/s, read and written, by a copy"
+        findings = replace(findings, sentences=[f"this machine's limits: {said}"], lists=findings.lists | {"limits": [found]})
     if session.device.pytorch:
         findings.tables.append(tables.summary(results, cases.CONVOLUTIONS))
     return findings
@@ -140,10 +147,10 @@ def measurements_of(name: str, device: str) -> list[str]:
     return [name]
 
 
-def _timed(results: list[Result]) -> Findings:
+def _timed(results: list[Result], limits: Limits | None = None) -> Findings:
     """The findings of a measurement that is a list of timings."""
     drawing = _drawing("draw_ratios", results) if any(result.timing.pytorch for result in results) else None
-    return Findings(tables.timing_tables(results), {"results": results}, draw=drawing)
+    return Findings(tables.timing_tables(results, limits), {"results": results}, draw=drawing)
 
 
 def _drawing(name: str, results: list[Result]) -> Callable[[Path, str], None]:

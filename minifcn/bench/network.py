@@ -15,7 +15,7 @@ from minifcn.bench import onnx_runtime
 from minifcn.bench.contest import Contest, to_numpy
 from minifcn.bench.device import Device
 from minifcn.bench.layers import CLASSES, SGD_OPTIONS
-from minifcn.bench.timing import compare
+from minifcn.bench.timing import LAYOUT_TRIALS, compare
 from minifcn.layers import CrossEntropyLoss, Layer
 from minifcn.models import build
 from minifcn.training import SGD
@@ -27,7 +27,6 @@ GRADIENT_TOLERANCE = {"float32": 5e-2, "tf32": 2e-1}
 # A gradient shorter than this part of all gradients together is rounding, such as that of a bias in front of a batch norm.
 LEAST_GRADIENT = 1e-4
 TITLES = {"fcn8s": "FCN-8s", "unet": "U-Net"}  # others by their name in the catalogue
-LAYOUT_TRIALS = 3
 
 
 @dataclass(frozen=True)

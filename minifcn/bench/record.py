@@ -30,6 +30,7 @@ def as_dict(result: Result) -> dict[str, Any]:
         "onnxruntime_seconds": list(timing.onnxruntime),
         "onnxruntime_ratio": timing.onnxruntime_ratio,
         "multiply_adds": result.macs or None,
+        "bytes_moved": result.moved or None,
         "difference": result.difference,
         **host,
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import NamedTuple
 
 from minifcn.bench.contest import Result
 from minifcn.bench.ladder import Proof
+from minifcn.bench.limits import Limits
 from minifcn.bench.memory import Peak
 from minifcn.bench.timing import geometric_mean
 
@@ -20,25 +21,33 @@ class Table(NamedTuple):
     rows: Sequence[tuple[str, ...]]
 
 
-def timing_tables(results: Sequence[Result]) -> list[Table]:
+def timing_tables(results: Sequence[Result], limits: Limits | None = None) -> list[Table]:
     """One table a group: row by row the medians of the times and of the ratios, ours / PyTorch.
 
     "host" is the part of a call in which its work is launched; it stands where it was measured, on a GPU. ONNX Runtime stands
-    where it took part.
+    where it took part, and the machine's limit, the least time of a row's multiply-adds and bytes, where that is known.
     """
-    columns = ("", "ours ms", "PyTorch ms", "ratio", "least .. most")
     made = []
     for group, members in by_group(results).items():
+        columns: list[tuple[str, ...]] = [("", "ours ms", "PyTorch ms", "ratio", "least .. most")]
+        cells = [[_row(result)] for result in members]
         if any(result.host for result in members):
-            rows = [(*_row(result), *_host_cells(result)) for result in members]
-            made.append(Table(group, (*columns, "ours, host ms", "PyTorch, host ms"), rows))
-        else:
-            made.append(Table(group, columns, list(map(_row, members))))
+            columns.append(("ours, host ms", "PyTorch, host ms"))
+            _append(cells, map(_host_cells, members))
         if any(result.timing.onnxruntime for result in members):
-            shown = made[-1]
-            rows = [(*row, *_onnxruntime_cells(result)) for row, result in zip(shown.rows, members, strict=True)]
-            made[-1] = Table(group, (*shown.columns, "ONNX Runtime ms", "ratio to it"), rows)
+            columns.append(("ONNX Runtime ms", "ratio to it"))
+            _append(cells, map(_onnxruntime_cells, members))
+        if limits and any(result.macs or result.moved for result in members):
+            columns.append(("limit ms",))
+            _append(cells, ((milliseconds(limits.seconds(result.macs, result.moved)),) for result in members))
+        made.append(Table(group, sum(columns, ()), [sum(row, ()) for row in cells]))
     return made
+
+
+def _append(cells: list[list[tuple[str, ...]]], more: Iterable[tuple[str, ...]]) -> None:
+    """Some more cells for each row."""
+    for row, added in zip(cells, more, strict=True):
+        row.append(added)
 
 
 def summary(results: Sequence[Result], about: str) -> Table:

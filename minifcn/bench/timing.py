@@ -12,6 +12,7 @@ from typing import Any
 # After its last task a PyTorch (OpenMP) thread keeps its core busy for about 20 ms, waiting for the next one. Whoever is
 # timed in that time has a core less.
 SETTLE = 0.04  # seconds
+LAYOUT_TRIALS = 3  # calls of each of PyTorch's layouts before the faster one is timed
 LEAST = 0.02  # seconds that one sample takes at least; what is faster is called several times
 LEAST_ON_GPU = 0.1  # long enough for the calls to queue up, as they do in training: then the slower of host and GPU counts
 

@@ -39,6 +39,20 @@ class Passes:
         return self.function(x, **others, **self.options, **options)
 
 
+def passes_in(
+    function: str, inputs: dict[str, Tensor], dy: Tensor, options: dict[str, Any], channels_last: bool
+) -> list[Passes]:
+    """PyTorch's passes in NCHW and, if asked and where there is a difference, in channels-last."""
+    made = [Passes(function, inputs, dy, options)]
+    if channels_last:
+        laid_out = {
+            name: tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+            for name, tensor in inputs.items()
+        }
+        made.append(Passes(function, laid_out, dy.contiguous(memory_format=torch.channels_last), options))
+    return made
+
+
 def convolution(function: str, inputs: list[Tensor | None], geometry: Geometry) -> Callable[[], Tensor]:
     """A rung's "forward" of (x, weight, bias), or "input_gradient" of (dy, weight) as a transposed convolution."""
     g = geometry
@@ -53,10 +67,15 @@ def convolution(function: str, inputs: list[Tensor | None], geometry: Geometry) 
     return run
 
 
-def cross_entropy(scores: Tensor, labels: Tensor) -> Callable[[], Tensor]:
-    """Loss and gradient of the scores."""
-    scores, labels = scores.detach().requires_grad_(), labels.long()
-    return lambda: torch.autograd.grad(T.cross_entropy(scores, labels, ignore_index=255), scores)[0]
+def cross_entropy(scores: Tensor, labels: Tensor) -> tuple[Callable[[], Tensor], Callable[[], Tensor]]:
+    """The loss alone, and with the gradient of the scores, which is returned."""
+    leaves, labels = scores.detach().requires_grad_(), labels.long()
+
+    def loss() -> Tensor:
+        with torch.no_grad():
+            return T.cross_entropy(scores, labels, ignore_index=255)
+
+    return loss, lambda: torch.autograd.grad(T.cross_entropy(leaves, labels, ignore_index=255), leaves)[0]
 
 
 def sgd(data: Tensor, grad: Tensor, options: dict[str, Any]) -> Callable[[], Tensor]:

@@ -46,8 +46,8 @@ def read(path):
 
 def check_result(result, pairs, pytorch=True):
     assert set(result) == {
-        "group", "name", "ours_seconds", "pytorch_seconds", "ratio", "ratio_least", "ratio_most", "multiply_adds", "difference",
-        "onnxruntime_seconds", "onnxruntime_ratio",
+        "group", "name", "ours_seconds", "pytorch_seconds", "ratio", "ratio_least", "ratio_most", "multiply_adds", "bytes_moved",
+        "difference", "onnxruntime_seconds", "onnxruntime_ratio",
     }  # fmt: skip
     assert len(result["ours_seconds"]) == pairs
     assert len(result["pytorch_seconds"]) == (pairs if pytorch else 0)
@@ -70,6 +70,9 @@ def test_layers_write_json_and_a_plot(device, tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "1 thread on both sides" in out
     assert "geometric mean" in out
+    assert "limit ms" in out
+    (limits,) = content["limits"]
+    assert f"this machine's limits: {2 * limits['macs'] / 1e9:.0f} GFLOP/s" in out
     assert "other programs" not in out
 
 

@@ -26,15 +26,68 @@ def test_every_layer_runs_and_agrees_with_pytorch(device):
     others = {name for group, name in places if group == f"{OTHERS}, batch 2"}
     for name in ("fc6", "fc7", "deconv k4 s2", "deconv k16 s8"):
         assert {f"{name}, forward", f"{name}, dx", f"{name}, dweight"} <= others
+    for name in ("7x7 s2 3->1 @16x32", "1x1 4->1 @4x8", "3x3 s2 2->2 @4x8", "3x3 d2 4->4 @2x4"):
+        assert {f"{name}, forward", f"{name}, dx", f"{name}, dweight"} <= others
     for name in ("max pool 2x2", "ReLU", "dropout"):
-        assert {f"{name}, forward", f"{name}, dx"} <= others
-    assert {"batch norm, forward", "batch norm, backward", "cross-entropy, both"} <= others
+        assert {f"{name}{where}, {what}" for where in ("", " in cache, 28x28") for what in ("forward", "dx")} <= others
+    assert {"batch norm, forward", "batch norm, backward", "cross-entropy, forward", "cross-entropy, both"} <= others
     assert (UPDATE, "SGD, 0.0 M weights") in places
     for result in results:
         assert (result.difference is None) == result.name.startswith("dropout")
         assert result.difference is None or result.difference < 1e-4, result
         assert len(result.timing.ours) == len(result.timing.pytorch) == 1
         assert min(result.timing.ours + result.timing.pytorch) > 0
+        assert result.moved > 0
+
+
+def test_pytorchs_faster_layout_is_timed_and_named(device, monkeypatch):
+    """Of both the one that a stopwatch finds faster, and its results are in it; where nobody asks there is only NCHW."""
+    torch = pytest.importorskip("torch")
+    seconds = {False: 2.0, True: 1.0}  # by whether the result lies channels last
+
+    def compare(side, **options):
+        last = side().is_contiguous(memory_format=torch.channels_last)
+        return SimpleNamespace(ours=(seconds[last] + 1, seconds[last]))
+
+    monkeypatch.setattr(layers, "compare", compare)
+    case = next(case for case in layers.cases((32, 48), 2, 1 / 8) if case.name.startswith("conv2_1"))
+    for last in (True, False):
+        seconds[True] = 1.0 if last else 3.0
+        for contest in list(layers.passes(case, device, np.random.default_rng(0), channels_last=True))[:2]:
+            assert contest.name.endswith(" (PyTorch: channels-last)") == last
+            assert contest.theirs().is_contiguous(memory_format=torch.channels_last) == last
+            np.testing.assert_allclose(contest.ours(), contest.theirs().detach().numpy(), atol=1e-5)
+    for contest in layers.passes(case, device, np.random.default_rng(0)):
+        assert "channels-last" not in contest.name
+
+
+def test_each_array_is_counted_once():
+    """A convolution moves x, w, b and y whatever it computes; ReLU's and batch norm's gradients another x."""
+    device = Device.of("cpu", pytorch=False)
+    moved = {contest.name: contest.moved for contest in layers.contests(device, (16, 32), 2, 1 / 64)}
+    picture = 4 * 2 * 16 * 32
+    assert {moved[f"7x7 s2 3->1 @16x32, {what}"] for what in ("forward", "dx", "dweight")} == {
+        3 * picture + 4 * (3 * 49 + 1) + picture // 4
+    }
+    assert (moved["ReLU, forward"], moved["ReLU, dx"]) == (2 * picture, 3 * picture)
+    assert (moved["batch norm, forward"], moved["batch norm, backward"]) == (2 * picture + 8, 3 * picture + 8)
+    assert (moved["max pool 2x2, forward"], moved["max pool 2x2, dx"]) == (5 * picture // 4, 5 * picture // 4)
+    scores = 21 * picture
+    assert (moved["cross-entropy, forward"], moved["cross-entropy, both"]) == (scores + picture // 4, 3 * scores + picture // 4)
+
+
+def test_the_machines_limits():
+    """By a clock that ticks once a call: a second for each product and copy; and the slower of the two is a row's limit."""
+    from itertools import count
+
+    from minifcn.bench import limits
+
+    ticks = count()
+    found = limits.measure(lambda: float(next(ticks)))
+    assert found.macs == limits._ROWS**3
+    assert found.bytes == 2 * 4 * limits._FLOATS
+    known = limits.Limits(macs=100.0, bytes=10.0)
+    assert (known.seconds(200, 10), known.seconds(200, 50), known.seconds(0, 0)) == (2.0, 5.0, None)
 
 
 def test_no_side_writes_into_the_others_memory(device):
@@ -45,7 +98,8 @@ def test_no_side_writes_into_the_others_memory(device):
 
 
 def test_a_part_of_the_pixels_is_void(device, rng):
-    dscores = layers.cross_entropy((1, 5, 20, 30), device, rng).ours()
+    _, both = layers.cross_entropy((1, 5, 20, 30), device, rng)
+    dscores = both.ours()
     void = (dscores == 0).all(axis=1)
     assert 0.03 < void.mean() < 0.3
 
