@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn import layers as L
+from minifcn.backend import to_host
 from minifcn.bench.contest import Contest
 from minifcn.bench.device import Device
 from minifcn.bench.timing import LAYOUT_TRIALS, compare
@@ -21,6 +23,13 @@ from minifcn.training import SGD
 
 CONVOLUTIONS, OTHERS, UPDATE = "VGG16's convolutions", "other layers", "update"
 CLASSES = 21
+SMALL = (1, 8, 12, 16)  # as in the lessons: there a layer costs what it takes to call NumPy
+SMALL_LAYERS: dict[str, tuple[str, tuple[int, ...], dict[str, int]]] = {  # name, arguments and options of a class of both
+    "Conv2d 3x3": ("Conv2d", (8, 8, 3), {"padding": 1}),
+    "BatchNorm2d": ("BatchNorm2d", (8,), {}),
+    "ReLU": ("ReLU", (), {}),
+    "MaxPool2d 2x2": ("MaxPool2d", (2,), {}),
+}
 IN_CACHE = (28, 28)  # 64 channels of which are 0.2 MB
 READ_AGAIN = ("relu", "batch_norm")  # whose gradient needs, beside dy, an array of x's size
 SGD_OPTIONS: dict[str, Any] = {"lr": 1e-5, "momentum": 0.9, "weight_decay": 5e-4}
@@ -106,6 +115,8 @@ def contests(
     for case in cases(size, batch_size, width):
         yield from passes(case, device, rng, channels_last)
     yield from cross_entropy((batch_size, CLASSES, *size), device, rng)
+    for name in SMALL_LAYERS:
+        yield small(name, device, rng)
     yield sgd((scaled(4096, width),) * 2, device, rng)
 
 
@@ -175,6 +186,30 @@ def cross_entropy(shape: tuple[int, ...], device: Device, rng: np.random.Generat
         group, "cross-entropy, both", lambda: F.cross_entropy_backward(1.0, F.cross_entropy(**ours)[1]), sides[1],
         moved=3 * size + labels.nbytes,
     )  # fmt: skip
+
+
+def small(name: str, device: Device, rng: np.random.Generator) -> Contest:
+    """A layer called on a small x, forward and backward."""
+    kind, arguments, options = SMALL_LAYERS[name]
+    layer = getattr(L, kind)(*arguments, **options)
+    x = _draw(SMALL, rng)
+    y = layer(x)
+    layer.backward(np.ones_like(y))
+    ours, theirs = _both({"x": x, "dy": _draw(y.shape, rng)}, device)
+    layer.to(device.name)
+
+    def our_pass() -> Any:
+        layer(ours["x"])
+        return layer.backward(ours["dy"])
+
+    their_pass = None
+    if device.pytorch:
+        from minifcn.bench import torch_layers
+
+        state = {key: device.theirs(to_host(value), copy=True) for key, value in layer.state_dict().items()}
+        their_pass = torch_layers.eager(kind, arguments, options, state, **theirs)
+    group = f"small layers, {'x'.join(map(str, SMALL))}, forward and backward"
+    return Contest(group, name, our_pass, their_pass, moved=2 * (x.nbytes + y.nbytes))
 
 
 def sgd(shape: tuple[int, ...], device: Device, rng: np.random.Generator) -> Contest:

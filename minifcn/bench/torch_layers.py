@@ -78,6 +78,23 @@ def cross_entropy(scores: Tensor, labels: Tensor) -> tuple[Callable[[], Tensor],
     return loss, lambda: torch.autograd.grad(T.cross_entropy(leaves, labels, ignore_index=255), leaves)[0]
 
 
+def eager(
+    kind: str, arguments: tuple[Any, ...], options: dict[str, Any], state: dict[str, Tensor], x: Tensor, dy: Tensor
+) -> Callable[[], Tensor]:
+    """Forward and backward of a module of torch.nn, as its users call it; returns dx."""
+    module = getattr(torch.nn, kind)(*arguments, **options).to(x.device)
+    module.load_state_dict(state)
+    x = x.detach().requires_grad_()
+
+    def both() -> Any:
+        module.zero_grad()
+        x.grad = None
+        module(x).backward(dy)
+        return x.grad
+
+    return both
+
+
 def sgd(data: Tensor, grad: Tensor, options: dict[str, Any]) -> Callable[[], Tensor]:
     """One update, always by the same gradient; returns the parameter."""
     parameter = torch.nn.Parameter(data)

@@ -257,7 +257,8 @@ class _Loop:
             self.work()
         finally:
             self.indices = itertools.repeat(self.count)  # nothing more is begun, whatever happened here
-            wait([future for future in futures if not future.cancel()])
+            if futures:
+                wait([future for future in futures if not future.cancel()])
         if self.failures:
             raise min(self.failures, key=lambda failure: failure[0])[1]
 

@@ -46,8 +46,8 @@ def read(path):
 
 def check_result(result, pairs, pytorch=True):
     assert set(result) == {
-        "group", "name", "ours_seconds", "pytorch_seconds", "ratio", "ratio_least", "ratio_most", "multiply_adds", "bytes_moved",
-        "difference", "onnxruntime_seconds", "onnxruntime_ratio",
+        "group", "name", "ours_seconds", "pytorch_seconds", "ratio", "ratio_least", "ratio_most", "multiply_adds",
+        "bytes_moved", "difference", "onnxruntime_seconds", "onnxruntime_ratio",
     }  # fmt: skip
     assert len(result["ours_seconds"]) == pairs
     assert len(result["pytorch_seconds"]) == (pairs if pytorch else 0)

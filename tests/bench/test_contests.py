@@ -32,6 +32,8 @@ def test_every_layer_runs_and_agrees_with_pytorch(device):
         assert {f"{name}{where}, {what}" for where in ("", " in cache, 28x28") for what in ("forward", "dx")} <= others
     assert {"batch norm, forward", "batch norm, backward", "cross-entropy, forward", "cross-entropy, both"} <= others
     assert (UPDATE, "SGD, 0.0 M weights") in places
+    small = {name for group, name in places if group == "small layers, 1x8x12x16, forward and backward"}
+    assert small == {"Conv2d 3x3", "BatchNorm2d", "ReLU", "MaxPool2d 2x2"}
     for result in results:
         assert (result.difference is None) == result.name.startswith("dropout")
         assert result.difference is None or result.difference < 1e-4, result

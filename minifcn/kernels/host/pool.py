@@ -12,6 +12,7 @@ from the first window to the last meets places, too, where no window begins; wha
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -26,9 +27,9 @@ Phase = tuple[int, int]  # the row and the column, within the stride, where it b
 
 def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
     """x (N, C, H, W) -> y and switches (N, C, OH, OW)."""
-    grid = _Grid(windows)
-    y = np.empty((*x.shape[:2], *windows.output_size), x.dtype)
-    first = windows.first_tap()  # (OH, OW)
+    grid = _grid(windows)
+    first = grid.first_tap
+    y = np.empty((*x.shape[:2], grid.OH, grid.OW), x.dtype)
     switches = np.empty(y.shape, first.dtype)
     (_, start, _), *others = grid.taps
 
@@ -53,7 +54,7 @@ def max_pool(x: np.ndarray, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
 
 def max_pool_backward(dy: np.ndarray, switches: np.ndarray, windows: Windows) -> np.ndarray:
     """dy and switches (N, C, OH, OW) -> dx (N, C, H, W)."""
-    grid = _Grid(windows)
+    grid = _grid(windows)
     dx = np.zeros((*dy.shape[:2], windows.H, windows.W), dy.dtype)
 
     def planes(at: Block) -> None:
@@ -115,6 +116,7 @@ class _Grid:
     def __init__(self, windows: Windows) -> None:
         g = windows
         self.OH, self.OW = windows.output_size
+        self.first_tap = windows.first_tap()  # (OH, OW)
         self.R, self.Q = self.OH + g.DH * (g.KH - 1) // g.SH, self.OW + g.DW * (g.KW - 1) // g.SW
         self.beyond = (self.R - self.OH) * self.Q + self.Q - self.OW  # the largest shift: places that are no window's
         self.taps: list[tuple[int, Phase, int]] = []  # each tap kh·KW + kw, the phase that it reads, and its shift there
@@ -150,3 +152,9 @@ class _Grid:
     def flat(self, array: np.ndarray, shift: int = 0) -> np.ndarray:
         """(N', C', R, Q) as one row from `shift` on, as long as from the first output to the last."""
         return array.reshape(-1)[shift : array.size - self.beyond + shift]
+
+
+@functools.lru_cache(maxsize=256)
+def _grid(windows: Windows) -> _Grid:
+    """Made once for all planes of a size: for small ones that would take longer than the pooling itself."""
+    return _Grid(windows)
