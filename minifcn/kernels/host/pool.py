@@ -102,11 +102,14 @@ def max_pool_values(x: np.ndarray, windows: Windows) -> np.ndarray:
 def _largest(out: np.ndarray, reaches: list[tuple[slice, slice]], pair: Callable[..., tuple[np.ndarray, np.ndarray]]) -> None:
     """Writes the largest over all taps of an axis; `pair(outputs, inputs)` gives outputs that have a tap, and its numbers."""
     pairs = sorted((pair(*met) for met in reaches if met[0].start < met[0].stop), key=lambda one: -one[0].size)
-    if pairs[0][0].size == out.size:
-        np.copyto(*pairs.pop(0))
+    whole = [numbers for outputs, numbers in pairs[:2] if outputs.size == out.size]
+    if len(whole) == 2:  # as a rule: two taps that every output has
+        np.maximum(*whole, out=out)
+    elif whole:
+        np.copyto(out, *whole)
     else:
         out[...] = -np.inf
-    for so_far, more in pairs:
+    for so_far, more in pairs[len(whole) :]:
         np.maximum(so_far, more, out=so_far)
 
 
