@@ -41,7 +41,7 @@ def test_the_wheel_holds_the_package_and_the_lessons_scripts_and_nothing_else(ro
     package = {
         path.relative_to(root).as_posix()
         for path in (root / "minifcn").rglob("*")
-        if path.is_file() and path.suffix in (".py", ".cu", ".cuh", ".typed", ".js", ".css", ".html", ".toml", ".json")
+        if path.is_file() and path.suffix in (".py", ".cu", ".cuh", ".md", ".typed", ".js", ".css", ".html", ".toml", ".json")
     }
     lessons = {f"minifcn/lessons/{one.name}.py" for one in written()}
     there = {name for name in names_in(wheel) if ".dist-info/" not in name}

@@ -104,9 +104,9 @@ def _largest(out: np.ndarray, reaches: list[tuple[slice, slice]], pair: Callable
     pairs = sorted((pair(*met) for met in reaches if met[0].start < met[0].stop), key=lambda one: -one[0].size)
     whole = [numbers for outputs, numbers in pairs[:2] if outputs.size == out.size]
     if len(whole) == 2:  # as a rule: two taps that every output has
-        np.maximum(*whole, out=out)
+        np.maximum(whole[0], whole[1], out=out)
     elif whole:
-        np.copyto(out, *whole)
+        np.copyto(out, whole[0])
     else:
         out[...] = -np.inf
     for so_far, more in pairs[len(whole) :]:
