@@ -27,10 +27,11 @@ def class_weights(wanted: Sequence[float] | str | None, dataset: SegmentationDat
         weights = np.array([float(number) for number in (wanted.split(",") if isinstance(wanted, str) else wanted)])
     except ValueError:
         raise ValueError(f"class weights {wanted!r}: possible are none, frequency, median, or numbers as in 1,2,0.5") from None
-    if len(weights) != dataset.num_classes or not (np.isfinite(weights).all() and (weights >= 0).all()):
+    most = np.finfo(np.float32).max  # losses are float32
+    if len(weights) != dataset.num_classes or not ((weights >= 0) & (weights <= most)).all():  # NaN is neither
         raise ValueError(
-            f"class weights are {', '.join(map('{:g}'.format, weights))}; give {dataset.num_classes} numbers of at least 0, "
-            f"one for each of {', '.join(dataset.classes)}"
+            f"class weights are {', '.join(map('{:g}'.format, weights))}; give {dataset.num_classes} numbers from 0 to "
+            f"{most:.2g}, one for each of {', '.join(dataset.classes)}"
         )
     return weights
 

@@ -143,7 +143,7 @@ def refused(result) -> str:
         (["--schedule", "square"], "square"),
         (["--augment", "mosaic"], "augmentation 'mosaic' is not known"),
         (["--preprocessing", "vgg"], "preprocessing 'vgg' is not known"),
-        (["--class-weights", "1,2"], "give 5 numbers of at least 0, one for each of background, circle"),
+        (["--class-weights", "1,2"], "give 5 numbers from 0 to 3.4e+38, one for each of background, circle"),
         (["--lr-factor", "score"], "write layers=factor"),
         (["--freeze", "conv99"], "conv99"),
         (["--val-split", "train"], "12 pictures are both in shapes train and in shapes train"),

@@ -39,7 +39,8 @@ def test_weights_that_are_counted(dataset):
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("1,2", "class weights are 1, 2; give 3 numbers of at least 0, one for each of red, green, blue"),
+        ("1,2", r"class weights are 1, 2; give 3 numbers from 0 to 3.4e\+38, one for each of red, green, blue"),
+        ("1,2,4e38", r"class weights are 1, 2, 4e\+38; give 3 numbers from 0 to 3.4e\+38"),  # float32 cannot hold it
         ((1, 2, -1), "give 3 numbers"),
         ("1,2,nan", "give 3 numbers"),
         ("heavy", "'heavy': possible are none, frequency, median, or numbers"),

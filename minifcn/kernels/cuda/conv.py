@@ -20,7 +20,7 @@ import numpy as np
 
 from minifcn.backend import Array, get_xp, import_cupy
 from minifcn.kernels.cuda.launch import MAX_GRID, blocks_for_planes, launch
-from minifcn.kernels.cuda.tiles import AlongRows, plan
+from minifcn.kernels.cuda.tiles import STRIP_TILES, AlongRows, plan
 from minifcn.kernels.geometry import Geometry
 
 Phase = tuple[int, int, int, int, int, int]  # first row and column, rows and columns, first tap, taps
@@ -28,7 +28,7 @@ Tap = tuple[int, int, int, int]  # rows and columns away, place in the kernel, 0
 TapsOf = Callable[[Geometry], tuple[list[Phase], list[Tap]]]
 
 _MOST_CHUNKS = 1024  # of pixels whose sums are left to be added
-_EXTRA = 8  # conv_along_rows.cu's
+_EXTRA = 8  # pixels of a strip behind a tile's: conv_along_rows.cu
 _ENOUGH_BLOCKS = 1056  # 8 for each of an H100's multiprocessors
 
 _precision = "tf32"
@@ -77,8 +77,8 @@ def forward(x: Array, weight: Array, bias: Array | None, geometry: Geometry, rel
     packed_x = _pack_x(x, g)  # (G, N, H·W, CG4)
     packed_weight = pack(weight, g.O, 1, CG, T)  # (O, T, CG4)
     sizes = (g.H, g.W, OG, T, g.OH, g.OW, g.SH, g.SW, 1, 1)
-    along_rows = (-g.PH, -g.PW, 0, 1)
-    return _gather(packed_x, packed_weight, bias, g, _forward_taps, g.y_shape, g.OH * g.OW, sizes, along_rows, relu)
+    start = (-g.PH, -g.PW, 0, 1)
+    return _gather(packed_x, packed_weight, bias, g, _forward_taps, g.y_shape, g.OH * g.OW, sizes, start, relu)
 
 
 def input_gradient(dy: Array, weight: Array, geometry: Geometry) -> Array:
@@ -116,8 +116,8 @@ def _input_gradient(packed_dy: Array, weight: Array, g: Geometry) -> Array:
     packed_weight = pack(weight, g.G, 1, OG, CG * T)  # (G, CG·T, OG4)
     largest_phase = -(-g.H // g.SH) * -(-g.W // g.SW)
     sizes = (g.OH, g.OW, CG, T, g.H, g.W, 1, 1, g.SH, g.SW)
-    along_rows = (g.PH - (g.KH - 1) * g.DH, g.PW - (g.KW - 1) * g.DW, T - 1, -1)
-    return _gather(packed_dy, packed_weight, None, g, _gradient_taps, g.x_shape, largest_phase, sizes, along_rows, False)
+    start = (g.PH - (g.KH - 1) * g.DH, g.PW - (g.KW - 1) * g.DW, T - 1, -1)
+    return _gather(packed_dy, packed_weight, None, g, _gradient_taps, g.x_shape, largest_phase, sizes, start, False)
 
 
 def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
@@ -147,14 +147,14 @@ def _weight_gradient(packed_x: Array, packed_dy: Array, g: Geometry) -> Array:
 
 def _gather(
     x: Array, weight: Array, bias: Array | None, g: Geometry, taps_of: TapsOf, shape: tuple[int, ...], pixels: int,
-    sizes: tuple[int, ...], first: tuple[int, int, int, int], relu: bool,
+    sizes: tuple[int, ...], start: tuple[int, int, int, int], relu: bool,
 ) -> Array:  # fmt: skip
     """y of `shape` by conv_gather or conv_along_rows, of packed x and weight.
 
     Args:
         pixels: of one picture in the largest phase.
         sizes: conv_gather's, from H on.
-        first: conv_along_rows' dh, dw, first_tap and next_tap.
+        start: conv_along_rows' dh, dw, first_tap and next_tap.
     """
     xp = get_xp(x)
     phases, taps = _table(xp, xp.cuda.Device().id, taps_of, g)
@@ -169,7 +169,7 @@ def _gather(
     given, end = (x, weight, bias if whole else None, parts), (splits, whole and relu)
     if tile.STRIPS and along_rows:
         kernel, P = "conv_along_rows", along_rows.P
-        arguments = (*given, g.N, g.G, H, W, C, O, g.KH, g.KW, g.DH, g.DW, YH, YW, *first, *end)
+        arguments = (*given, g.N, g.G, H, W, C, O, g.KH, g.KW, g.DH, g.DW, YH, YW, *start, *end)
         shared = tile.STAGES * tile.BM + tile.STRIPS * (tile.BN + _EXTRA)
     else:
         kernel, P = "conv_gather", g.N * pixels
@@ -191,7 +191,7 @@ def _along_rows(g: Geometry, C: int, YH: int, YW: int) -> AlongRows | None:
     P = g.N * YH * (YW + beyond)
     if g.SH > 1 or g.SW > 1 or g.KW < 3 or beyond > _EXTRA or P >= 2**31:
         return None
-    return AlongRows(P, g.KH * -(-C // 32), g.KW)
+    return AlongRows(P, g.KH * -(-C // STRIP_TILES[0].BK), g.KW)
 
 
 def _pack_x(x: Array, g: Geometry) -> Array:
