@@ -35,12 +35,13 @@ def bench(
 ) -> None:
     """Time ours against PyTorch in this process, in turn, on the same threads; print tables, write JSON and plots.
 
-    layers: VGG16's and FCN-8s's one by one. step: a whole training step of a network. inference: its forward, which ONNX
-    Runtime runs too, where it is installed (pip install 'minifcn\\[bench]'). profile:
-    where a step goes. memory: the peak of three steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are
-    held against each other before the clock runs. Where PyTorch is not installed, or has no such network here, ours is timed
-    alone. What was measured before an error or Ctrl-C stays in SUBJECT-unfinished.json. scale: training on the shapes by 1, 2,
-    4, ... workers, as many as there are cores, and an estimate for more machines; it is not part of all.
+    layers: VGG16's, FCN-8s's and ResNet's one by one, in memory and in cache, beside the least time in which this machine
+    could multiply and move that much. step: a whole training step of a network. inference: its forward, which ONNX Runtime
+    runs too, where it is installed (pip install 'minifcn\\[bench]'). profile: where a step goes. memory: the peak of three
+    steps in a fresh process. ladder: the rungs of minifcn.kernels. Results are held against each other before the clock runs.
+    Where PyTorch is not installed, or has no such network here, ours is timed alone. What was measured before an error or
+    Ctrl-C stays in SUBJECT-unfinished.json. scale: training on the shapes by 1, 2, 4, ... workers, as many as there are cores,
+    and an estimate for more machines; it is not part of all.
 
     Example: minifcn bench step --model unet --size 256x256 --batch-size 1,2 --threads 2
     """
