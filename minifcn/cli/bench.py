@@ -28,9 +28,8 @@ def bench(
     precision: Annotated[str | None, typer.Option(help="On cuda: tf32 (left out) or float32, on both sides.")] = None,
     width: Annotated[float, typer.Option(help="Factor on all channel counts.")] = 1.0,
     channels_last: Annotated[
-        bool | None,
-        typer.Option(help="Let PyTorch run in the faster of NCHW and channels-last. Left out: yes, but for fcn8s."),
-    ] = None,
+        bool, typer.Option(help="Let PyTorch run in the faster of NCHW and channels-last, or in NCHW alone.")
+    ] = True,
     out: Annotated[Path, typer.Option(help="The folder for JSON and plots.")] = Path("runs/bench"),
 ) -> None:
     """Time ours against PyTorch in this process, in turn, on the same threads; print tables, write JSON and plots.
@@ -63,7 +62,6 @@ def bench(
         return
     names = measurements_of(subject, device)
     setting = Device.of(device, precision, threads)
-    channels_last = model != "fcn8s" if channels_last is None else channels_last
     architecture = Architecture(model, options)
     session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, architecture, channels_last)
     with setting.held():

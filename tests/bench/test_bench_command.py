@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,9 @@ def test_step_says_that_both_agree(device, tmp_path, capsys):
     out = capsys.readouterr().out
     assert out.count("the networks agree; batch") == 2
     content = read(tmp_path / "step.json")
-    assert [result["name"] for result in content["results"]] == ["16x32, batch 1", "16x32, batch 2"]
+    names = [re.sub(r" \(PyTorch: (NCHW|channels-last)\)$", "", result["name"]) for result in content["results"]]
+    assert names == ["16x32, batch 1", "16x32, batch 2"]
+    assert content["settings"]["channels_last"] is True
     for result in content["results"]:
         check_result(result, 2)
     for agreement in content["agreements"]:
@@ -101,7 +104,7 @@ def test_one_wrong_layer_costs_no_other_its_figures(device, tmp_path, monkeypatc
     right = F.max_pool2d_backward
     monkeypatch.setattr(F, "max_pool2d_backward", lambda dy, cache: 1.1 * right(dy, cache))
     with pytest.raises(RuntimeError, match="max pool 2x2, dx: ours and PyTorch's results differ"):
-        bench("layers", **TINY, out=tmp_path)
+        bench("layers", **TINY, channels_last=False, out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["layers-unfinished.json"]
     names = [result["name"] for result in read(tmp_path / "layers-unfinished.json")["results"]]
     assert "max pool 2x2, forward" in names

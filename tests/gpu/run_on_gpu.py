@@ -273,7 +273,7 @@ def layers(job: Job, options: Options) -> None:
 
 def bench(job: Job, subject: str, minutes: float, batch_sizes: str = "1,4") -> None:
     """`minifcn bench` of one subject on FCN-8s's usual picture, in both precisions, with all JSON that it writes."""
-    sizes = ["--size", "375x500", "--batch-size", "1" if subject == "layers" else batch_sizes, "--channels-last"]
+    sizes = ["--size", "375x500", "--batch-size", "1" if subject == "layers" else batch_sizes]
     for precision in ("tf32", "float32"):
         name, folder = f"{subject}, {precision}", job.scratch / precision
         command = minifcn("bench", subject, "--device", "cuda", "--precision", precision, *sizes, "--out", folder)

@@ -455,7 +455,7 @@ def benched(record, tmp_path, monkeypatch) -> Record:
         run = record.begin(subject, began="2026-01-02T03:04:05", commit="abc")
         for precision in ("tf32", "float32"):
             folder = tmp_path / subject / precision
-            bench(subject, size="16x32", width=1 / 64, pairs=1, threads=1, batch_size="1", out=folder)
+            bench(subject, size="16x32", width=1 / 64, pairs=1, threads=1, batch_size="1", channels_last=False, out=folder)
             run["found"][f"{subject}, {precision}"] = run_on_gpu._jsons(folder)
     record.save()
     return record
