@@ -15,7 +15,7 @@ from minifcn import layers as L
 from minifcn.backend import to_host
 from minifcn.bench.contest import Contest
 from minifcn.bench.device import Device
-from minifcn.bench.timing import LAYOUT_TRIALS, compare
+from minifcn.bench.timing import trial
 from minifcn.kernels import Geometry
 from minifcn.layers import Parameter
 from minifcn.models.backbones import VGG16, scaled
@@ -165,7 +165,7 @@ def faster(sides: list[Callable[[], Any]], device: Device) -> tuple[Callable[[],
     """PyTorch's pass in NCHW, or, where that was tried too and is faster, in channels-last; and what to say of it."""
     if len(sides) == 1:
         return sides[0], ""
-    seconds = [min(compare(side, pairs=LAYOUT_TRIALS, warmups=1, wait=device.wait).ours) for side in sides]
+    seconds = [trial(side, device.wait) for side in sides]
     return (sides[1], " (PyTorch: channels-last)") if seconds[1] < seconds[0] else (sides[0], "")
 
 

@@ -15,7 +15,7 @@ from minifcn.bench import onnx_runtime
 from minifcn.bench.contest import Contest, to_numpy
 from minifcn.bench.device import Device
 from minifcn.bench.layers import CLASSES, SGD_OPTIONS
-from minifcn.bench.timing import LAYOUT_TRIALS, compare
+from minifcn.bench.timing import trial
 from minifcn.layers import CrossEntropyLoss, Layer
 from minifcn.models import build
 from minifcn.training import SGD
@@ -209,7 +209,7 @@ class Networks:
 
         seconds = {}
         for self.layout in LAYOUTS:
-            seconds[self.layout] = min(compare(both()[1], pairs=LAYOUT_TRIALS, warmups=1, wait=self.device.wait).ours)
+            seconds[self.layout] = trial(both()[1], self.device.wait)
         self.layout = min(seconds, key=seconds.__getitem__)
         return f" (PyTorch: {self.layout})"
 

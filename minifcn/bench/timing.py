@@ -12,7 +12,7 @@ from typing import Any
 # After its last task a PyTorch (OpenMP) thread keeps its core busy for about 20 ms, waiting for the next one. Whoever is
 # timed in that time has a core less.
 SETTLE = 0.04  # seconds
-LAYOUT_TRIALS = 3  # calls of each of PyTorch's layouts before the faster one is timed
+TRIALS = 3  # calls of each of several ways of doing one thing, before the fastest is timed
 LEAST = 0.02  # seconds that one sample takes at least; what is faster is called several times
 LEAST_ON_GPU = 0.1  # long enough for the calls to queue up, as they do in training: then the slower of host and GPU counts
 
@@ -98,6 +98,11 @@ def compare(
             pause(SETTLE)
             samples[side].append(sample(functions[side], calls))
     return Timing(**{side: tuple(seconds) for side, seconds in samples.items()})
+
+
+def trial(function: Callable[[], Any], wait: Callable[[], None] = lambda: None) -> float:
+    """Seconds of the fastest of a few calls: enough to tell which of PyTorch's layouts to time."""
+    return min(compare(function, pairs=TRIALS, warmups=1, wait=wait).ours)
 
 
 def host_times(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from minifcn import functional as F
-from minifcn.bench import Contest, Device, layers, run
+from minifcn.bench import Contest, Device, layers, run, timing
 from minifcn.bench.device import _tf32_switches, _their_settings
 from minifcn.bench.layers import CONVOLUTIONS, OTHERS, UPDATE
 
@@ -51,7 +51,7 @@ def test_pytorchs_faster_layout_is_timed_and_named(device, monkeypatch):
         last = side().is_contiguous(memory_format=torch.channels_last)
         return SimpleNamespace(ours=(seconds[last] + 1, seconds[last]))
 
-    monkeypatch.setattr(layers, "compare", compare)
+    monkeypatch.setattr(timing, "compare", compare)
     case = next(case for case in layers.cases((32, 48), 2, 1 / 8) if case.name.startswith("conv2_1"))
     for last in (True, False):
         seconds[True] = 1.0 if last else 3.0

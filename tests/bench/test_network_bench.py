@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn import functional as F
-from minifcn.bench import Timing, measurements, network, profile, run
+from minifcn.bench import Timing, measurements, network, profile, run, timing
 from minifcn.bench.network import Architecture, Networks, OurStep
 from minifcn.bench.profile import PASSES, WHOLE, LayerClock
 from minifcn.layers import Conv2d, Layer
@@ -83,7 +83,7 @@ def test_pytorch_runs_in_its_faster_layout(device, monkeypatch):
         layout = "channels-last" if images.is_contiguous(memory_format=torch.channels_last) else "contiguous"
         return Timing((3.0, seconds[layout], 3.0))
 
-    monkeypatch.setattr(network, "compare", compare)
+    monkeypatch.setattr(timing, "compare", compare)
     networks = Networks(device, UNET, channels_last=True)
     for fastest in ("channels-last", "NCHW"):
         (contest,) = networks.step_contests(SIZE, (1,))

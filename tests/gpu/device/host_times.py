@@ -8,7 +8,6 @@ profiler makes each call some tenths of a microsecond longer: its figures show w
 
 from __future__ import annotations
 
-import argparse
 import cProfile
 import json
 import pstats
@@ -19,8 +18,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[3])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[3])]
 
+from gpu.device import step_command  # noqa: E402
 from minifcn.bench.timing import host_times  # noqa: E402
 
 WARMUPS, STEPS = 6, 20
@@ -29,19 +29,10 @@ SHOWN, KEPT = 25, 80  # functions
 
 def main(arguments: list[str]) -> None:
     """Measures and profiles, prints the longest functions and writes more of them down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("precision", choices=("tf32", "float32"))
-    parser.add_argument("batch_size", type=int)
-    parser.add_argument("--size", type=int, nargs=2, default=(375, 500), metavar=("H", "W"))
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    from minifcn.bench import Device
+    options = step_command.parse(__doc__, arguments)
     from minifcn.bench.network import Architecture, Networks
 
-    try:
-        device = Device.of("cuda", options.precision)
-    except RuntimeError as error:
-        raise SystemExit(str(error)) from None
+    device = step_command.gpu(options.precision)
     with device.held():
         ours, _ = Networks(device, Architecture("fcn8s", {})).steps(tuple(options.size), options.batch_size)
         found = measure(ours, device.wait)

@@ -8,7 +8,6 @@ none of PyTorch's operations.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -16,7 +15,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[3])]
+sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[3])]
+
+from gpu.device import step_command  # noqa: E402
 
 WARMUPS, STEPS = 6, 3
 ON_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")  # categories of the trace
@@ -26,19 +27,10 @@ NAME = 100  # characters of a kernel's name that are kept: cuDNN's run to hundre
 
 def main(arguments: list[str]) -> None:
     """Profiles both, prints the longest kernels of each and writes all of them down."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("precision", choices=("tf32", "float32"))
-    parser.add_argument("batch_size", type=int)
-    parser.add_argument("--size", type=int, nargs=2, default=(375, 500), metavar=("H", "W"))
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    from minifcn.bench import Device
+    options = step_command.parse(__doc__, arguments)
     from minifcn.bench.network import Architecture, Networks
 
-    try:
-        device = Device.of("cuda", options.precision)
-    except RuntimeError as error:
-        raise SystemExit(str(error)) from None
+    device = step_command.gpu(options.precision)
     found: dict[str, Any] = {}
     with device.held():
         networks = Networks(device, Architecture("fcn8s", {}), channels_last=True)
