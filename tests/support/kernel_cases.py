@@ -43,6 +43,11 @@ CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups; pieces that su
     "many strips": ((2, 5, 7, 9), (9, 5, 5, 4), 1, (1, 2), (1, 2), 1, 1),  # the last tap 6 pixels from the first
     "strips in pieces": ((2, 72, 4, 20), (66, 36, 2, 3), 1, (0, 1), (2, 1), 2, 3),  # of 4 strips 2, 2 and none
     "longer than a tile": ((1, 4, 2, 131), (4, 4, 1, 3), 1, 0, (1, 4), 1, 1),  # the last tap 8 pixels from the first
+    "whole slabs of channels": ((1, 32, 3, 4), (5, 32, 2, 3), 1, (0, 1), 1, 1, 1),
+    "more outputs than a tile": ((1, 4, 2, 3), (68, 4, 1, 3), 1, 0, 1, 1, 1),  # than 64, of the lower ones
+    "more inputs than a tile": ((1, 68, 2, 3), (4, 68, 1, 3), 1, (0, 1), 1, 1, 1),
+    "stride along rows": ((1, 4, 3, 9), (4, 4, 3, 3), (1, 2), 1, 1, 1, 1),
+    "taps too far for a strip": ((1, 4, 2, 140), (4, 4, 1, 4), 1, 0, (1, 3), 1, 2),  # the last 9 pixels from the first
     "groups along rows": ((1, 8, 3, 6), (6, 4, 1, 3), 1, (0, 1), 1, 2, 1),
     "in pieces": ((2, 20, 9, 8), (4, 20, 3, 3), 1, 1, 1, 1, 5),  # of 12 slabs 3, 3, 3, 3 and none
 }
@@ -91,7 +96,7 @@ def convolution(name: str, xp: Any, products: int, tile: Tile | None = None) -> 
     with forced(products, tile, splits):
         got = {
             "y": cuda.forward(dev_x, dev_weight, dev_bias, g),
-            "y, ReLU": cuda.forward_relu(dev_x, dev_weight, None, g),
+            "y, ReLU": cuda.forward_relu(dev_x, dev_weight, dev_bias, g),
             "dx": cuda.input_gradient(dev_dy, dev_weight, g),
             "dweight": cuda.weight_gradient(dev_x, dev_dy, g),
         }
@@ -101,7 +106,7 @@ def convolution(name: str, xp: Any, products: int, tile: Tile | None = None) -> 
     no_bias = im2col.forward(x, weight, None, g)
     expected = {
         "y": no_bias + bias[:, None, None],
-        "y, ReLU": np.maximum(no_bias, 0),
+        "y, ReLU": np.maximum(no_bias + bias[:, None, None], 0),
         "dx": im2col.input_gradient(dy, weight, g),
         "dweight": im2col.weight_gradient(x, dy, g),
     }

@@ -170,6 +170,16 @@ MUTANTS = {
     ),
     "along rows: bias of the wrong group": Mutant(ALONG, "bias[group * O + m0 + m]", "bias[m0 + m]", "groups along rows",
                                                   tile=ALONG_ROWS),
+    "along rows: a strip too many where channels fill the last": Mutant(
+        ALONG, "(c += BK) >= C", "(c += BK) > C", "whole slabs of channels", tile=ALONG_ROWS
+    ),
+    "along rows: bias of the first tile": Mutant(
+        ALONG, "bias[group * O + m0 + m]", "bias[group * O + m]", "more outputs than a tile", tile=tiles.STRIP_TILES[2]
+    ),
+    "along rows: all tiles have the first's weights": Mutant(
+        ALONG, "group * O + m0 + first)", "group * O + first)", "more inputs than a tile", tile=tiles.STRIP_TILES[2]
+    ),
+    "store: no bias under ReLU": Mutant(TILE, "+ row.bias;", "+ (row.relu ? 0.0f : row.bias);", "1x1"),
     # ---- conv_dweight
     "dweight: the last pixel is lost": Mutant(DWEIGHT, "real = p < end;", "real = p < end - 1;", "3x2 window, ragged"),
     "dweight: never moves to the next picture": Mutant(DWEIGHT, "oh = 0, ++n", "oh = 0", "3x2 window, ragged"),
