@@ -15,6 +15,7 @@ import typer
 
 import minifcn
 from minifcn.cli import streams, worker
+from minifcn.machine import freed_memory
 
 app = typer.Typer(
     name="minifcn", no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False,
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
     worker.enter()
     debug = "--debug" in arguments
     streams.make_sturdy()
+    freed_memory.keep()
     warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
     mount()
     try:

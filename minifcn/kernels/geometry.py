@@ -66,8 +66,8 @@ class Geometry:
 
     @property
     def tasks(self) -> int:
-        """Into how many tasks the work is worth cutting: of 4 million multiply-adds (some 50 us of a core), 16 at most."""
-        return max(1, min(16, self.macs >> 22))
+        """Into how many tasks the work is worth cutting: of 16 million multiply-adds (some 200 us of a core), 16 at most."""
+        return max(1, min(16, self.macs >> 24))
 
     @property
     def mirror(self) -> Geometry:

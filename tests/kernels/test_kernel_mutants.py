@@ -32,6 +32,7 @@ GEOMETRIES = [
     Geometry(1, 16, 6, 7, 4, 2, 3, 1, 1, 1, 0, 1, 1, 2),
     Geometry(2, 3, 7, 10, 4, 3, 3, 1, 1, 2, 6, 2, 3),
     Geometry(1, 2, 11, 2, 3, 5, 5, 1, 1, 6, 4, 3, 2),
+    Geometry(2, 3, 9, 12, 4, 2, 3, 3, 2, 1, 1, 1, 2),
 ]
 
 # (file, what is there, what a slip of the hand would put there, the rungs that must notice)
@@ -46,6 +47,9 @@ MUTANTS = [
      "taps im2col strips F4 phases"),
     ("windows", "row * g.DH, column * g.DW", "row, column", "taps im2col strips"),
     ("windows", "row * g.SH, column * g.SW", "row, column", "taps im2col strips"),
+    ("windows", "rows[..., kw * g.DW :]", "rows[..., kw:]", "strips"),
+    ("windows", "columns[:, :, kw])", "columns[:, :, kw - 1])", "strips"),
+    ("windows", "if g.SW != 2:", "if g.SW == 1:", "strips"),
     ("windows", "columns[:, kh, kw]\n", "columns[:, kh, kw - 1]\n", "im2col strips"),
     ("cuts", "slice(group.start * O, group.stop * O)", "slice(0, (group.stop - group.start) * O)", "strips"),
     ("cuts", "slice(group.start * C + within.start, (group.stop - 1) * C + within.stop)",

@@ -6,11 +6,15 @@ batch lie side by side in its columns.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from minifcn.backend import get_xp
 from minifcn.kernels.convolution.cuts import Strip
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.stride import every_second
 from minifcn.kernels.scratch import workspace
 
 
@@ -82,12 +86,23 @@ def unfold(x: Any, channels: slice, strip: Strip, geometry: Geometry, columns: A
     height, width = span(OH, g.SH, g.KH, g.DH), span(OW, g.SW, g.KW, g.DW)
     source = x[strip.pictures, channels].transpose(1, 0, 2, 3)  # (C', N', H, W)
     if top >= 0 and left >= 0 and top + height <= g.H and left + width <= g.W:
-        columns[...] = windows(source[:, :, top : top + height, left : left + width], g, OH, OW)
+        _copy_windows(source[:, :, top : top + height, left : left + width], g, columns)
         return
     with workspace(x.dtype) as new:
         patch = new(*source.shape[:2], height, width)
         read(source, top, left, patch)
+        _copy_windows(patch, g, columns)
+
+
+def _copy_windows(patch: np.ndarray, g: Geometry, columns: np.ndarray) -> None:
+    """columns (C', KH, KW, N', OH', OW') = the windows of a padded patch (C', N', h, w)."""
+    (OH, OW), width = columns.shape[-2:], patch.shape[-1]
+    if g.SW != 2:
         columns[...] = windows(patch, g, OH, OW)
+        return
+    rows = windows(patch, replace(g, KW=1, SW=1), OH, width)[:, :, 0]  # (C', KH, N', OH', w)
+    for kw in range(g.KW):
+        every_second(rows[..., kw * g.DW :], columns[:, :, kw])
 
 
 def unfold_bytes(channels: int, strip: Strip, geometry: Geometry, itemsize: int) -> int:

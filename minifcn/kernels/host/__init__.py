@@ -11,6 +11,7 @@ Each function computes what its definition in `functional/` says with plain arra
     separable.py      averages and interpolation: a matrix along rows, one along columns
     product.py        the matrix products of fully connected layers
     local_response.py local response normalisation and its gradient
+    stride.py         every second number of a row
 """
 
 from minifcn.kernels.host.batch_norm import channel_statistics, channel_sum, normalise, normalise_backward

@@ -18,6 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from minifcn.kernels.host.stride import every_second
 from minifcn.kernels.pool_geometry import Pixels, Windows, reach
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, over_blocks
@@ -137,7 +138,11 @@ class _Grid:
             copy = copies[phase] = self.like(x, new)
             if copy[places].size < copy.size:
                 copy[...] = -np.inf
-            copy[places] = x[pixels]
+            _, rows, columns = pixels
+            if columns.step == 2:
+                every_second(x[..., rows, columns.start :], copy[places])
+            else:
+                copy[places] = x[pixels]
         return copies
 
     def around(self, ours: np.ndarray, new: workspace) -> np.ndarray:

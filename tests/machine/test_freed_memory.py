@@ -1,0 +1,57 @@
+"""Freed memory stays with the command, where glibc is the C library; what the user said of malloc counts more."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to keep memory")
+
+# 64 MB again and again: how many pages does the system give in all but the first of eight rounds?
+_ROUNDS = """
+import resource, sys
+import numpy as np
+from minifcn.machine import freed_memory
+kept = freed_memory.keep() if sys.argv[1] == "keep" else None
+counts = []
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(1 << 24, np.float32)
+    counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(kept, min(counts[1:]))
+"""
+
+
+def rounds(what, **environment):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_TUNABLES"))}
+    done = subprocess.run(
+        [sys.executable, "-c", _ROUNDS, what], capture_output=True, text=True, check=True, env=clean | environment
+    )
+    kept, pages = done.stdout.split()
+    return kept, int(pages)
+
+
+def test_a_freed_array_is_the_next_one():
+    (_, without), (kept, pages) = rounds("leave"), rounds("keep")
+    assert kept == "True"
+    assert pages <= 4 < 32 <= without  # 32: a page may be as large as 2 MB
+
+
+@pytest.mark.parametrize("environment", [{"MALLOC_ARENA_MAX": "2"}, {"GLIBC_TUNABLES": "glibc.malloc.mmap_max=9"}])
+def test_the_users_own_settings_stay(environment):
+    kept, pages = rounds("keep", **environment)
+    assert kept == "False"
+    assert pages >= 32
+
+
+def test_every_command_keeps_it(monkeypatch):
+    from minifcn import cli
+    from minifcn.machine import freed_memory
+
+    asked = []
+    monkeypatch.setattr(freed_memory, "keep", lambda: asked.append(True))
+    with pytest.raises(SystemExit) as leaving:
+        cli.main(["models"])
+    assert (leaving.value.code, asked) == (0, [True])
