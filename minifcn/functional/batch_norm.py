@@ -82,6 +82,25 @@ def batch_norm_backward(
     )
 
 
+def fold_batch_norm(
+    weight: Array, bias: Array | None, running_mean: Array, running_var: Array, norm_weight: Array | None = None,
+    norm_bias: Array | None = None, eps: float = 1e-5,
+) -> tuple[Array, Array]:  # fmt: skip
+    """The weight (O, C/G, KH, KW) and bias (O,) of a convolution that takes a batch norm behind it, in evaluation, along.
+
+    With scale = norm_weight / sqrt(running_var + eps), and all of it linear in x:
+
+        scale·(weight * x + bias − running_mean) + norm_bias = (scale·weight) * x + scale·(bias − running_mean) + norm_bias
+
+    ``bias`` is the convolution's; None is 0, as ``norm_bias``, and ``norm_weight`` 1. All but ``weight`` are (O,).
+    """
+    scale = 1 / get_xp(weight).sqrt(running_var + running_var.dtype.type(eps))
+    scale = scale if norm_weight is None else norm_weight * scale
+    shift = -running_mean if bias is None else bias - running_mean
+    shift = scale * shift if norm_bias is None else scale * shift + norm_bias
+    return weight * scale[:, None, None, None], shift
+
+
 def _wide(array: Array) -> Array:
     """float16 as float32: a channel's sum soon exceeds 65504, the largest float16."""
     return array.astype("float32") if array.dtype == "float16" else array

@@ -4,35 +4,42 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 from minifcn.backend import Array
 from minifcn.layers.activation import ReLU
 from minifcn.layers.conv import Conv2d
-from minifcn.layers.module import Layer
+from minifcn.layers.module import Layer, is_grad_off
+from minifcn.layers.norm import BatchNorm2d
 from minifcn.layers.watch import is_watched
+
+Kind = TypeVar("Kind", bound=Layer)
 
 
 def forward_through(layers: Sequence[Layer], x: Array) -> Array:
-    """x through layers in a row, a convolution and the in-place ReLU behind it in one pass over memory."""
+    """x through layers in a row; a convolution takes the in-place ReLU behind it along, in one pass over memory.
+
+    Where no backward will follow, so it does with a batch norm in evaluation, which is a matter of its weights.
+    """
     place = 0
     while place < len(layers):
-        if pair := _in_one_pass(layers[place : place + 2], "forward"):
-            convolution, relu = pair
+        convolution, norm, relu = _in_one_pass(layers[place : place + 3])
+        if convolution and norm:
+            x = convolution.forward_normalised(x, norm, relu)
+        elif convolution and relu:
             x = convolution.forward_relu(x, relu)
-            place += 2
         else:
             x = layers[place](x)
-            place += 1
+        place += max(1, sum(layer is not None for layer in (convolution, norm, relu)))
     return x
 
 
 def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
-    """dy through the same layers, the other way, and the same two in one."""
+    """dy through the same layers, the other way, a ReLU and the convolution in front of it in one."""
     place = len(layers)
     while place:
-        if dy is not None and (pair := _in_one_pass(layers[max(0, place - 2) : place], "backward")):
-            convolution, relu = pair
+        convolution, _, relu = _in_one_pass(layers[max(0, place - 2) : place], "backward")
+        if dy is not None and convolution and relu:
             dy = convolution.backward_relu(dy, relu)
             place -= 2
         else:
@@ -41,13 +48,30 @@ def backward_through(layers: Sequence[Layer], dy: Array | None) -> Array | None:
     return dy
 
 
-def _in_one_pass(layers: Sequence[Layer], way: str) -> tuple[Conv2d, ReLU] | None:
-    """The two layers where they are such a pair, and nobody watches, or has set a "forward" or "backward" of his own on one."""
-    if len(layers) < 2 or not (isinstance(layers[0], Conv2d) and isinstance(layers[1], ReLU)):
-        return None
-    convolution, relu = layers[0], layers[1]
-    pair = type(convolution) is Conv2d and type(relu) is ReLU and relu.inplace
-    return (convolution, relu) if pair and not is_watched() and not any(way in vars(one) for one in layers) else None
+def _in_one_pass(layers: Sequence[Layer], way: str = "forward") -> tuple[Conv2d | None, BatchNorm2d | None, ReLU | None]:
+    """The convolution that the layers begin with, and what it takes along; None where there is nothing of the kind.
+
+    There is not where somebody watches, or has set a "forward" or "backward" of his own on one of them.
+    """
+    first, second, third = (*layers, None, None, None)[:3]
+    convolution = None if is_watched() else _as_it_is(first, Conv2d, way)
+    if convolution is None:
+        return None, None, None
+    norm = _as_it_is(second, BatchNorm2d, way)
+    norm = norm if norm and way == "forward" and _folds(convolution, norm) else None
+    relu = _as_it_is(third if norm else second, ReLU, way)
+    return convolution, norm, relu if relu and relu.inplace else None
+
+
+def _as_it_is(layer: Layer | None, kind: type[Kind], way: str) -> Kind | None:
+    """The layer, if it is of that kind, no subclass, and goes that way as its class says."""
+    return layer if isinstance(layer, kind) and type(layer) is kind and way not in vars(layer) else None
+
+
+def _folds(convolution: Conv2d, norm: BatchNorm2d) -> bool:
+    """Whether the batch norm is a matter of the convolution's weights, and these have the digits for it."""
+    fixed = is_grad_off() and not norm.training
+    return fixed and norm.num_features == convolution.out_channels and convolution.weight.data.dtype.itemsize >= 4
 
 
 def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:

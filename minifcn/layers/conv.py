@@ -11,6 +11,7 @@ from minifcn.layers import initializers
 from minifcn.layers.activation import ReLU
 from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer, Parameter
+from minifcn.layers.norm import BatchNorm2d
 
 
 class Conv2d(Layer):
@@ -45,6 +46,13 @@ class Conv2d(Layer):
         for layer, cache in zip((self, relu), caches, strict=True):
             layer._push(cache)
         return y
+
+    def forward_normalised(self, x: Array, norm: BatchNorm2d, relu: ReLU | None) -> Array:
+        """``relu(norm(self(x)))`` in one pass over memory, ``norm`` in evaluation; nothing is kept for a backward."""
+        bias = self.bias.data if self.bias else None
+        weight, bias = F.fold_batch_norm(self.weight.data, bias, *norm.constants(), norm.eps)
+        convolve = F.conv2d_relu if relu else F.conv2d
+        return convolve(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)[0]
 
     def backward_relu(self, dy: Array, relu: ReLU) -> Array | None:
         """``self.backward(relu.backward(dy))``, on a GPU in one pass over memory less."""

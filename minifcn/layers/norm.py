@@ -32,14 +32,18 @@ class BatchNorm2d(Layer):
         self.running_var = np.ones(num_features, np.float32)
 
     def forward(self, x: Array) -> Array:
-        weight, bias = (self.weight.data, self.bias.data) if self.weight and self.bias else (None, None)
-        running = self.running_mean, self.running_var
+        mean, var, weight, bias = self.constants()
         if self.training and self.moves is not None and self.gather is None:
-            running = get_xp(x).zeros_like(running[0]), get_xp(x).zeros_like(running[1])  # moved from 0: the move itself
-            self.moves.append(running)
-        y, cache = F.batch_norm(x, *running, weight, bias, self.training, self.momentum, self.eps, self.gather)
+            mean, var = get_xp(x).zeros_like(mean), get_xp(x).zeros_like(var)  # moved from 0: the move itself
+            self.moves.append((mean, var))
+        y, cache = F.batch_norm(x, mean, var, weight, bias, self.training, self.momentum, self.eps, self.gather)
         self._push(cache)
         return y
+
+    def constants(self) -> tuple[Array, Array, Array | None, Array | None]:
+        """What evaluation works with: running mean and variance, weight and bias, (C,) each."""
+        learnt = (self.weight.data, self.bias.data) if self.weight and self.bias else (None, None)
+        return self.running_mean, self.running_var, *learnt
 
     def move(self, mean: Array, var: Array) -> None:
         """Moves the running statistics (C,) as a training forward does whose share of them is ``mean`` and ``var`` (C,)."""

@@ -32,7 +32,7 @@ from minifcn.layers import (
     Sequential,
     Trunk,
 )  # fmt: skip
-from minifcn.layers.containers import needs_dx_of
+from minifcn.layers.containers import forward_through, needs_dx_of
 from minifcn.models.backbones import check_width, scaled
 
 
@@ -52,8 +52,8 @@ class BasicBlock(Layer):
         self.add, self.relu2 = Add(), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
+        y = forward_through((self.conv1, self.bn1, self.relu1), x)
+        y = forward_through((self.conv2, self.bn2), y)
         y = self.add(y, self.downsample(x))
         return self.relu2(y)
 
@@ -84,9 +84,9 @@ class Bottleneck(Layer):
         self.add, self.relu3 = Add(), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        y = self.relu2(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
+        y = forward_through((self.conv1, self.bn1, self.relu1), x)
+        y = forward_through((self.conv2, self.bn2, self.relu2), y)
+        y = forward_through((self.conv3, self.bn3), y)
         y = self.add(y, self.downsample(x))
         return self.relu3(y)
 

@@ -9,6 +9,7 @@ from minifcn import functional as F
 from minifcn import layers as L
 from minifcn import models, no_grad
 from minifcn.layers import containers
+from minifcn.layers.watch import Watcher, watching
 
 rng = np.random.default_rng(11)
 X, DY = rng.standard_normal((2, 3, 9, 7)), rng.standard_normal((2, 4, 9, 7))
@@ -93,6 +94,134 @@ def test_the_networks_do_so(fused):
     net(np.zeros((1, 3, 8, 8), np.float32))
     assert len(fused) == 15
     assert [layer for layer in fused if not isinstance(layer, L.Conv2d)] == []
+
+
+# ------------------------------------------------------------------------- a batch norm in evaluation, part of the weights
+
+
+@pytest.fixture
+def folded(monkeypatch):
+    """The convolutions that were computed together with a batch norm, and whether with a ReLU."""
+    seen, right = [], L.Conv2d.forward_normalised
+    monkeypatch.setattr(
+        L.Conv2d,
+        "forward_normalised",
+        lambda self, x, norm, relu: seen.append((self, relu is not None)) or right(self, x, norm, relu),
+    )
+    return seen
+
+
+def normalised(bias=True, affine=True, relu=True, **options) -> L.Sequential:
+    """A convolution 6 to 4, a batch norm that has seen something, perhaps a ReLU; in evaluation, float64."""
+    draw = np.random.default_rng(5)
+    norm = L.BatchNorm2d(4, eps=1e-3, affine=affine)
+    net = L.Sequential(L.Conv2d(6, 4, (3, 2), bias=bias, rng=draw, **options), norm, *([L.ReLU(inplace=True)] if relu else []))
+    net.to("float64")
+    for parameter in net.parameters():
+        parameter.data[...] = draw.standard_normal(parameter.shape)
+    norm.running_mean[...], norm.running_var[...] = draw.standard_normal(4), draw.uniform(0.1, 5, 4)
+    return net.eval()
+
+
+X6 = np.random.default_rng(6).standard_normal((2, 6, 9, 7))
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("affine", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("options", [{"groups": 2, "padding": (1, 0)}, {"stride": (2, 1), "dilation": 2}])
+def test_a_batch_norm_in_evaluation_is_a_matter_of_the_weights(folded, bias, affine, relu, options):
+    net = normalised(bias, affine, relu, **options)
+    y = X6
+    for layer in net:
+        y = layer(y)
+    assert folded == []
+    with no_grad():
+        np.testing.assert_allclose(net(X6), y, rtol=0, atol=1e-12)
+    assert folded == [(net[0], relu)]
+    assert np.abs(y).max() > 1
+
+
+def test_nothing_is_kept_and_no_weight_changes(folded):
+    net = normalised()
+    before = {name: array.copy() for name, array in net.state_dict().items()}
+    with no_grad():
+        np.testing.assert_array_equal(net(X6), net(X6))
+    assert len(folded) == 2
+    assert not any(layer.kept() for layer in net)
+    for name, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, before[name], err_msg=name)
+
+
+def test_where_a_backward_may_follow_each_runs_by_itself(folded):
+    net = normalised()
+    dx = net.backward(np.ones_like(net(X6)))
+    assert (folded, dx.shape) == ([], X6.shape)
+
+
+def test_in_training_each_runs_by_itself_and_the_statistics_move(folded):
+    net = normalised()
+    net[1].training = True
+    mean = net[1].running_mean.copy()
+    with no_grad():
+        y = net(X6)
+    assert folded == []
+    assert (net[1].running_mean != mean).all()
+    assert abs(float(y.mean())) < 10
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_layer_with_a_forward_of_its_own_is_called(folded, place):
+    net, seen = normalised(), []
+    forward = net[place].forward
+    net[place].forward = lambda x: seen.append(1) or forward(x)
+    with no_grad():
+        net(X6)
+    assert seen == [1]
+    assert folded == ([(net[0], False)] if place == 2 else [])
+
+
+def test_who_watches_sees_all_three(folded):
+    class Names(Watcher):
+        def __init__(self):
+            self.seen = []
+
+        def forward(self, layer, inputs, outputs):
+            self.seen.append(type(layer).__name__)
+
+    names = Names()
+    with no_grad(), watching(names):
+        normalised()(X6)
+    assert (folded, names.seen) == ([], ["Conv2d", "BatchNorm2d", "ReLU"])
+
+
+def test_a_norm_of_another_width_says_so_as_ever(folded):
+    net = L.Sequential(normalised()[0], L.BatchNorm2d(5).to("float64"))
+    with no_grad(), pytest.raises(ValueError, match="4 channels"):
+        net.eval()(X6)
+
+
+def test_half_numbers_have_too_few_digits_for_it(folded):
+    net = normalised().to("float16")
+    with no_grad():
+        net(X6.astype(np.float16))
+    assert folded == []
+
+
+def test_residual_networks_do_so(folded):
+    net = models.build("fcn-resnet50", 3, width=1 / 16).eval()
+    x = rng.standard_normal((1, 3, 33, 40)).astype(np.float32)
+    draw = np.random.default_rng(7)
+    for name, array in net.state_dict().items():
+        if "running" in name:
+            array[...] = draw.uniform(0.5, 1.5, array.shape)
+    one_by_one = net(x)
+    assert folded == []
+    with no_grad():
+        np.testing.assert_allclose(net(x), one_by_one, rtol=0, atol=1e-4 * np.abs(one_by_one).max())
+    norms = [layer for _, layer in net.named_layers() if isinstance(layer, L.BatchNorm2d)]
+    assert len(folded) == len(norms) > 50
+    assert sum(relu for _, relu in folded) == 34  # two a block, the stem's and the head's
 
 
 @pytest.mark.parametrize(

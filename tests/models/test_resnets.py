@@ -113,11 +113,11 @@ def test_one_value_a_channel_is_refused_in_training_only(rng):
 
 
 def test_frozen_stages_keep_nothing_and_leave_the_other_gradients_as_they_are(rng):
-    net, x = narrow("fcn-resnet50", aux=True, dropout=0.0), rng.standard_normal((1, 3, 33, 40), dtype=np.float32)
+    net, x = narrow("fcn-resnet50", aux=True, dropout=0.0).to("float64"), rng.standard_normal((1, 3, 33, 40))
     frozen = [net.backbone.conv1, net.backbone.bn1, net.backbone.layer1, net.backbone.layer2, net.backbone.layer3]
     for layer in frozen:
         layer.eval()  # the same statistics then, frozen or not
-    dys = [rng.standard_normal((1, 5, 33, 40), dtype=np.float32) for _ in range(2)]
+    dys = [rng.standard_normal((1, 5, 33, 40)) for _ in range(2)]
     net(x)
     net.backward(*(dy.copy() for dy in dys))
     free = {key: parameter.grad for key, parameter in net.named_parameters()}
@@ -129,7 +129,8 @@ def test_frozen_stages_keep_nothing_and_leave_the_other_gradients_as_they_are(rn
     net.backward(*dys)
     for key, parameter in net.named_parameters():
         if parameter.requires_grad:
-            np.testing.assert_array_equal(parameter.grad, free[key])
+            largest = np.abs(free[key]).max()  # where they are frozen, batch norms are folded into weights: other roundings
+            np.testing.assert_allclose(parameter.grad, free[key], rtol=0, atol=1e-10 * largest, err_msg=key)
         else:
             assert parameter.grad is None
 
