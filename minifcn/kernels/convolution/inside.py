@@ -14,7 +14,6 @@ NumPy only. Run it: `with kernels.using("inside"): ...`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ import numpy as np
 from minifcn.kernels.convolution.cuts import length, strips
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.host.merge import copied
-from minifcn.kernels.threads import matmul, over_blocks
+from minifcn.kernels.threads import Block, matmul, over_blocks
 
 _PIECE = 32 << 20  # bytes of copied pixels, and of what they are multiplied to
 
@@ -41,9 +40,9 @@ def share(g: Geometry) -> float:
 def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry: Geometry) -> np.ndarray:
     """y (N, O, OH, OW) of x (N, C, H, W), weight (O, C, KH, KW) and bias (O,) or None."""
     y = np.zeros(geometry.y_shape, x.dtype)
-    for kh, kw, places in _taps(geometry, x.itemsize):
-        matrix = copied(weight[:, :, kh, kw])  # (O, C)
-        for place in places:
+    taps = _taps(geometry, x.itemsize)
+    for matrix, tap in zip(_matrices(weight, taps), taps, strict=True):  # (O, C)
+        for place in tap.places:
             _add(matrix, x[place.inputs], y[place.outputs])
     if bias is not None:
         y += bias[:, None, None]
@@ -53,21 +52,44 @@ def forward(x: np.ndarray, weight: np.ndarray, bias: np.ndarray | None, geometry
 def input_gradient(dy: np.ndarray, weight: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dx (N, C, H, W) of dy (N, O, OH, OW) and weight (O, C, KH, KW)."""
     dx = np.zeros(geometry.x_shape, dy.dtype)
-    for kh, kw, places in _taps(geometry, dy.itemsize):
-        matrix = copied(weight[:, :, kh, kw].T)  # (C, O)
-        for place in places:
-            _add(matrix, dy[place.outputs], dx[place.inputs])
+    taps = _taps(geometry, dy.itemsize)
+    for matrix, tap in zip(_matrices(weight, taps), taps, strict=True):
+        for place in tap.places:
+            _add(matrix.T, dy[place.outputs], dx[place.inputs])
     return dx
 
 
 def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry) -> np.ndarray:
     """dweight (O, C, KH, KW) of x (N, C, H, W) and dy (N, O, OH, OW): zero at taps that meet nothing."""
-    dweight = np.zeros(geometry.weight_shape, x.dtype)
-    for kh, kw, places in _taps(geometry, x.itemsize):
-        for place in places:
-            # (O, C) = (O, N'·H'·W') @ (N'·H'·W', C)
-            dweight[:, :, kh, kw] += matmul(_side_by_side(dy[place.outputs]), _side_by_side(x[place.inputs]).T)
+    g, taps = geometry, _taps(geometry, x.itemsize)
+    dmatrices = np.empty((len(taps), g.O, g.C), x.dtype)
+    for dmatrix, tap in zip(dmatrices, taps, strict=True):
+        for number, place in enumerate(tap.places):
+            ours, theirs = _side_by_side(dy[place.outputs]), _side_by_side(x[place.inputs]).T
+            if number == 0:
+                matmul(ours, theirs, out=dmatrix)  # (O, C) = (O, N'·H'·W') @ (N'·H'·W', C)
+            else:
+                dmatrix += matmul(ours, theirs)
+    dweight = np.zeros(g.weight_shape, x.dtype)
+
+    def some(rows: Block) -> None:
+        for dmatrix, (kh, kw, _) in zip(dmatrices, taps, strict=True):
+            dweight[rows][..., kh, kw] = dmatrix[rows]
+
+    over_blocks(some, dweight, axes=(0,))
     return dweight
+
+
+def _matrices(weight: np.ndarray, taps: list[_Tap]) -> np.ndarray:
+    """weight (O, C, KH, KW) -> of each tap its matrix, (taps, O, C): of some rows all taps, while these rows are in cache."""
+    matrices = np.empty((len(taps), *weight.shape[:2]), weight.dtype)
+
+    def some(rows: Block) -> None:
+        for matrix, (kh, kw, _) in zip(matrices, taps, strict=True):
+            matrix[rows] = weight[rows][..., kh, kw]
+
+    over_blocks(some, weight, axes=(0,))
+    return matrices
 
 
 class _Place(NamedTuple):
@@ -77,9 +99,18 @@ class _Place(NamedTuple):
     inputs: tuple[slice, ...]
 
 
-def _taps(g: Geometry, itemsize: int) -> Iterator[tuple[int, int, list[_Place]]]:
-    """Each tap (kh, kw), and the places where it meets a pixel, in pieces."""
+class _Tap(NamedTuple):
+    """A tap of the kernel, and where it meets a pixel, in pieces."""
+
+    kh: int
+    kw: int
+    places: list[_Place]
+
+
+def _taps(g: Geometry, itemsize: int) -> list[_Tap]:
+    """The taps that meet any pixel."""
     most = max(1, _PIECE // ((g.C + g.O) * itemsize))
+    taps = []
     for kh in range(g.KH):
         for kw in range(g.KW):
             down, right = kh * g.DH - g.PH, kw * g.DW - g.PW  # from an output to the pixel
@@ -91,7 +122,8 @@ def _taps(g: Geometry, itemsize: int) -> Iterator[tuple[int, int, list[_Place]]]
                 height, width = _moved(some_rows, rows.start), _moved(some_columns, columns.start)
                 outputs = (pictures, slice(None), height, width)
                 places.append(_Place(outputs, (*outputs[:2], _moved(height, down), _moved(width, right))))
-            yield kh, kw, places
+            taps.append(_Tap(kh, kw, places))
+    return taps
 
 
 def _axes(g: Geometry) -> tuple[tuple[int, int, int, int, int], ...]:
@@ -114,7 +146,7 @@ def _add(matrix: np.ndarray, pixels: np.ndarray, into: np.ndarray) -> None:
     N, B, H, W = into.shape
     product = matmul(matrix, _side_by_side(pixels)).reshape(B, N, H, W)  # (B, N·H'·W') = (B, A) @ (A, N·H'·W')
 
-    def add(at: tuple[slice, ...]) -> None:
+    def add(at: Block) -> None:
         into.swapaxes(0, 1)[at] += product[at]
 
     over_blocks(add, product)
