@@ -33,9 +33,12 @@ GROUPS = ("data", "experiment", "lesson", "weights")
 
 @app.callback()
 def options(
+    context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="On an error show the traceback. May stand anywhere on the line."),
 ) -> None:
     """Options of all commands."""
+    if context.invoked_subcommand != "bench":  # which runs others' programs beside ours, as their users do
+        freed_memory.keep()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,7 +48,6 @@ def main(arguments: list[str] | None = None) -> None:
     worker.enter()
     debug = "--debug" in arguments
     streams.make_sturdy()
-    freed_memory.keep()
     warnings.filterwarnings("ignore", module="PIL")  # about files' notes; what cannot be read is an error
     mount()
     try:

@@ -46,12 +46,13 @@ def test_the_users_own_settings_stay(environment):
     assert pages >= 32
 
 
-def test_every_command_keeps_it(monkeypatch):
+@pytest.mark.parametrize(("command", "kept"), [("models", True), ("bench", False)])
+def test_commands_keep_it_but_the_bench_runs_as_it_comes(monkeypatch, command, kept):
     from minifcn import cli
     from minifcn.machine import freed_memory
 
     asked = []
     monkeypatch.setattr(freed_memory, "keep", lambda: asked.append(True))
-    with pytest.raises(SystemExit) as leaving:
-        cli.main(["models"])
-    assert (leaving.value.code, asked) == (0, [True])
+    with pytest.raises(SystemExit):
+        cli.main(["--debug", command, "--help"])
+    assert asked == [True] * kept
