@@ -15,8 +15,8 @@ Names, arguments, defaults and layouts are those of ``torch.nn.functional``: ima
 
 from minifcn.functional.activation import relu, relu_backward
 from minifcn.functional.avg_pool import adaptive_avg_pool2d, adaptive_avg_pool2d_backward, avg_pool2d, avg_pool2d_backward
-from minifcn.functional.batch_norm import batch_norm, batch_norm_backward, fold_batch_norm
-from minifcn.functional.conv import conv2d, conv2d_backward, conv2d_relu, conv2d_relu_backward
+from minifcn.functional.batch_norm import batch_norm, batch_norm_backward, scale_and_shift
+from minifcn.functional.conv import conv2d, conv2d_backward, conv2d_relu, conv2d_relu_backward, conv2d_scaled
 from minifcn.functional.conv_transpose import conv_transpose2d, conv_transpose2d_backward
 from minifcn.functional.cross_entropy import cross_entropy, cross_entropy_backward, log_softmax, softmax
 from minifcn.functional.dropout import dropout, dropout_backward
@@ -40,9 +40,9 @@ from minifcn.functional.unpool import max_unpool2d, max_unpool2d_backward
 __all__ = [
     "adaptive_avg_pool2d", "adaptive_avg_pool2d_backward", "add", "add_backward", "avg_pool2d", "avg_pool2d_backward",
     "batch_norm", "batch_norm_backward", "concat", "concat_backward", "conv2d", "conv2d_backward", "conv2d_relu",
-    "conv2d_relu_backward", "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward", "cross_entropy",
-    "cross_entropy_backward", "dropout", "dropout_backward", "fold_batch_norm", "interpolate", "interpolate_backward",
+    "conv2d_relu_backward", "conv2d_scaled", "conv_transpose2d", "conv_transpose2d_backward", "crop", "crop_backward",
+    "cross_entropy", "cross_entropy_backward", "dropout", "dropout_backward", "interpolate", "interpolate_backward",
     "linear", "linear_backward", "local_response_norm", "local_response_norm_backward", "log_softmax", "lp_pool2d",
     "lp_pool2d_backward", "max_pool2d", "max_pool2d_backward", "max_pool2d_indices", "max_pool2d_values", "max_unpool2d",
-    "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "softmax",
+    "max_unpool2d_backward", "pad", "pad_backward", "relu", "relu_backward", "scale_and_shift", "softmax",
 ]  # fmt: skip

@@ -82,23 +82,20 @@ def batch_norm_backward(
     )
 
 
-def fold_batch_norm(
-    weight: Array, bias: Array | None, running_mean: Array, running_var: Array, norm_weight: Array | None = None,
+def scale_and_shift(
+    bias: Array | None, running_mean: Array, running_var: Array, norm_weight: Array | None = None,
     norm_bias: Array | None = None, eps: float = 1e-5,
 ) -> tuple[Array, Array]:  # fmt: skip
-    """The weight (O, C/G, KH, KW) and bias (O,) of a convolution that takes a batch norm behind it, in evaluation, along.
+    """What evaluation makes of y + bias, as scale·y + shift; all are (C,), None a bias of 0 or a weight of 1.
 
-    With scale = norm_weight / sqrt(running_var + eps), and all of it linear in x:
+        scale = norm_weight / sqrt(running_var + eps),    shift = scale·(bias − running_mean) + norm_bias
 
-        scale·(weight * x + bias − running_mean) + norm_bias = (scale·weight) * x + scale·(bias − running_mean) + norm_bias
-
-    ``bias`` is the convolution's; None is 0, as ``norm_bias``, and ``norm_weight`` 1. All but ``weight`` are (O,).
+    With y = weight * x, a convolution without its bias, all of it is linear in x: see :func:`conv2d_scaled`.
     """
-    scale = 1 / get_xp(weight).sqrt(running_var + running_var.dtype.type(eps))
+    scale = 1 / get_xp(running_var).sqrt(running_var + running_var.dtype.type(eps))
     scale = scale if norm_weight is None else norm_weight * scale
-    shift = -running_mean if bias is None else bias - running_mean
-    shift = scale * shift if norm_bias is None else scale * shift + norm_bias
-    return weight * scale[:, None, None, None], shift
+    shift = scale * (-running_mean if bias is None else bias - running_mean)
+    return scale, shift if norm_bias is None else shift + norm_bias
 
 
 def _wide(array: Array) -> Array:

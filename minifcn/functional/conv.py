@@ -77,6 +77,19 @@ def conv2d_relu_backward(
     return conv2d_backward(relu_backward(dy, y, inplace), cache, needs)
 
 
+def conv2d_scaled(
+    x: Array, weight: Array, scale: Array, shift: Array, relu: bool,
+    stride: Pair = 1, padding: Pair = 0, dilation: Pair = 1, groups: int = 1,
+) -> Array:  # fmt: skip
+    """scale·(weight * x) + shift, or the larger of that and 0, with one scale and one shift (O,) a channel; keeps no cache.
+
+    A batch norm in evaluation is such a scale and shift: :func:`scale_and_shift`. The scale goes into the weights.
+    """
+    convolve = conv2d_relu if relu else conv2d
+    with kernels.scaled(weight, scale) as scaled_weight:
+        return convolve(x, scaled_weight, shift, stride, padding, dilation, groups)[0]
+
+
 def _geometry(x: Array, weight: Array, bias: Array | None, *options) -> kernels.Geometry:
     """Checks the arrays. `options`: stride, padding, dilation, groups."""
     check_floating("conv2d", x=x, weight=weight, bias=bias)

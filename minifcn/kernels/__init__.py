@@ -10,6 +10,7 @@ The ladder is in `convolution/`, and `select` says which rung runs when nothing 
 
 from minifcn.kernels.dispatch import accelerated
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.scaled import scaled
 from minifcn.kernels.select import (
     forward,
     forward_relu,
@@ -37,6 +38,7 @@ __all__ = [
     "parallel_for",
     "relu_gradients",
     "rungs",
+    "scaled",
     "set_num_threads",
     "using",
     "weight_gradient",

@@ -50,9 +50,9 @@ class Conv2d(Layer):
     def forward_normalised(self, x: Array, norm: BatchNorm2d, relu: ReLU | None) -> Array:
         """``relu(norm(self(x)))`` in one pass over memory, ``norm`` in evaluation; nothing is kept for a backward."""
         bias = self.bias.data if self.bias else None
-        weight, bias = F.fold_batch_norm(self.weight.data, bias, *norm.constants(), norm.eps)
-        convolve = F.conv2d_relu if relu else F.conv2d
-        return convolve(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)[0]
+        scale, shift = F.scale_and_shift(bias, *norm.constants(), norm.eps)
+        options = (self.stride, self.padding, self.dilation, self.groups)
+        return F.conv2d_scaled(x, self.weight.data, scale, shift, relu is not None, *options)
 
     def backward_relu(self, dy: Array, relu: ReLU) -> Array | None:
         """``self.backward(relu.backward(dy))``, on a GPU in one pass over memory less."""
