@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
+from minifcn.kernels.host import stride
 from minifcn.kernels.host.stride import every_second
+
+
+@pytest.fixture(autouse=True, params=[0, 1 << 30], ids=["by pairs", "one by one"])
+def either_way(monkeypatch, request):
+    monkeypatch.setattr(stride, "_FEW", request.param)
 
 
 def drawn(dtype, *shape):
@@ -12,7 +18,7 @@ def drawn(dtype, *shape):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint8])
 @pytest.mark.parametrize("n", [0, 1, 2, 7, 8])
-@pytest.mark.parametrize("more", [0, 1, 2])  # numbers of a row beyond the last that is wanted
+@pytest.mark.parametrize("more", [0, 1, 2, 5])  # numbers of a row beyond the last that is wanted
 def test_it_takes_bits_as_they_are(dtype, n, more):
     row = drawn(dtype, 3, 5, max(0, 2 * n - 1) + more)  # any bits, so NaNs with a payload, too
     out = np.zeros((3, 5, n + 2), dtype)

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 _LOW_FIRST = sys.byteorder == "little"
+_FEW = 1 << 14  # numbers for which the calls below would take longer than they save
 
 
 def every_second(row: np.ndarray, out: np.ndarray) -> None:
@@ -17,8 +18,8 @@ def every_second(row: np.ndarray, out: np.ndarray) -> None:
     """
     n = out.shape[-1]
     pairs = min(n, row.shape[-1] // 2)
-    if not (_LOW_FIRST and row.itemsize == row.strides[-1] == out.strides[-1] == 4 and pairs):
-        np.copyto(out, row[..., : 2 * n - 1 : 2])
+    if out.size < _FEW or not (_LOW_FIRST and row.itemsize == row.strides[-1] == out.strides[-1] == 4 and pairs):
+        np.copyto(out, row[..., : max(0, 2 * n - 1) : 2])
         return
     np.copyto(out[..., :pairs].view(np.uint32), row[..., : 2 * pairs].view(np.uint64), casting="unsafe")
     if pairs < n:  # the last has no neighbour
