@@ -21,12 +21,15 @@ from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_floating, check_gradient, check_images
 
 
-def add(a: Array, b: Array) -> tuple[Array, tuple[int, ...]]:
-    """a and b of one shape -> a + b, and the cache. Raises ValueError where the shapes differ: nothing is broadcast."""
+def add(a: Array, b: Array, inplace: bool = False) -> tuple[Array, tuple[int, ...]]:
+    """a and b of one shape -> a + b, and the cache. ``inplace`` writes the sum over a, which nobody may need any more.
+
+    Raises ValueError where the shapes differ: nothing is broadcast.
+    """
     check_floating("add", a=a, b=b)
     if a.shape != b.shape:
         raise ValueError(f"add: a has shape {a.shape} and b {b.shape}; they must be equal: crop, pad or resize one of them")
-    return _add(a, b), a.shape
+    return _add(a, b, inplace), a.shape
 
 
 def add_backward(dy: Array, cache: tuple[int, ...]) -> tuple[Array, Array]:
@@ -36,8 +39,8 @@ def add_backward(dy: Array, cache: tuple[int, ...]) -> tuple[Array, Array]:
 
 
 @kernels.accelerated("add")
-def _add(a: Array, b: Array) -> Array:
-    return a + b
+def _add(a: Array, b: Array, inplace: bool) -> Array:
+    return get_xp(a).add(a, b, out=a) if inplace else a + b
 
 
 @kernels.accelerated("copied")

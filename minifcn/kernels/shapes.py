@@ -123,6 +123,11 @@ def dropout_backward(dy: Any, mask: Any, scale: Any) -> Any:
     return dy.new(dy.shape)
 
 
+def add(a: Any, b: Any, inplace: bool) -> Any:
+    """a + b, in a's place where it may."""
+    return a if inplace else a.new(a.shape)
+
+
 def relu_backward(dy: Any, y: Any, inplace: bool = False) -> Any:
     """dx of dy's shape, in dy's place where it may."""
     return dy if inplace else dy.new(dy.shape)

@@ -40,10 +40,17 @@ class Scale(Layer):
 
 
 class Add(Layer):
-    """a + b. Each road gets the gradient, and its own array of it: what stands behind may write over it."""
+    """a + b. Each road gets the gradient, and its own array of it: what stands behind may write over it.
+
+    ``inplace`` writes the sum over a: right where nothing keeps what it makes, as behind a convolution or a batch norm.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
     def forward(self, a: Array, b: Array) -> Array:
-        y, cache = F.add(a, b)
+        y, cache = F.add(a, b, self.inplace)
         self._push(cache)
         return y
 

@@ -12,7 +12,9 @@ import os
 import sys
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_OWN_MAPPING = 128 << 20  # bytes from which on an array is handed back: such a large hole is seldom filled by another one
+# Bytes from which on an array is handed back all the same: so large a hole is seldom filled by another one. Older versions of
+# glibc take no more than the second number
+_OWN_MAPPING = (128 << 20, 32 << 20)
 _NEVER = 2**31 - 1  # the largest int
 
 
@@ -27,7 +29,7 @@ def keep() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING) and mallopt(_M_TRIM_THRESHOLD, _NEVER))
+    return any(mallopt(_M_MMAP_THRESHOLD, size) for size in _OWN_MAPPING) and bool(mallopt(_M_TRIM_THRESHOLD, _NEVER))
 
 
 def _is_set_by_the_user() -> bool:

@@ -49,7 +49,7 @@ class BasicBlock(Layer):
         self.relu1 = ReLU(inplace=True)
         self.conv2, self.bn2 = Conv2d(middle, out, 3, 1, 1, bias=False, rng=rng), BatchNorm2d(out)
         self.downsample = _side_road(channels, out, stride, rng)
-        self.add, self.relu2 = Add(), ReLU(inplace=True)
+        self.add, self.relu2 = Add(inplace=True), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
         y = forward_through((self.conv1, self.bn1, self.relu1), x)
@@ -81,7 +81,7 @@ class Bottleneck(Layer):
         self.relu2 = ReLU(inplace=True)
         self.conv3, self.bn3 = Conv2d(middle, out, 1, bias=False, rng=rng), BatchNorm2d(out)
         self.downsample = _side_road(channels, out, stride, rng)
-        self.add, self.relu3 = Add(), ReLU(inplace=True)
+        self.add, self.relu3 = Add(inplace=True), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
         y = forward_through((self.conv1, self.bn1, self.relu1), x)

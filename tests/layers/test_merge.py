@@ -189,3 +189,15 @@ def test_concatenated_channels_come_back_in_their_order():
     np.testing.assert_array_equal(y[0, :, 0, 0], [0, 0, 0, 1, 2, 2])
     for part, back in zip(parts, F.concat_backward(y, cache), strict=True):
         np.testing.assert_array_equal(back, part)
+
+
+def test_in_place_the_sum_is_written_over_the_first(rng):
+    a, b = rng.standard_normal((2, *SHAPE))
+    expected, unchanged = a + b, b.copy()
+    y = L.Add(inplace=True)(a, b)
+    assert y is a
+    np.testing.assert_array_equal(y, expected)
+    np.testing.assert_array_equal(b, unchanged)
+    apart = L.Add()(a, b)
+    assert not np.shares_memory(apart, a)
+    np.testing.assert_array_equal(apart, expected + b)

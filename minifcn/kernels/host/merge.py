@@ -10,9 +10,9 @@ import numpy as np
 from minifcn.kernels.threads import over_blocks
 
 
-def add(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a + b, of one shape."""
-    y = np.empty_like(a)
+def add(a: np.ndarray, b: np.ndarray, inplace: bool) -> np.ndarray:
+    """a + b, of one shape; written over a if ``inplace``."""
+    y = a if inplace else np.empty_like(a)
     over_blocks(lambda at: np.add(a[at], b[at], out=y[at]), a, axes=range(a.ndim))
     return y
 
