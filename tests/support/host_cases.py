@@ -93,7 +93,7 @@ def arguments(name: str, dtype: type) -> Iterator[tuple]:
         case "dropout_backward":
             yield from ((x, np.asarray(rng.random(x.shape) < 0.6), dtype(2.5)) for x in elements)
         case "add":
-            yield from ((x, x[::-1].copy() if x.ndim else x + 1) for x in elements)
+            yield from ((x.copy(), x[::-1].copy() if x.ndim else x + 1, inplace) for x in elements for inplace in (False, True))
         case "copied":
             yield from ((x,) for x in elements)
         case "concat":

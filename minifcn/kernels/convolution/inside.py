@@ -20,7 +20,7 @@ import numpy as np
 
 from minifcn.kernels.convolution.cuts import length, strips
 from minifcn.kernels.geometry import Geometry
-from minifcn.kernels.host.merge import copied
+from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, matmul, over_blocks
 
 _PIECE = 32 << 20  # bytes of copied pixels, and of what they are multiplied to
@@ -65,11 +65,12 @@ def weight_gradient(x: np.ndarray, dy: np.ndarray, geometry: Geometry) -> np.nda
     dmatrices = np.empty((len(taps), g.O, g.C), x.dtype)
     for dmatrix, tap in zip(dmatrices, taps, strict=True):
         for number, place in enumerate(tap.places):
-            ours, theirs = _side_by_side(dy[place.outputs]), _side_by_side(x[place.inputs]).T
-            if number == 0:
-                matmul(ours, theirs, out=dmatrix)  # (O, C) = (O, N'·H'·W') @ (N'·H'·W', C)
-            else:
-                dmatrix += matmul(ours, theirs)
+            with workspace(x.dtype) as new:
+                ours, theirs = _side_by_side(dy[place.outputs], new), _side_by_side(x[place.inputs], new).T
+                if number == 0:
+                    matmul(ours, theirs, out=dmatrix)  # (O, C) = (O, N'·H'·W') @ (N'·H'·W', C)
+                else:
+                    dmatrix += matmul(ours, theirs)
     dweight = np.zeros(g.weight_shape, x.dtype)
 
     def some(rows: Block) -> None:
@@ -144,14 +145,20 @@ def _moved(part: slice, by: int) -> slice:
 def _add(matrix: np.ndarray, pixels: np.ndarray, into: np.ndarray) -> None:
     """into (N, B, H', W') += matrix (B, A) @ pixels (N, A, H', W')."""
     N, B, H, W = into.shape
-    product = matmul(matrix, _side_by_side(pixels)).reshape(B, N, H, W)  # (B, N·H'·W') = (B, A) @ (A, N·H'·W')
+    with workspace(into.dtype) as new:
+        product = new(B, N, H, W)
+        # (B, N·H'·W') = (B, A) @ (A, N·H'·W')
+        matmul(matrix, _side_by_side(pixels, new), out=product.reshape(B, -1))
 
-    def add(at: Block) -> None:
-        into.swapaxes(0, 1)[at] += product[at]
+        def add(at: Block) -> None:
+            into.swapaxes(0, 1)[at] += product[at]
 
-    over_blocks(add, product)
+        over_blocks(add, product)
 
 
-def _side_by_side(pixels: np.ndarray) -> np.ndarray:
+def _side_by_side(pixels: np.ndarray, new: workspace) -> np.ndarray:
     """(N, A, H', W') as a matrix (A, N·H'·W')."""
-    return copied(pixels.swapaxes(0, 1)).reshape(pixels.shape[1], -1)
+    source = pixels.swapaxes(0, 1)
+    copy = new(*source.shape)
+    over_blocks(lambda at: np.copyto(copy[at], source[at]), copy, axes=range(4))
+    return copy.reshape(source.shape[0], -1)
