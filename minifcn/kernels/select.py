@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.convolution import dilated, inside
+from minifcn.kernels.convolution import channelwise, dilated, inside
 from minifcn.kernels.convolution.costs import dilated_nanoseconds, inside_nanoseconds, nanoseconds, winograd_pays
 from minifcn.kernels.dispatch import CUDA, HOST, forced, package, package_for
 from minifcn.kernels.geometry import Geometry
@@ -176,4 +176,12 @@ def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]
     if dtype == np.float16:
         wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
         return _run(what, wide, shapes, geometry).astype(dtype)
+    if what in ("forward", "input_gradient") and (factors := _factors(arrays[0], arrays[1], geometry)):
+        first, _, *rest = arrays
+        return getattr(channelwise, what)(first, *factors, *rest, geometry)
     return getattr(_module(_CHOSEN_AS.get(what, what), arrays[0], geometry), what)(*arrays, geometry)
+
+
+def _factors(array: Any, weight: Any, geometry: Geometry) -> channelwise.Factors | None:
+    """What `channelwise` makes of the weight, unless the user forces a rung or the arrays are not NumPy's."""
+    return None if forced.get() or package_for(array) is not HOST else channelwise.factors(weight, geometry)

@@ -1,0 +1,73 @@
+"""Rung `channelwise`: a weight that keeps channels apart and rows and columns, too, as that of a fixed bilinear enlargement.
+
+    weight[o, c, kh, kw] = column[kh] · row[kw] where o = c, else 0:      y = Aᵀ · x · B      dx = A · dy · Bᵀ, of each channel
+
+A (H, OH) has column[kh] at h = oh·SH − PH + kh·DH, B (W, OW) likewise the row. The forward of a transposed convolution is a
+convolution's input gradient; so a deconvolution that an FCN leaves bilinear takes two small matrices here, and multiplies by
+none of the weight's C − 1 zeros for each number.
+
+Unlike other rungs it is chosen by what the weight holds. No clock and no thread changes that, so a run that is resumed chooses
+the same; a weight that is trained is another after its first step, and the look at its first channel tells.
+
+Cost: some N·C·H·W·(64 + 64 / S) multiply-adds for N·C·O·OH·OW·KH·KW. NumPy only: to look at a weight makes a GPU wait.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.separable import separable
+
+Factors = tuple[np.ndarray, np.ndarray]  # column (KH,) and row (KW,), float64
+
+
+def factors(weight: np.ndarray, geometry: Geometry) -> Factors | None:
+    """The column and the row whose product each channel's kernel is to the last bits, or None for any other weight.
+
+    Of convolutions with a stride alone: only of these is it worth a look.
+    """
+    g = geometry
+    if min(g.SH, g.SW) < 2 or g.C != g.O or g.G != 1 or weight[0, 1:].any():
+        return None
+    own = np.einsum("cchw->chw", weight)  # (C, KH, KW): each channel to itself
+    if np.count_nonzero(weight) != np.count_nonzero(own) or (own != own[0]).any():
+        return None
+    kernel = own[0].astype(np.float64)
+    kh, kw = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
+    root = math.sqrt(abs(kernel[kh, kw]))  # of a kernel that is a column times itself, the column's own number
+    if not 0 < root < math.inf:
+        return None
+    column, row = kernel[:, kw] / math.copysign(root, kernel[kh, kw]), kernel[kh] / root
+    rounding = 4 * np.finfo(weight.dtype).eps * np.abs(kernel)
+    return (column, row) if (np.abs(np.outer(column, row) - kernel) <= rounding).all() else None
+
+
+def forward(x: np.ndarray, column: np.ndarray, row: np.ndarray, bias: Any, geometry: Geometry) -> np.ndarray:
+    """y (N, C, OH, OW) of x (N, C, H, W), the weight's factors and bias (C,) or None."""
+    A, B = _matrices(column, row, geometry, x.dtype)
+    y = separable(x, A.T, B.T)
+    return y if bias is None else np.add(y, bias[:, None, None], out=y)
+
+
+def input_gradient(dy: np.ndarray, column: np.ndarray, row: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """dx (N, C, H, W) of dy (N, C, OH, OW) and the weight's factors."""
+    return separable(dy, *_matrices(column, row, geometry, dy.dtype))
+
+
+def _matrices(column: np.ndarray, row: np.ndarray, g: Geometry, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A (H, OH) and B (W, OW)."""
+    A = _matrix(column, g.H, g.OH, g.SH, g.PH, g.DH)
+    return A.astype(dtype), _matrix(row, g.W, g.OW, g.SW, g.PW, g.DW).astype(dtype)
+
+
+def _matrix(taps: np.ndarray, size: int, windows: int, S: int, P: int, D: int) -> np.ndarray:
+    """(size, windows): tap k at pixel o·S − P + k·D of window o, where there is one."""
+    pixels = np.arange(windows) * S - P + np.arange(len(taps))[:, None] * D  # (K, windows)
+    k, o = np.nonzero((pixels >= 0) & (pixels < size))
+    matrix = np.zeros((size, windows))
+    matrix[pixels[k, o], o] = taps[k]
+    return matrix
