@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.kernels.scratch import workspace
+from minifcn.kernels.scratch import SCALED, workspace
 from minifcn.kernels.threads import Block, over_blocks
 
 
@@ -19,7 +19,7 @@ def scaled(weight: Any, scale: Any) -> Iterator[Any]:
         yield weight * scale[:, None, None, None]
         return
     with workspace(weight.dtype) as new:
-        product = new(*weight.shape)
+        product = new(*weight.shape) if weight.nbytes <= SCALED else np.empty(weight.shape, weight.dtype)
 
         def some(outputs: Block) -> None:
             np.multiply(weight[outputs], scale[outputs][:, None, None, None], out=product[outputs])

@@ -4,7 +4,8 @@ Fresh memory costs a page fault for every 4 KB, often more than the work done in
 uses it as a stack: a `workspace` takes arrays from its top, and gives them all back when its `with` block ends. Work
 inside of other work (a transform inside of a task, a task inside of a convolution) opens a workspace on top.
 
-No convolution of the default path takes more than `LIMIT` bytes in this way, whatever the picture.
+No convolution of the default path takes more than `LIMIT` bytes in this way, whatever the picture; where its weights are
+multiplied by a scale first, these take `SCALED` more.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 
 LIMIT = 96 << 20  # bytes of scratch that one convolution may use, all threads together
 SHARED = 36 << 20  # of these, for arrays that all tasks of one convolution read
+SCALED = 20 << 20  # beside them, for weights with a factor for each output; larger ones take fresh memory
 TASKS = LIMIT - SHARED  # and for those of the tasks that run at one time
 
 _LINE = 64  # bytes of a cache line, and of an AVX-512 register

@@ -63,15 +63,29 @@ def _in_one_pass(layers: Sequence[Layer], way: str = "forward") -> tuple[Conv2d 
     return convolution, norm, relu if relu and relu.inplace else None
 
 
+def gives_away(layer: Layer) -> bool:
+    """Whether what comes out of the layer is its own and kept by nobody, so that it may be written over: a convolution's and a
+    batch norm's, as these classes go forward. A ReLU remembers what it gave, and another layer may hand on what it got."""
+    return any(_as_it_is(layer, kind, "forward") for kind in (Conv2d, BatchNorm2d))
+
+
 def _as_it_is(layer: Layer | None, kind: type[Kind], way: str) -> Kind | None:
     """The layer, if it is of that kind, no subclass, and goes that way as its class says."""
     return layer if isinstance(layer, kind) and type(layer) is kind and way not in vars(layer) else None
 
 
 def _folds(convolution: Conv2d, norm: BatchNorm2d) -> bool:
-    """Whether the batch norm is a matter of the convolution's weights, and these have the digits for it."""
-    fixed = is_grad_off() and not norm.training
-    return fixed and norm.num_features == convolution.out_channels and convolution.weight.data.dtype.itemsize >= 4
+    """Whether the batch norm is a matter of the convolution's weights, and these have the digits for it.
+
+    Arrays that do not belong together are left to the two layers, which know what to say of them.
+    """
+    if norm.training or not is_grad_off():
+        return False
+    weight, bias = convolution.weight.data, convolution.bias.data if convolution.bias else None
+    channels, dtype = (len(weight),), weight.dtype
+    digits = dtype.itemsize >= 4 and dtype.isnative
+    fit = (array is None or (array.shape == channels and array.dtype == dtype) for array in (bias, *norm.constants()))
+    return digits and norm.running_mean is not None and norm.running_var is not None and all(fit)
 
 
 def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:

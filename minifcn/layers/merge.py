@@ -40,17 +40,12 @@ class Scale(Layer):
 
 
 class Add(Layer):
-    """a + b. Each road gets the gradient, and its own array of it: what stands behind may write over it.
-
-    ``inplace`` writes the sum over a: right where nothing keeps what it makes, as behind a convolution or a batch norm.
+    """a + b, written over a if ``inplace``: for one who knows that nobody needs a any more, as :func:`containers.gives_away`
+    says of a layer. Each road gets the gradient, and its own array of it: what stands behind may write over it.
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        super().__init__()
-        self.inplace = inplace
-
-    def forward(self, a: Array, b: Array) -> Array:
-        y, cache = F.add(a, b, self.inplace)
+    def forward(self, a: Array, b: Array, inplace: bool = False) -> Array:
+        y, cache = F.add(a, b, inplace)
         self._push(cache)
         return y
 

@@ -32,7 +32,7 @@ from minifcn.layers import (
     Sequential,
     Trunk,
 )  # fmt: skip
-from minifcn.layers.containers import forward_through, needs_dx_of
+from minifcn.layers.containers import forward_through, gives_away, needs_dx_of
 from minifcn.models.backbones import check_width, scaled
 
 
@@ -49,12 +49,12 @@ class BasicBlock(Layer):
         self.relu1 = ReLU(inplace=True)
         self.conv2, self.bn2 = Conv2d(middle, out, 3, 1, 1, bias=False, rng=rng), BatchNorm2d(out)
         self.downsample = _side_road(channels, out, stride, rng)
-        self.add, self.relu2 = Add(inplace=True), ReLU(inplace=True)
+        self.add, self.relu2 = Add(), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
         y = forward_through((self.conv1, self.bn1, self.relu1), x)
         y = forward_through((self.conv2, self.bn2), y)
-        y = self.add(y, self.downsample(x))
+        y = self.add(y, self.downsample(x), inplace=gives_away(self.bn2))
         return self.relu2(y)
 
     def backward(self, dy: Array) -> Array:
@@ -81,13 +81,13 @@ class Bottleneck(Layer):
         self.relu2 = ReLU(inplace=True)
         self.conv3, self.bn3 = Conv2d(middle, out, 1, bias=False, rng=rng), BatchNorm2d(out)
         self.downsample = _side_road(channels, out, stride, rng)
-        self.add, self.relu3 = Add(inplace=True), ReLU(inplace=True)
+        self.add, self.relu3 = Add(), ReLU(inplace=True)
 
     def forward(self, x: Array) -> Array:
         y = forward_through((self.conv1, self.bn1, self.relu1), x)
         y = forward_through((self.conv2, self.bn2, self.relu2), y)
         y = forward_through((self.conv3, self.bn3), y)
-        y = self.add(y, self.downsample(x))
+        y = self.add(y, self.downsample(x), inplace=gives_away(self.bn3))
         return self.relu3(y)
 
     def backward(self, dy: Array) -> Array:

@@ -327,3 +327,9 @@ OPERATIONS = {
 def test_a_standin_is_shaped_and_typed_as_the_real_array_is(operation):
     mine, real = OPERATIONS[operation](STANDIN), OPERATIONS[operation](REAL)
     assert (tuple(mine.shape), mine.dtype) == (real.shape, real.dtype)
+
+
+def test_a_sum_in_place_takes_no_memory():
+    a, b = (Standin((2, 3, 4, 5), np.dtype("f")) for _ in range(2))
+    assert kernels.shapes.add(a, b, True) is a
+    assert kernels.shapes.add(a, b, False) is not a

@@ -15,6 +15,7 @@ from minifcn.kernels.geometry import Geometry
 # (N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G): each has something that a careless kernel gets wrong
 LISTED = {
     "plain": (2, 3, 6, 7, 4, 3, 3, 1, 1, 1, 1, 1, 1, 1),
+    "no tap meets a pixel": (1, 2, 1, 1, 2, 2, 2, 1, 1, 5, 5, 10, 10, 1),
     "one pixel": (1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1),
     "1x1": (2, 5, 4, 3, 3, 1, 1, 1, 1, 0, 0, 1, 1, 1),
     "1x1, padded": (1, 2, 3, 3, 3, 1, 1, 1, 1, 1, 2, 1, 1, 1),
@@ -191,3 +192,16 @@ def test_larger_convolutions_are_pytorchs(g):
         (kernels.weight_gradient(wide[0], wide[3], g), tensors[1].grad),
     ):
         assert abs(got - expected.numpy()).max() < 1e-12 * float(abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    "sizes", [(2, 30, 70, 70, 40, 3, 3, 1, 1, 2, 2, 1, 1, 1), (1, 180, 6, 7, 170, 3, 3, 1, 1, 3, 3, 1, 1, 1)]
+)
+def test_inside_in_several_blocks(rng, sizes):
+    """More pixels, then more weights, than one block holds."""
+    g = Geometry(*sizes)
+    x, weight, bias, dy = (rng.standard_normal(shape) for shape in (g.x_shape, g.weight_shape, g.O, g.y_shape))
+    for what, arrays in (("forward", (x, weight, bias)), ("input_gradient", (dy, weight)), ("weight_gradient", (x, dy))):
+        expected = getattr(select.rung("im2col"), what)(*arrays, g)
+        got = getattr(select.rung("inside"), what)(*arrays, g)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * np.abs(expected).max())

@@ -144,3 +144,13 @@ def test_the_measurement_sees_what_im2col_takes():
         peak = tracemalloc.get_traced_memory()[1] - y.nbytes
         tracemalloc.stop()
     assert peak > scratch.LIMIT
+
+
+def test_large_weights_do_not_stay_in_memory():
+    def kept():
+        weight = np.ones((scratch.SCALED // 4 // 49 // 16 + 1, 16, 7, 7), np.float32)
+        with kernels.scaled(weight, np.arange(len(weight), dtype=np.float32)) as product:
+            assert product[-1, 0, 0, 0] == len(weight) - 1
+        return scratch._stack.piece.nbytes
+
+    assert in_a_new_thread(kept) < scratch.SCALED

@@ -12,7 +12,7 @@ import pytest
 
 from minifcn import kernels
 from minifcn.kernels import Geometry, select
-from minifcn.kernels.convolution import costs
+from minifcn.kernels.convolution import costs, inside
 from minifcn.kernels.select import choose
 
 VGG = Geometry.of((1, 64, 56, 56), (64, 64, 3, 3), 1, 1)
@@ -165,3 +165,10 @@ def test_arrays_that_do_not_fit_are_refused(change, error, says):
     x, weight, _ = change(*arrays)
     with pytest.raises(error, match=says):
         kernels.forward(x, weight, None, VGG)
+
+
+@pytest.mark.parametrize(("padding", "dilation"), [((4, 2), (4, 2)), ((3, 8), (3, 8)), ((1, 5), (2, 3))])
+def test_the_share_is_what_a_picture_of_ones_counts(padding, dilation):
+    for size in ((5, 9), (7, 3)):
+        g = Geometry.of((1, 1, *size), (1, 1, 3, 3), 1, padding, dilation)
+        assert inside.share(g) == kernels.forward(np.ones(g.x_shape), np.ones(g.weight_shape), None, g).sum() / g.macs

@@ -626,3 +626,22 @@ def test_where_no_thread_can_be_started_the_caller_works_alone(monkeypatch, allo
     assert (done == 3).all()
     assert len(started) == allowed
     parallel._pool.resize(1)
+
+
+def test_two_of_the_users_threads_do_not_share_what_inside_works_in():
+    g = Geometry.of((1, 30, 60, 60), (32, 30, 3, 3), 1, 4, 4)
+    draw, inside, wrong = np.random.default_rng(0), select.rung("inside"), []
+    weight = draw.standard_normal(g.weight_shape)
+
+    def again(x):
+        expected = select.rung("im2col").forward(x, weight, None, g)
+        for _ in range(10):
+            wrong.append(np.abs(inside.forward(x, weight, None, g) - expected).max() > 1e-10)
+
+    several = [threading.Thread(target=again, args=(draw.standard_normal(g.x_shape),)) for _ in range(4)]
+    for thread in several:
+        thread.start()
+    for thread in several:
+        thread.join()
+    assert len(wrong) == 40
+    assert not any(wrong)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from minifcn import functional as F
+from minifcn import kernels, models, no_grad
 from minifcn import layers as L
-from minifcn import models, no_grad
 from minifcn.layers import containers
 from minifcn.layers.watch import Watcher, watching
 
@@ -195,10 +197,80 @@ def test_who_watches_sees_all_three(folded):
     assert (folded, names.seen) == ([], ["Conv2d", "BatchNorm2d", "ReLU"])
 
 
-def test_a_norm_of_another_width_says_so_as_ever(folded):
-    net = L.Sequential(normalised()[0], L.BatchNorm2d(5).to("float64"))
+@pytest.mark.parametrize("width", [5, 6])  # 6: as wide as what enters the convolution
+def test_a_norm_of_another_width_says_so_as_ever(folded, width):
+    net = L.Sequential(normalised()[0], L.BatchNorm2d(width).to("float64"))
     with no_grad(), pytest.raises(ValueError, match="4 channels"):
         net.eval()(X6)
+    assert folded == []
+
+
+MISFITS = {
+    "no mean": lambda net: setattr(net[1], "running_mean", None),
+    "no variance": lambda net: setattr(net[1], "running_var", None),
+    "a mean for all": lambda net: setattr(net[1], "running_mean", np.ones(1)),
+    "a weight for all": lambda net: setattr(net[1].weight, "data", np.ones(1)),
+    "a shift for all": lambda net: setattr(net[1].bias, "data", np.ones(1)),
+    "a bias for all": lambda net: setattr(net[0].bias, "data", np.ones(1)),
+    "another type": lambda net: net[1].to("float32"),
+    "a narrower convolution": lambda net: net[0].to("float32"),
+    "another type, half": lambda net: net[1].to("float16"),
+    "bytes in the other order": lambda net: net.to(np.dtype("f8").newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_what_does_not_belong_together_gives_what_it_gives_with_gradients(folded, misfit, bias):
+    """The same numbers, or the same sentence."""
+    if misfit == "a bias for all" and not bias:
+        return
+    results = []
+    for off in (False, True):
+        net = normalised(bias)
+        MISFITS[misfit](net)
+        x = X6.astype(net[0].weight.data.dtype)
+        try:
+            with no_grad() if off else contextlib.nullcontext():
+                results.append(net(x))
+        except (TypeError, ValueError) as error:
+            results.append(f"{type(error).__name__}: {error}")
+    assert folded == []
+    with_gradients, without = results
+    np.testing.assert_array_equal(without, with_gradients)
+
+
+@pytest.mark.parametrize("name", ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"])
+def test_what_is_written_into_between_two_calls_counts(name):
+    net = normalised()
+    with no_grad():
+        net(X6)
+    net.state_dict()[name][...] *= 1.5
+    y = X6
+    for layer in net:
+        y = layer(y)
+    with no_grad():
+        np.testing.assert_allclose(net(X6), y, rtol=0, atol=1e-12)
+
+
+def test_a_norm_of_a_kind_of_its_own_is_called(folded):
+    class Doubled(L.BatchNorm2d):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    net = normalised(relu=False)
+    with no_grad():
+        once = net(X6)
+        net[1].__class__ = Doubled
+        np.testing.assert_allclose(net(X6), 2 * once, rtol=0, atol=1e-12)
+    assert len(folded) == 1
+
+
+def test_weights_of_several_blocks_are_scaled_too():
+    draw = np.random.default_rng(0)
+    weight, scale = draw.standard_normal((600, 64, 3, 3)), draw.standard_normal(600)
+    with kernels.scaled(weight, scale) as product:
+        np.testing.assert_array_equal(product, weight * scale[:, None, None, None])
 
 
 def test_half_numbers_have_too_few_digits_for_it(folded):
@@ -214,9 +286,12 @@ def test_residual_networks_do_so(folded):
     draw = np.random.default_rng(7)
     for name, array in net.state_dict().items():
         if "running" in name:
-            array[...] = draw.uniform(0.5, 1.5, array.shape)
+            array[...] = (
+                draw.uniform(0.5, 1.5, array.shape) if name.endswith("var") else 0.3 * draw.standard_normal(array.shape)
+            )
     one_by_one = net(x)
     assert folded == []
+    assert one_by_one.std() > 0.1
     with no_grad():
         np.testing.assert_allclose(net(x), one_by_one, rtol=0, atol=1e-4 * np.abs(one_by_one).max())
     norms = [layer for _, layer in net.named_layers() if isinstance(layer, L.BatchNorm2d)]

@@ -194,10 +194,30 @@ def test_concatenated_channels_come_back_in_their_order():
 def test_in_place_the_sum_is_written_over_the_first(rng):
     a, b = rng.standard_normal((2, *SHAPE))
     expected, unchanged = a + b, b.copy()
-    y = L.Add(inplace=True)(a, b)
+    y = L.Add()(a, b, inplace=True)
     assert y is a
     np.testing.assert_array_equal(y, expected)
     np.testing.assert_array_equal(b, unchanged)
     apart = L.Add()(a, b)
     assert not np.shares_memory(apart, a)
     np.testing.assert_array_equal(apart, expected + b)
+
+
+def test_without_inplace_both_stay(rng):
+    a, b = rng.standard_normal((2, *SHAPE))
+    before = a.copy(), b.copy()
+    y, _ = F.add(a, b)
+    np.testing.assert_array_equal(y, before[0] + before[1])
+    np.testing.assert_array_equal(a, before[0])
+    np.testing.assert_array_equal(b, before[1])
+
+
+@pytest.mark.parametrize("b_of", [lambda a: a[:, ::-1], lambda a: a, lambda a: a.transpose(1, 0)])
+@pytest.mark.parametrize("shift", [0, 1, -1])
+def test_in_place_over_what_it_overlaps(rng, b_of, shift):
+    """As if both had been read before: blocks of a large array must not read what another block has written."""
+    memory = rng.standard_normal((1026, 1024))
+    a = memory[1:-1, :].T[:1024]
+    b = b_of(memory[1 + shift : 1025 + shift].T)
+    expected = a + b
+    np.testing.assert_array_equal(F.add(a, b, inplace=True)[0], expected)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import minifcn
 from minifcn import anatomy, models
+from minifcn import layers as L
 from minifcn.bench.twins.torchvision_models import resnet, segmentation
 from minifcn.layers import initializers
+from minifcn.models.resnet import BasicBlock
 from support.against_torch import differences, load_twin
 
 SEGMENTATION = {
@@ -142,3 +145,42 @@ def test_summary_and_coordinates_print(name):
     assert "resize (Upsample)" in str(anatomy.ledger(net, (2, 3, 33, 47)))
     places = {place.name: place.rows for place in anatomy.coordinates(net, (2, 3, 65, 47)).places}
     assert str(places["backbone.layer4.2.relu3"]).startswith("stride 8, offset 0,")
+
+
+REPLACED = {
+    "a pruned branch": lambda block: [setattr(block, name, L.Identity()) for name in ("conv2", "bn2")],
+    "a ReLU at its end": lambda block: setattr(block, "bn2", L.Sequential(L.BatchNorm2d(4), L.ReLU()).to("float64")),
+    "nothing left of it": lambda block: [setattr(block, n, L.Identity()) for n in ("conv1", "bn1", "relu1", "conv2", "bn2")],
+    "a norm with a forward of its own": lambda block: setattr(block.bn2, "forward", lambda x: x),
+}
+
+
+@pytest.mark.parametrize("replaced", REPLACED)
+def test_a_block_writes_over_nothing_that_somebody_keeps(replaced, rng):
+    block, x = BasicBlock(4, 4, 4, 1, 1, rng).to("float64"), rng.standard_normal((2, 4, 5, 5))
+    REPLACED[replaced](block)
+    before = x.copy()
+    y = block(x)
+    np.testing.assert_array_equal(x, before)
+    block.forget()
+    by_itself, block.add = block.add, Apart()
+    np.testing.assert_array_equal(block(x), y)
+    block.forget()
+    block.add = by_itself
+    if "of its own" not in replaced:  # whose backward is another's
+        assert minifcn.gradcheck(block, x)
+
+
+class Apart(L.Add):
+    """A sum that is never written over anything."""
+
+    def forward(self, a, b, inplace=False):
+        return super().forward(a, b)
+
+
+def test_a_block_as_it_is_sums_in_place(rng, monkeypatch):
+    asked, right = [], L.Add.forward
+    monkeypatch.setattr(L.Add, "forward", lambda self, a, b, inplace=False: asked.append(inplace) or right(self, a, b, inplace))
+    models.build("resnet18", width=1 / 16)(rng.standard_normal((2, 3, 33, 33)).astype(np.float32))
+    models.build("resnet50", width=1 / 16)(rng.standard_normal((2, 3, 33, 33)).astype(np.float32))
+    assert asked == [True] * (8 + 16)

@@ -12,6 +12,8 @@ from minifcn.kernels.threads import over_blocks
 
 def add(a: np.ndarray, b: np.ndarray, inplace: bool) -> np.ndarray:
     """a + b, of one shape; written over a if ``inplace``."""
+    if inplace and a is not b and np.may_share_memory(a, b):
+        return np.add(a, b, out=a)  # which takes care that nothing is read after it was written over
     y = a if inplace else np.empty_like(a)
     over_blocks(lambda at: np.add(a[at], b[at], out=y[at]), a, axes=range(a.ndim))
     return y

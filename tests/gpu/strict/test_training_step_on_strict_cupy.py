@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn import layers as L
-from minifcn import models
+from minifcn import models, no_grad
 from minifcn.backend import to_device, to_host
 from minifcn.training import optimizers
 from support import strict_cupy
@@ -141,3 +141,19 @@ def test_a_step_of_other_networks_makes_no_wait(cupy, name):
     optimizer.step()
     assert strict_cupy.counts["to_host"] == 0
     assert all(isinstance(p.grad, cupy.ndarray) for p in net.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_batch_norm_that_is_folded_makes_no_wait(cupy, relu):
+    draws = np.random.default_rng(0)
+    net = L.Sequential(L.Conv2d(3, 8, 3, rng=draws), L.BatchNorm2d(8), *([L.ReLU(inplace=True)] if relu else [])).eval()
+    net[1].running_mean[...], net[1].running_var[...] = draws.standard_normal(8), draws.uniform(0.1, 5, 8)
+    with no_grad():
+        expected = net(IMAGES)
+        net.to("cuda")
+        images = to_device(IMAGES, "cuda")
+        net(images)  # brings to the device what all calls share
+        strict_cupy.counts.clear()
+        scores = net(images)
+    assert strict_cupy.counts["to_host"] == strict_cupy.counts["to_device"] == 0
+    np.testing.assert_allclose(to_host(scores), expected, rtol=0, atol=1e-5)
