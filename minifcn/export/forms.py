@@ -184,7 +184,7 @@ def _averages(graph: Writer, n: str, n_out: int) -> str:
 
 
 @form(L.Add)
-def add(graph: Writer, layer: L.Add, a: str, b: str) -> str:
+def add(graph: Writer, layer: L.Add, a: str, b: str, inplace: Any = False) -> str:
     return graph.node("Add", a, b)
 
 

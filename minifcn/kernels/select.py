@@ -23,8 +23,10 @@ from minifcn.kernels.convolution import channelwise, dilated, inside
 from minifcn.kernels.convolution.costs import dilated_nanoseconds, inside_nanoseconds, nanoseconds, winograd_pays
 from minifcn.kernels.dispatch import CUDA, HOST, forced, package, package_for
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.threads import at_once, get_num_threads
 
 _RUNGS = ("loops", "taps", "im2col", "strips", "winograd", "one_by_one", "zero_insertion", "phases", "dilated", "inside")
+_LITTLE, _MUCH = 1 << 22, 1 << 29  # multiply-adds of dx that can keep a thread busy; and that need the memory of all threads
 _HOST_ONLY = ("loops", "strips", "winograd", "dilated", "inside")  # these know NumPy arrays only
 
 
@@ -134,8 +136,19 @@ def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[boo
     """dx and dweight, each None unless it is in `needs`: together where the rung shares work between them."""
     if all(needs) and _shares("gradients", dy, geometry):
         return _run("gradients", (x, dy, weight), (geometry.x_shape, geometry.y_shape, geometry.weight_shape), geometry)
+    if all(needs) and _side_by_side(dy, geometry):
+        dx, dweight = at_once(lambda: input_gradient(dy, weight, geometry), lambda: weight_gradient(x, dy, geometry))
+        return dx, dweight
     dx = input_gradient(dy, weight, geometry) if needs[0] else None
     return dx, weight_gradient(x, dy, geometry) if needs[1] else None
+
+
+def _side_by_side(array: Any, geometry: Geometry) -> bool:
+    """Whether one thread for dx and one for dweight are done sooner than all threads with the one and then the other: where
+    these would have little to share, or are two. The bits are the same."""
+    threads = get_num_threads()
+    few = threads > 1 and min(threads, geometry.tasks) <= 2
+    return few and _LITTLE < geometry.macs < _MUCH and isinstance(array, np.ndarray)
 
 
 def offers_relu_gradients(dy: Any, geometry: Geometry) -> bool:

@@ -172,3 +172,75 @@ def test_the_share_is_what_a_picture_of_ones_counts(padding, dilation):
     for size in ((5, 9), (7, 3)):
         g = Geometry.of((1, 1, *size), (1, 1, 3, 3), 1, padding, dilation)
         assert inside.share(g) == kernels.forward(np.ones(g.x_shape), np.ones(g.weight_shape), None, g).sum() / g.macs
+
+
+# ------------------------------------------------------------------------------------------ dx and dweight side by side
+
+SMALL = Geometry.of((2, 24, 40, 30), (40, 24, 3, 3), 1, 1)
+LARGE = Geometry.of((1, 256, 60, 60), (256, 256, 3, 3), 1, 1)
+TINY = Geometry.of((1, 8, 12, 16), (8, 8, 3, 3), 1, 1)
+
+
+@pytest.fixture
+def side_by_side(monkeypatch):
+    """The functions that ran at once."""
+    seen, right = [], select.at_once
+    monkeypatch.setattr(select, "at_once", lambda *functions: seen.extend(functions) or right(*functions))
+    return seen
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize("form", [{}, {"kernel": (1, 1), "padding": 0}, {"stride": 2}, {"dilation": 2, "padding": 2}])
+def test_side_by_side_the_bits_are_those_of_one_after_the_other(rng, side_by_side, form):
+    kernel, padding = form.pop("kernel", (3, 3)), form.pop("padding", 1)
+    g = Geometry.of((2, 64, 50, 46), (96, 64, *kernel), form.get("stride", 1), padding, form.get("dilation", 1))
+    x, dy, weight = (rng.standard_normal(shape).astype(np.float32) for shape in (g.x_shape, g.y_shape, g.weight_shape))
+    kernels.set_num_threads(1)
+    dx, dweight = kernels.gradients(x, dy, weight, g, (True, True))
+    assert side_by_side == []
+    kernels.set_num_threads(2)
+    for got, expected in zip(kernels.gradients(x, dy, weight, g, (True, True)), (dx, dweight), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert len(side_by_side) == 2
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    ("geometry", "threads", "needs", "expected"),
+    [
+        (SMALL, 2, (True, True), True),
+        (SMALL, 8, (True, True), True),  # one task each: eight threads would wait
+        (SMALL, 1, (True, True), False),
+        (SMALL, 2, (True, False), False),
+        (SMALL, 2, (False, True), False),
+        (TINY, 2, (True, True), False),
+        (LARGE, 2, (True, True), False),
+        (Geometry.of((2, 64, 64, 64), (64, 64, 3, 3), 1, 1), 8, (True, True), False),  # 16 tasks: each has enough for all
+    ],
+)
+def test_where_two_threads_have_one_each(rng, side_by_side, geometry, threads, needs, expected):
+    kernels.set_num_threads(threads)
+    shapes = (geometry.x_shape, geometry.y_shape, geometry.weight_shape)
+    dx, dweight = kernels.gradients(*(rng.standard_normal(shape).astype(np.float32) for shape in shapes), geometry, needs)
+    assert (len(side_by_side) == 2) == expected
+    assert (dx is not None, dweight is not None) == needs
+
+
+@pytest.mark.usefixtures("threads")
+def test_what_is_forced_is_forced_in_both(rng, side_by_side, monkeypatch):
+    kernels.set_num_threads(2)
+    called, right = [], select._module
+    monkeypatch.setattr(
+        select, "_module", lambda what, *rest: called.append((what, right(what, *rest).__name__)) or right(what, *rest)
+    )
+    shapes = (SMALL.x_shape, SMALL.y_shape, SMALL.weight_shape)
+    x, dy, weight = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
+    with kernels.using("im2col"):
+        kernels.gradients(x, dy, weight, SMALL, (True, True))
+    assert len(side_by_side) == 2
+    assert {(what, name.rsplit(".")[-1]) for what, name in called[-2:]} == {
+        ("input_gradient", "im2col"),
+        ("weight_gradient", "im2col"),
+    }
+    with pytest.raises(ValueError, match="input_gradient needs arrays of shapes"):
+        kernels.gradients(x, dy[:1], weight, SMALL, (True, True))

@@ -36,6 +36,7 @@ from minifcn.kernels.scratch import SHARED, odd_lines, workspace
 from minifcn.kernels.threads import parallel_for
 
 _LIGHT = 5 << 20  # bytes of transformed weights up to which every task reads all of them
+_TILES = 64  # that a task has at least, for its products' sake; half of them where there is no second task otherwise
 _TASK = 15 << 19  # bytes of transformed tiles and products that one task works on
 
 
@@ -276,9 +277,10 @@ def _tile_strips(g: Geometry, f: Winograd, most: int) -> list[Strip]:
 
 
 def _tiles_a_task(g: Geometry, f: Winograd, tasks: int) -> int:
-    """As many as fit in cache; fewer where that leaves threads without work, but 64 for the product's sake."""
+    """As many as fit in cache; fewer where that leaves threads without work."""
     tiles = g.N * -(-g.OH // f.m) * -(-g.OW // f.m)
-    return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(64, -(-tiles // tasks)))
+    least = max(_TILES // 2, min(_TILES, tiles // 2))
+    return min(_TASK // (4 * f.n**2 * (g.C + g.O)), max(least, -(-tiles // tasks)))
 
 
 def _over_outputs(x: np.ndarray, g: Geometry, f: Winograd, compute: Callable[[slice, Strip, np.ndarray], None]) -> None:
