@@ -9,6 +9,7 @@ from typing import TypeVar, overload
 from minifcn.backend import Array
 from minifcn.layers.activation import ReLU
 from minifcn.layers.conv import Conv2d
+from minifcn.layers.merge import Add
 from minifcn.layers.module import Layer, is_grad_off
 from minifcn.layers.norm import BatchNorm2d
 from minifcn.layers.watch import is_watched
@@ -63,10 +64,11 @@ def _in_one_pass(layers: Sequence[Layer], way: str = "forward") -> tuple[Conv2d 
     return convolution, norm, relu if relu and relu.inplace else None
 
 
-def gives_away(layer: Layer) -> bool:
-    """Whether what comes out of the layer is its own and kept by nobody, so that it may be written over: a convolution's and a
-    batch norm's, as these classes go forward. A ReLU remembers what it gave, and another layer may hand on what it got."""
-    return any(_as_it_is(layer, kind, "forward") for kind in (Conv2d, BatchNorm2d))
+def add_behind(last: Layer, add: Layer, a: Array, b: Array) -> Array:
+    """``add(a, b)``, written over a where that, which came out of ``last``, is its own and kept by nobody: behind a convolution
+    or a batch norm. A ReLU remembers what it gave, and another layer may hand on what it got."""
+    given_away = any(_as_it_is(last, kind, "forward") for kind in (Conv2d, BatchNorm2d))
+    return add(a, b, inplace=True) if given_away and _as_it_is(add, Add, "forward") else add(a, b)
 
 
 def _as_it_is(layer: Layer | None, kind: type[Kind], way: str) -> Kind | None:

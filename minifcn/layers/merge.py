@@ -40,8 +40,9 @@ class Scale(Layer):
 
 
 class Add(Layer):
-    """a + b, written over a if ``inplace``: for one who knows that nobody needs a any more, as :func:`containers.gives_away`
-    says of a layer. Each road gets the gradient, and its own array of it: what stands behind may write over it.
+    """a + b, written over a if ``inplace``, for who knows that nobody needs a any more (:func:`containers.add_behind`).
+
+    Each road gets the gradient, and its own array of it: what stands behind may write over it.
     """
 
     def forward(self, a: Array, b: Array, inplace: bool = False) -> Array:

@@ -32,7 +32,7 @@ from minifcn.layers import (
     Sequential,
     Trunk,
 )  # fmt: skip
-from minifcn.layers.containers import forward_through, gives_away, needs_dx_of
+from minifcn.layers.containers import add_behind, forward_through, needs_dx_of
 from minifcn.models.backbones import check_width, scaled
 
 
@@ -54,7 +54,7 @@ class BasicBlock(Layer):
     def forward(self, x: Array) -> Array:
         y = forward_through((self.conv1, self.bn1, self.relu1), x)
         y = forward_through((self.conv2, self.bn2), y)
-        y = self.add(y, self.downsample(x), inplace=gives_away(self.bn2))
+        y = add_behind(self.bn2, self.add, y, self.downsample(x))
         return self.relu2(y)
 
     def backward(self, dy: Array) -> Array:
@@ -87,7 +87,7 @@ class Bottleneck(Layer):
         y = forward_through((self.conv1, self.bn1, self.relu1), x)
         y = forward_through((self.conv2, self.bn2, self.relu2), y)
         y = forward_through((self.conv3, self.bn3), y)
-        y = self.add(y, self.downsample(x), inplace=gives_away(self.bn3))
+        y = add_behind(self.bn3, self.add, y, self.downsample(x))
         return self.relu3(y)
 
     def backward(self, dy: Array) -> Array:

@@ -172,9 +172,9 @@ def test_a_block_writes_over_nothing_that_somebody_keeps(replaced, rng):
 
 
 class Apart(L.Add):
-    """A sum that is never written over anything."""
+    """A sum of the user's own, that is never written over anything and knows of no option."""
 
-    def forward(self, a, b, inplace=False):
+    def forward(self, a, b):
         return super().forward(a, b)
 
 
