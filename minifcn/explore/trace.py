@@ -28,7 +28,7 @@ from minifcn.explore.recorder import Recorder
 from minifcn.explore.steps import TERM, Step, Sum, as_maps, is_floating
 from minifcn.explore.sums import FourSteps, formula_of, four_steps
 from minifcn.explore.what_if import Change
-from minifcn.layers import Add, BatchNorm2d, Conv2d, ConvTranspose2d, CrossEntropyLoss, Layer, ReLU, no_grad, watching
+from minifcn.layers import BatchNorm2d, Conv2d, ConvTranspose2d, CrossEntropyLoss, Layer, ReLU, no_grad, watching
 from minifcn.machine.facts import check_fits
 
 Place = tuple[str, int, int, int]  # key of a layer, channel, row, column
@@ -69,7 +69,7 @@ class Trace:
         self._check_room()
         for _, layer in self.twin.named_layers():
             layer.needs_dx = True
-            if isinstance(layer, (ReLU, Add)):
+            if isinstance(layer, ReLU):
                 layer.inplace = False
         for change in self.changes:
             change.apply(self.twin)

@@ -124,8 +124,11 @@ def dropout_backward(dy: Any, mask: Any, scale: Any) -> Any:
 
 
 def add(a: Any, b: Any, inplace: bool) -> Any:
-    """a + b, in a's place where it may."""
-    return a if inplace else a.new(a.shape)
+    """a + b; where it may, a view of a's memory, which is written into: the sum has seen what b has, a has not."""
+    if not inplace:
+        return a.new(a.shape)
+    a.storage.writes += 1
+    return a[...]
 
 
 def relu_backward(dy: Any, y: Any, inplace: bool = False) -> Any:

@@ -30,7 +30,7 @@ from minifcn.kernels.scratch import TASKS
 
 Block = tuple[Any, ...]  # a part of an array: slices, or for a single number an ellipsis
 
-_BLOCK = 1 << 18  # elements of a block: a megabyte of float32. Between shorter NumPy calls threads wait for each other
+BLOCK = 1 << 18  # elements of a block: a megabyte of float32. Between shorter NumPy calls threads wait for each other
 
 
 # ------------------------------------------------------------------------------------------------ number of threads
@@ -307,7 +307,7 @@ if hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------------------------------------------------ blocks
 
 
-def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> list[Block]:
+def blocks(shape: Sequence[int], axes: Sequence[int], size: int = BLOCK) -> list[Block]:
     """Cuts an array of `shape` along `axes` (outermost first) into blocks of about `size` elements.
 
     Each block is a tuple of slices, good for every array that shares those axes. An axis is cut only when one step
@@ -328,7 +328,7 @@ def blocks(shape: Sequence[int], axes: Sequence[int], size: int = _BLOCK) -> lis
 
 
 def over_blocks(
-    function: Callable[[Block], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = _BLOCK
+    function: Callable[[Block], Any], array: np.ndarray, axes: Sequence[int] = (0, 1), size: int = BLOCK, memory: int = 0
 ) -> list[Any]:
     """Calls `function(at)` for cache-sized blocks of `array` on all threads; returns the results in block order.
 
@@ -338,6 +338,7 @@ def over_blocks(
 
     `at` is a tuple of slices along `axes`, the only axes that may be cut; index every array that shares them. The
     cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
+    `memory` is that of `parallel_for`.
     """
     places = blocks(array.shape, axes, size)
     results: list[Any] = [None] * len(places)
@@ -345,7 +346,7 @@ def over_blocks(
     def task(index: int) -> None:
         results[index] = function(places[index])
 
-    parallel_for(task, len(places))
+    parallel_for(task, len(places), memory)
     return results
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minifcn import functional as F
 from minifcn import kernels, models
-from minifcn.kernels import Geometry, select
+from minifcn.kernels import Geometry, select, threads
 from minifcn.kernels.convolution import channelwise, loops
 from minifcn.kernels.host.separable import separable
+from minifcn.kernels.threads import parallel_for
 from minifcn.layers import ConvTranspose2d
 from minifcn.layers.initializers import bilinear
 
@@ -110,6 +112,60 @@ def test_no_other_weight_is_taken_for_one(rng, change):
     np.testing.assert_allclose(kernels.forward(x, weight, None, g), loops.forward(x, weight, None, g), rtol=1e-4, atol=1e-4)
 
 
+def test_numbers_that_are_far_apart_are_not_multiplied(rng):
+    weight = np.array([1e30, 1e-30], np.float32).reshape(1, 1, 1, 2)
+    with np.errstate(all="raise"):
+        y, _ = F.conv_transpose2d(np.ones((1, 1, 1, 3), np.float32), weight, None, 2)
+    np.testing.assert_array_equal(y.ravel(), np.tile(weight.ravel(), 3))
+
+
+def test_long_numbers_keep_their_digits():
+    third = np.longdouble(1) / 3
+    y, _ = F.conv_transpose2d(np.ones((1, 1, 2, 2), np.longdouble), np.full((1, 1, 1, 1), third), None, 2)
+    assert y[0, 0, 0, 0] == third
+
+
+def own(kernel, dtype=np.float32):
+    """One kernel between each of two channels and itself."""
+    weight = np.zeros((2, 2, *np.shape(kernel)), dtype)
+    weight[range(2), range(2)] = kernel
+    return weight
+
+
+WIDE = Geometry.of((1, 2, 9, 9), (2, 2, 2, 3), 2)
+
+
+def test_a_kernel_without_a_positive_number_is_such():
+    assert channelwise.factors(own(-np.outer([1, 2], [0, 1, 2])), WIDE)
+
+
+def test_small_numbers_count_as_much_as_large_ones():
+    weight = own(np.outer([1, 2.0**-12], [1, 2.0**-12, 2]))
+    assert channelwise.factors(weight, WIDE)
+    weight[:, :, 1, 1] *= 1.01
+    assert channelwise.factors(weight, WIDE) is None
+
+
+def test_a_few_last_bits_count():
+    weight = own(np.outer([1, 2], [1, 2, 4]))
+    weight[range(2), range(2), 0, 0] = 1 + 8 * np.finfo(np.float32).eps
+    assert channelwise.factors(weight, WIDE) is None
+
+
+def test_bytes_in_the_other_order_stay_so(rng):
+    x, bias = rng.standard_normal(WIDE.x_shape).astype(">f4"), np.ones(2, ">f4")
+    weight = own(np.outer([1, 2], [1, 2, 4]), ">f4")
+    y = kernels.forward(x, weight, bias, WIDE)
+    assert y.dtype == ">f4"
+    np.testing.assert_allclose(y, loops.forward(x, weight, bias, WIDE), rtol=1e-5, atol=1e-5)
+
+
+def test_with_a_relu_behind_it(rng):
+    x, weight = rng.standard_normal(WIDE.x_shape).astype(np.float32), own(np.outer([1, 2], [1, 2, 4]))
+    y, _ = F.conv2d_relu(x, weight, None, 2)
+    np.testing.assert_allclose(y, np.maximum(loops.forward(x, weight, None, WIDE), 0), rtol=1e-5, atol=1e-5)
+
+
 def test_only_of_strides_and_of_whole_convolutions():
     for g in (
         Geometry.of((1, 3, 9, 9), (3, 3, 3, 3)),
@@ -164,6 +220,23 @@ def test_matrices_in_pieces(rng, OH, H, OW, W):
         )
         A[: OH // 3] = 0
         np.testing.assert_allclose(separable(x, A, B), np.einsum("oh,nchw,pw->ncop", A, x, B), rtol=0, atol=1e-11)
+
+
+def test_planes_larger_than_a_block(rng):
+    x, A = rng.standard_normal((1, 2, 70, 70)), rng.standard_normal((600, 70))
+    np.testing.assert_allclose(separable(x, A, A), A @ x @ A.T, rtol=0, atol=1e-9)
+
+
+def test_the_loop_is_told_what_a_task_takes(monkeypatch):
+    """Halves of 8 MB a plane: of such tasks only so many run at a time as fit the limit."""
+    told, right = [], parallel_for
+    monkeypatch.setattr(
+        threads, "parallel_for", lambda function, count, memory: told.append(memory) or right(function, count, memory)
+    )
+    A, B = np.ones((2, 2), np.float32), np.ones((4, 1 << 20), np.float32)
+    separable(np.ones((2, 1, 2, 1 << 20), np.float32), A, B)
+    separable(np.ones((2, 1, 1, 4), np.float32), np.ones((2, 1), np.float32), B.T)
+    assert told == [8 << 20, 4 << 20]
 
 
 def test_threads_leave_the_bits_alone(rng):

@@ -216,6 +216,7 @@ def test_side_by_side_the_bits_are_those_of_one_after_the_other(rng, side_by_sid
         (TINY, 2, (True, True), False),
         (LARGE, 2, (True, True), False),
         (Geometry.of((2, 64, 64, 64), (64, 64, 3, 3), 1, 1), 8, (True, True), False),  # 16 tasks: each has enough for all
+        (Geometry.of((1, 64, 40, 40), (64, 64, 3, 3), 1, 1), 8, (True, True), False),  # 3
     ],
 )
 def test_where_two_threads_have_one_each(rng, side_by_side, geometry, threads, needs, expected):

@@ -645,3 +645,10 @@ def test_two_of_the_users_threads_do_not_share_what_inside_works_in():
         thread.join()
     assert len(wrong) == 40
     assert not any(wrong)
+
+
+def test_at_once_each_has_a_thread_and_results_are_in_order():
+    kernels.set_num_threads(2)
+    both_here = threading.Barrier(2)
+    assert sorted(parallel.at_once(lambda: both_here.wait(10), lambda: both_here.wait(10))) == [0, 1]
+    assert parallel.at_once(*(lambda number=number: number for number in range(3))) == [0, 1, 2]

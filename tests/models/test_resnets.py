@@ -10,7 +10,7 @@ from minifcn import anatomy, models
 from minifcn import layers as L
 from minifcn.bench.twins.torchvision_models import resnet, segmentation
 from minifcn.layers import initializers
-from minifcn.models.resnet import BasicBlock
+from minifcn.models.resnet import BasicBlock, Bottleneck
 from support.against_torch import differences, load_twin
 
 SEGMENTATION = {
@@ -147,17 +147,39 @@ def test_summary_and_coordinates_print(name):
     assert str(places["backbone.layer4.2.relu3"]).startswith("stride 8, offset 0,")
 
 
+def conv_name(block):
+    return "conv2" if isinstance(block, BasicBlock) else "conv3"
+
+
+def norm_name(block):
+    return "bn2" if isinstance(block, BasicBlock) else "bn3"
+
+
+@pytest.fixture(params=["BasicBlock", "Bottleneck"])
+def block(request, rng):
+    made = BasicBlock(4, 4, 4, 1, 1, rng) if request.param == "BasicBlock" else Bottleneck(4, 2, 4, 1, 1, rng)
+    return made.to("float64")
+
+
+def everything_but_the_sum(block):
+    return [
+        name
+        for name, _ in block.children()
+        if name not in ("add", "downsample", "relu2" if conv_name(block) == "conv2" else "relu3")
+    ]
+
+
 REPLACED = {
-    "a pruned branch": lambda block: [setattr(block, name, L.Identity()) for name in ("conv2", "bn2")],
-    "a ReLU at its end": lambda block: setattr(block, "bn2", L.Sequential(L.BatchNorm2d(4), L.ReLU()).to("float64")),
-    "nothing left of it": lambda block: [setattr(block, n, L.Identity()) for n in ("conv1", "bn1", "relu1", "conv2", "bn2")],
-    "a norm with a forward of its own": lambda block: setattr(block.bn2, "forward", lambda x: x),
+    "no norm": lambda block: setattr(block, norm_name(block), L.Identity()),
+    "a ReLU at its end": lambda block: setattr(block, norm_name(block), L.ReLU()),
+    "a row at its end": lambda block: setattr(block, norm_name(block), L.Sequential(L.BatchNorm2d(4), L.ReLU()).to("float64")),
+    "nothing left of it": lambda block: [setattr(block, name, L.Identity()) for name in everything_but_the_sum(block)],
 }
 
 
 @pytest.mark.parametrize("replaced", REPLACED)
-def test_a_block_writes_over_nothing_that_somebody_keeps(replaced, rng):
-    block, x = BasicBlock(4, 4, 4, 1, 1, rng).to("float64"), rng.standard_normal((2, 4, 5, 5))
+def test_a_block_writes_over_nothing_that_somebody_keeps(block, replaced, rng):
+    x = rng.standard_normal((2, 4, 5, 5))
     REPLACED[replaced](block)
     before = x.copy()
     y = block(x)
@@ -167,8 +189,44 @@ def test_a_block_writes_over_nothing_that_somebody_keeps(replaced, rng):
     np.testing.assert_array_equal(block(x), y)
     block.forget()
     block.add = by_itself
-    if "of its own" not in replaced:  # whose backward is another's
-        assert minifcn.gradcheck(block, x)
+    assert minifcn.gradcheck(block, x)
+
+
+class Kept(L.BatchNorm2d):
+    """One that remembers what it gave."""
+
+    def forward(self, x):
+        self.given = super().forward(x)
+        return self.given
+
+
+@pytest.mark.parametrize("way", ["a class", "a forward of its own"])
+def test_a_norm_of_the_users_may_keep_what_it_gives(block, way, rng):
+    norm = getattr(block, norm_name(block))
+    if way == "a class":
+        norm.__class__ = Kept
+    else:
+        right = norm.forward
+
+        def forward(x):
+            norm.given = right(x)
+            return norm.given
+
+        norm.forward = forward
+    block(rng.standard_normal((2, 4, 5, 5)))
+    assert abs(norm.given.mean(axis=(0, 2, 3))).max() < 1e-9  # normalised: x is not in it
+
+
+def test_a_sum_of_the_users_is_asked_for_nothing(block, rng):
+    x = rng.standard_normal((2, 4, 5, 5))
+    y = block(x)
+    block.forget()
+    block.add = Apart()
+    np.testing.assert_array_equal(block(x), y)
+    block.forget()
+    block.add = L.Add()
+    block.add.forward = lambda a, b: a + b
+    np.testing.assert_array_equal(block(x), y)
 
 
 class Apart(L.Add):
@@ -178,9 +236,12 @@ class Apart(L.Add):
         return super().forward(a, b)
 
 
-def test_a_block_as_it_is_sums_in_place(rng, monkeypatch):
+def test_a_block_as_it_is_sums_in_place(block, rng, monkeypatch):
     asked, right = [], L.Add.forward
     monkeypatch.setattr(L.Add, "forward", lambda self, a, b, inplace=False: asked.append(inplace) or right(self, a, b, inplace))
-    models.build("resnet18", width=1 / 16)(rng.standard_normal((2, 3, 33, 33)).astype(np.float32))
-    models.build("resnet50", width=1 / 16)(rng.standard_normal((2, 3, 33, 33)).astype(np.float32))
-    assert asked == [True] * (8 + 16)
+    x = rng.standard_normal((2, 4, 5, 5))
+    block(x)
+    block.eval()(x)
+    setattr(block, norm_name(block), L.Conv2d(4, 4, 1).to("float64"))
+    block(x)
+    assert asked == [True] * 3

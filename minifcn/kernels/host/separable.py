@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.kernels.scratch import workspace
-from minifcn.kernels.threads import over_blocks
+from minifcn.kernels.threads import BLOCK, over_blocks
 
 _LONG = 64  # numbers on the longer side of a piece of a matrix: fewer cost more calls than they save products
 
@@ -42,7 +42,8 @@ def separable(x: np.ndarray, A: np.ndarray, B: np.ndarray) -> np.ndarray:
                 across(x[at], half)
                 down(half, y[at])
 
-    over_blocks(planes, y if y.size > x.size else x)
+    plane, half = max(1, H * W, OH * OW), OH * W if OH <= H else H * OW
+    over_blocks(planes, y if y.size > x.size else x, memory=max(1, BLOCK // plane) * half * x.itemsize)
     return y
 
 
