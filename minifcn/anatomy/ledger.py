@@ -58,7 +58,7 @@ class Ledger:
     def training_peak(self) -> int:
         """Bytes of arrays at the peak of a forward and backward pass with its loss; see :func:`_training_moments`.
 
-        An optimizer's state, and the scratch of the kernels (a few MB a thread, never more than 116 MB), come on top.
+        An optimizer's state, and the scratch of the kernels (a few MB a thread, bounded by `kernels.scratch`), come on top.
         """
         return self.parameter_bytes + self.input_bytes + max(_training_moments(self.steps))
 

@@ -4,8 +4,9 @@
 the forced rung does not cover a geometry, or lacks one of the three functions, the choice is made as usual. So it is under
 `using("plain")`, which is for everything else (see `dispatch`): a convolution's definition, `loops`, has a name of its own.
 
-The choice depends on the shape and the dtype only. It is never timed while it runs: another rung rounds otherwise, and
-a training run that is resumed in another process must continue bit for bit.
+The choice depends on the shape and the dtype only, but for weights that `channelwise` knows by what they hold: where nothing is
+forced these go to it, and not to the rung of their shape. It is never timed while it runs: another rung rounds otherwise, and a
+training run that is resumed in another process must continue bit for bit.
 """
 
 from __future__ import annotations

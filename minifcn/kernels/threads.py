@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 import math
 import os
@@ -281,14 +282,14 @@ def parallel_for(function: Callable[[int], object], count: int, memory: int = 0)
         _Loop(function, count).run(threads)
 
 
-def at_once(*functions: Callable[[], Any]) -> list[Any]:
-    """What the functions return, each called on one thread, with the loops that it has inside."""
+def at_once(*functions: Callable[[], Any], memory: int = 0) -> list[Any]:
+    """What the functions return, each called on one thread, with the loops that it has inside; `memory` as above."""
     results: list[Any] = [None] * len(functions)
 
     def task(index: int) -> None:
         results[index] = functions[index]()
 
-    parallel_for(task, len(functions))
+    parallel_for(task, len(functions), memory)
     return results
 
 
@@ -340,14 +341,7 @@ def over_blocks(
     cut depends on the shape alone, so partial sums added in the order of the list do not depend on the threads.
     `memory` is that of `parallel_for`.
     """
-    places = blocks(array.shape, axes, size)
-    results: list[Any] = [None] * len(places)
-
-    def task(index: int) -> None:
-        results[index] = function(places[index])
-
-    parallel_for(task, len(places), memory)
-    return results
+    return at_once(*(functools.partial(function, at) for at in blocks(array.shape, axes, size)), memory=memory)
 
 
 # ---------------------------------------------------------------------------------------------------- matrix product

@@ -20,6 +20,7 @@ import numpy as np
 
 from minifcn.kernels.convolution.cuts import length, strips
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.merge import copy_into
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, matmul, over_blocks
 
@@ -160,5 +161,5 @@ def _side_by_side(pixels: np.ndarray, new: workspace) -> np.ndarray:
     """(N, A, H', W') as a matrix (A, N·H'·W')."""
     source = pixels.swapaxes(0, 1)
     copy = new(*source.shape)
-    over_blocks(lambda at: np.copyto(copy[at], source[at]), copy, axes=range(4))
+    copy_into(copy, source, range(4))
     return copy.reshape(source.shape[0], -1)

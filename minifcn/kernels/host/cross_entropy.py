@@ -6,8 +6,6 @@ import numpy as np
 
 from minifcn.kernels.threads import Block, over_blocks
 
-_BLOCK = 1 << 18  # numbers of a block: a megabyte of float32, so that a block costs more than its call
-
 
 def log_softmax(scores: np.ndarray) -> np.ndarray:
     """scores (N, C, L) -> log-probabilities of the same shape, over axis 1."""
@@ -16,7 +14,7 @@ def log_softmax(scores: np.ndarray) -> np.ndarray:
     def block(at: Block) -> None:
         log_p[at] = _log_softmax(scores[at])
 
-    over_blocks(block, scores, axes=(0, 2), size=_BLOCK)
+    over_blocks(block, scores, axes=(0, 2))
     return log_p
 
 
@@ -46,7 +44,7 @@ def pixel_losses(
         if smoothing:
             losses[pixels] -= smoothing / scores.shape[1] * counted * np.einsum("c,ncl->nl", class_weight, log_q)
 
-    over_blocks(block, scores, axes=(0, 2), size=_BLOCK)
+    over_blocks(block, scores, axes=(0, 2))
     return losses, log_p, pixel_weight
 
 
@@ -73,7 +71,7 @@ def pixel_losses_backward(
         d[picture, safe, pixel] -= target * dlosses[pixels]  # one entry a pixel, so nothing is subtracted twice
         dscores[at] = d
 
-    over_blocks(block, log_p, axes=(0, 2), size=_BLOCK)
+    over_blocks(block, log_p, axes=(0, 2))
     return dscores
 
 

@@ -22,11 +22,12 @@ def add(a: np.ndarray, b: np.ndarray, inplace: bool) -> np.ndarray:
 def copied(array: np.ndarray) -> np.ndarray:
     """The same numbers in an array of its own, in C order."""
     copy = np.empty(array.shape, array.dtype)
-    _copy(array, copy, range(array.ndim))
+    copy_into(copy, array, range(array.ndim))
     return copy
 
 
-def _copy(array: np.ndarray, into: np.ndarray, axes: Sequence[int]) -> None:
+def copy_into(into: np.ndarray, array: np.ndarray, axes: Sequence[int]) -> None:
+    """The numbers of an array into another one of its shape, both cut along `axes`."""
     over_blocks(lambda at: np.copyto(into[at], array[at]), array, axes=axes)
 
 
@@ -35,7 +36,7 @@ def concat(*parts: np.ndarray) -> np.ndarray:
     N, _, H, W = parts[0].shape
     y = np.empty((N, sum(part.shape[1] for part in parts), H, W), parts[0].dtype)
     for part, place in zip(parts, _places(part.shape[1] for part in parts), strict=True):
-        _copy(part, y[:, place], (0, 1))
+        copy_into(y[:, place], part, (0, 1))
     return y
 
 
