@@ -32,6 +32,9 @@ from minifcn.kernels.scratch import TASKS
 Block = tuple[Any, ...]  # a part of an array: slices, or for a single number an ellipsis
 
 BLOCK = 1 << 18  # elements of a block: a megabyte of float32. Between shorter NumPy calls threads wait for each other
+_BUFFER = (
+    1 << 10
+)  # numbers. NumPy copies rows that are shorter than its buffer there; its own 2^13 is longer than most maps' rows
 
 
 # ------------------------------------------------------------------------------------------------ number of threads
@@ -268,7 +271,8 @@ def parallel_for(function: Callable[[int], object], count: int, memory: int = 0)
     """Calls `function(i)` for i in 0..count-1 on all threads, BLAS held to one thread; returns when all are done.
 
     The tasks must not depend on each other. Inside a task a further `parallel_for` runs on the same thread. When tasks
-    fail no new ones start, and the failure of the lowest index is raised here. NumPy's error state is the caller's.
+    fail no new ones start, and the failure of the lowest index is raised here. NumPy's error state is the caller's, its
+    buffer is one for maps, on every thread.
 
     Args:
         memory: bytes of `scratch` that one task takes; only so many tasks run at a time as fit its limit.
@@ -278,7 +282,8 @@ def parallel_for(function: Callable[[int], object], count: int, memory: int = 0)
             function(index)
         return
     threads = min(get_num_threads(), count, max(1, TASKS // memory) if memory else count)
-    with _one_blas_thread:
+    with _one_blas_thread, np.errstate():  # which also gives the caller's buffer size back
+        np.setbufsize(_BUFFER)
         _Loop(function, count).run(threads)
 
 

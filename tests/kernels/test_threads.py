@@ -116,6 +116,25 @@ def test_numpys_error_state_is_the_callers():
         parallel_for(lambda _: 1 / zeros, 3)
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_numpys_buffer_is_short_on_every_thread_and_the_users_again_afterwards(fails):
+    kernels.set_num_threads(2)
+    meet = threading.Barrier(2, timeout=30)
+
+    def task() -> int:
+        meet.wait()  # one task a thread
+        if fails:
+            raise ZeroDivisionError
+        return np.getbufsize()
+
+    with np.errstate():
+        np.setbufsize(4096)  # the user's
+        with pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext():
+            inside = parallel.at_once(task, task)
+            assert inside[0] == inside[1] < 4096
+        assert np.getbufsize() == 4096
+
+
 def test_blas_has_one_thread_inside_and_the_users_number_outside():
     def blas_threads() -> list[int]:
         return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
