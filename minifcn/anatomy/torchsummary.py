@@ -18,7 +18,7 @@ from typing import Any
 
 from minifcn import models
 from minifcn.anatomy.trace import trace
-from minifcn.layers import Add, Crop, Layer, PadTo, Sequential, initializers
+from minifcn.layers import Add, Crop, Layer, PadTo, Sequential, channels_of_picture, initializers
 
 STYLES = {"seed-000": ("encoder-decoder", (224, 224))}  # the network of a document, and the size of its picture
 _NO_MODULES = (Add, Crop, PadTo)
@@ -48,7 +48,7 @@ def styled(style: str, model: str, size: tuple[int, int] | None = None, **option
         raise ValueError(f"{style} is a table of {documented}, not of {model}")
     with initializers.blank():
         net = models.build(model, **options)
-    return torchsummary(net, (1, net.config.get("in_channels", 3), *(size or own_size)))
+    return torchsummary(net, (1, channels_of_picture(net), *(size or own_size)))
 
 
 def rows(net: Layer, input_shape: Sequence[int]) -> Iterator[Row]:

@@ -19,7 +19,7 @@ from minifcn.checks.examination import Examination
 from minifcn.checks.numeric import Slope, Slopes
 from minifcn.checks.report import Report
 from minifcn.checks.subjects import LayerSubject, Subject
-from minifcn.layers import BatchNorm2d, Layer, no_grad
+from minifcn.layers import BatchNorm2d, Layer, channels_of_picture, no_grad
 
 _SMALL = {"width": 1 / 64, "padding": 1, "seed": 1}  # where the network takes them
 _WIDER = {  # through many layers of one channel next to nothing comes back
@@ -183,7 +183,7 @@ def check_network(name: str, seed: int = 0, directions: int = 3, **given: Any) -
     net = awake(name, **given)
     side = least_side(name)
     H, W = sized(name, (max(20, side), max(33, side)))
-    x = rng.standard_normal((2, net.config.get("in_channels", 3), H, W))
+    x = rng.standard_normal((2, channels_of_picture(net), H, W))
     settle(net, x)
     modes = ("training", "evaluation") if any(True for _ in net.named_buffers()) else ("training",)
     return NetworkReport(name, [_passage(net, mode, x, rng, directions, seed) for mode in modes])

@@ -14,9 +14,9 @@ def coordinates(
     Example: minifcn coordinates fcn8s
     """
     from minifcn.anatomy.coordinates import coordinates as places
-    from minifcn.layers import initializers
+    from minifcn.layers import channels_of_picture, initializers
 
     with initializers.blank():
         net = build(model, num_classes, option, width=width, padding=padding)
-    shape = (2, net.config.get("in_channels", 3), *parse_size(size))  # of one picture, image pooling makes one value a channel
+    shape = (2, channels_of_picture(net), *parse_size(size))  # of one picture, image pooling makes one value a channel
     print(places(net, shape))

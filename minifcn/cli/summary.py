@@ -25,7 +25,7 @@ def summary(
     Example: minifcn summary fcn8s --size 375x500 --measure
     """
     from minifcn.anatomy.ledger import ledger
-    from minifcn.layers import initializers
+    from minifcn.layers import channels_of_picture, initializers
     from minifcn.training.batches import one_value_a_channel
 
     if batch_size is not None and batch_size < 1:
@@ -43,7 +43,7 @@ def summary(
         net = build(model, num_classes, option, width=width, padding=padding)
     if batch_size is None:
         batch_size = 2 if one_value_a_channel(net, (H, W)) else 1
-    shape = (batch_size, net.config.get("in_channels", 3), H, W)
+    shape = (batch_size, channels_of_picture(net), H, W)
     costs = ledger(net, shape)
     print(costs)
     if measure:

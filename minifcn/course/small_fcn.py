@@ -21,12 +21,11 @@ import numpy as np
 
 from minifcn.backend import Array
 from minifcn.data.shapes import SHAPES_CLASSES, ShapesOptions, draw
-from minifcn.layers import BatchNorm2d, Conv2d, CrossEntropyLoss, Identity, Layer, MaxPool2d, ReLU
+from minifcn.layers import BatchNorm2d, Conv2d, CrossEntropyLoss, Identity, Layer, MaxPool2d, ReLU, evaluating
 from minifcn.layers.containers import needs_dx_of
 from minifcn.layers.trunk import TrunkOf
 from minifcn.models.fcn import bilinear_layer, crop_to_picture, join, own, score_layer, through
 from minifcn.training import ConfusionMatrix, Optimizer
-from minifcn.training.validation import evaluating
 from minifcn.training.views import most_likely
 
 SMALL = ShapesOptions(height=(48, 48), width=(64, 64), objects=(1, 2), size=(24, 34))

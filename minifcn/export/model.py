@@ -17,7 +17,7 @@ from minifcn.export.following import Batch, followed
 from minifcn.export.forms import FORMS, form_of
 from minifcn.export.writer import FLOAT, UINT8, Writer
 from minifcn.kernels.geometry import pair
-from minifcn.layers import Conv2d, Layer
+from minifcn.layers import Layer, channels_of_picture
 from minifcn.safe_file import replacing
 
 OPSET, IR_VERSION = 22, 10  # onnxruntime reads both from 1.21 on
@@ -55,7 +55,7 @@ def onnx(
         raise ValueError(f"{path}: the name of an ONNX file ends in .onnx")
     if (nbytes := 4 * sum(parameter.size for parameter in net.parameters())) > _LARGEST:
         raise ValueError(f"the weights take {nbytes / 1e9:.1f} GB and an ONNX file holds 2 GB: export a narrower network")
-    channels = _channels(net)
+    channels = channels_of_picture(net)
     if pictures:
         _check_pictures(preprocessing, channels)
     batches, graphs = followed(net, channels, None if size is None else pair(size, "size", 1))
@@ -81,11 +81,6 @@ def _library() -> ModuleType:
     except ImportError as error:
         raise ValueError(f"ONNX files are written with the package onnx ({error}): pip install 'minifcn[export]'") from error
     return onnx
-
-
-def _channels(net: Layer) -> int:
-    """Of the picture: what the first convolution takes, in the order in which layers were assigned."""
-    return next((layer.in_channels for _, layer in net.named_layers() if isinstance(layer, Conv2d)), 3)
 
 
 def _check_pictures(preprocessing: Preprocessing | None, channels: int) -> None:

@@ -116,6 +116,11 @@ def _needs(layer: Conv2d | ConvTranspose2d) -> tuple[bool, bool, bool]:
     return layer.needs_dx, layer.weight.requires_grad, layer.bias is not None and layer.bias.requires_grad
 
 
+def channels_of_picture(net: Layer) -> int:
+    """How many channels ``net`` takes: those of its first convolution, in the order of assignment; 3 where it has none."""
+    return next((layer.in_channels for _, layer in net.named_layers() if isinstance(layer, Conv2d)), 3)
+
+
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
     if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
         raise ValueError(

@@ -79,6 +79,19 @@ def is_grad_off() -> bool:
     return _grad_off.get()
 
 
+@contextlib.contextmanager
+def evaluating(net: Layer) -> Iterator[None]:
+    """``net`` in evaluation, keeping nothing for a backward; afterwards each of its layers is in the mode that it was in."""
+    modes = [(layer, layer.training) for _, layer in net.named_layers()]
+    net.eval()
+    try:
+        with no_grad():
+            yield
+    finally:
+        for layer, training in modes:
+            layer.training = training
+
+
 class Parameter:
     """An array to be learnt: ``data``, its gradient ``grad`` (None until a backward), and ``requires_grad`` (False: frozen)."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.backend import Array
+from minifcn.functional.arguments import check_images
 from minifcn.layers import Conv2d, Dropout, Layer, LocalResponseNorm, MaxPool2d, ReLU
 
 VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))  # channels, stage by stage
@@ -28,7 +29,8 @@ def check_width(width: float) -> None:
 
 
 def check_size(name: str, x: Array, least: int) -> None:
-    """Raises ValueError where a side of x (N, C, H, W) is shorter than ``least``."""
+    """Raises TypeError or ValueError unless x is pictures (N, C, H, W), no side of which is shorter than ``least``."""
+    check_images(name, x)
     if min(x.shape[2:]) < least:
         raise ValueError(f"{name} takes pictures from {least}x{least} up; {x.shape[2]}x{x.shape[3]} is too small")
 

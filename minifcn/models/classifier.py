@@ -9,6 +9,7 @@ from __future__ import annotations
 from minifcn.backend import Array
 from minifcn.layers import AdaptiveAvgPool2d, Flatten, Layer, Sequential, coordinates
 from minifcn.layers.containers import needs_dx_of
+from minifcn.models.backbones import check_size
 
 
 class Classifier(Layer):
@@ -24,7 +25,7 @@ class Classifier(Layer):
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
-        self._check_size(x)
+        check_size(type(self).__name__, x, self.least)
         y = self.features(x)  # (N, C, h, w)
         y = self.avgpool(y)  # (N, C, 7, 7)
         y = self.flatten(y)  # (N, C·7·7)
@@ -43,8 +44,3 @@ class Classifier(Layer):
         """
         place = coordinates.chain(*(layer.coordinates(axis=0) for layer in self.features))
         return int(place.stride * (pixels - 1) + 2 * place.offset + 1)
-
-    def _check_size(self, x: Array) -> None:
-        if x.ndim == 4 and min(x.shape[2:]) < self.least:
-            given, least = f"{x.shape[2]}x{x.shape[3]}", f"{self.least}x{self.least}"
-            raise ValueError(f"{type(self).__name__}: {given} is too small a picture, the least is {least}")

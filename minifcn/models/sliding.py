@@ -38,9 +38,8 @@ def convolutionalize(classifier: L.Layer, size: int = 224) -> L.Layer:
     for _, parent in list(net.named_layers()):
         for name, layer in list(parent.children()):
             if layer in seen:
-                setattr(parent, name, _sliding(layer, *seen[layer], size))
+                setattr(parent, name, _sliding(layer, *seen[layer], size).train(layer.training))
     net.config = {"name": f"convolutionalize({classifier.config['name']})"}
-    net.train(classifier.training)
     return net
 
 
@@ -62,11 +61,9 @@ class _Watcher(L.Watcher):
 
 def _maps(net: L.Layer, size: int) -> dict[L.Layer, tuple[int, int]]:
     """What the layers to be exchanged see of a picture ``size`` x ``size``, by sending an empty one through."""
-    first = next(layer for _, layer in net.named_layers() if isinstance(layer, L.Conv2d))
-    weight, watcher = first.weight.data, _Watcher()
-    net.eval()
-    with L.no_grad(), L.watching(watcher):
-        net(get_xp(weight).zeros((1, first.in_channels, size, size), weight.dtype))
+    weight, watcher = next(net.parameters()).data, _Watcher()
+    with L.evaluating(net), L.watching(watcher):
+        net(get_xp(weight).zeros((1, L.channels_of_picture(net), size, size), weight.dtype))
     return watcher.seen
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from minifcn.backend import Array
 from minifcn.layers import Concat, Conv2d, ConvTranspose2d, Crop, Dropout, Layer, MaxPool2d, PadTo, ReLU, Upsample
 from minifcn.layers.containers import needs_dx_of
-from minifcn.models.backbones import check_width, scaled
+from minifcn.models.backbones import check_size, check_width, scaled
 from minifcn.models.squeezenet import Fire
 
 
@@ -55,7 +55,7 @@ class SqueezeUNet(Layer):
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
-        _check_size(x)
+        check_size("Squeeze U-Net", x, 16)
         conv1 = self.relu1(self.conv1(self.pad(x)))  # (N,  64, H/2,  W/2), H and W filled up to multiples of 16
         pool1 = self.pool1(conv1)  # (N,  64, H/4,  W/4)
         pool3 = self.pool3(self.fire3(self.fire2(pool1)))  # (N, 128, H/8,  W/8)
@@ -96,9 +96,3 @@ def _pool() -> MaxPool2d:
 def _up(channels: int, out: int, stride: int, rng: np.random.Generator) -> ConvTranspose2d:
     """A deconvolution that multiplies the size by ``stride``, 1 or 2."""
     return ConvTranspose2d(channels, out, 3, stride, padding=1, output_padding=stride - 1, rng=rng)
-
-
-def _check_size(x: Array) -> None:
-    if min(x.shape[2:]) < 16:
-        H, W = x.shape[2:]
-        raise ValueError(f"Squeeze U-Net halves its picture four times: {H}x{W} is too small, the least is 16x16")

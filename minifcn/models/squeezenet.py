@@ -36,7 +36,7 @@ from minifcn.layers import (
 )  # fmt: skip
 from minifcn.layers.containers import forward_through, needs_dx_of
 from minifcn.layers.coordinates import Map, along
-from minifcn.models.backbones import check_width, scaled
+from minifcn.models.backbones import check_size, check_width, scaled
 from minifcn.models.fcn import bilinear_layer, check_options, crop_to_picture, join, own, score_layer, through
 
 FIRES = {2: (16, 64), 3: (16, 64), 4: (32, 128), 5: (32, 128), 6: (48, 192), 7: (48, 192), 8: (64, 256), 9: (64, 256)}
@@ -120,7 +120,7 @@ class SqueezeNet(Layer):
         self.needs_dx = False
 
     def forward(self, x: Array) -> Array:
-        _check_size(x, 17)
+        check_size("SqueezeNet", x, 17)
         return self.flatten(self.classifier(self.features(x)))
 
     def backward(self, dy: Array) -> Array | None:
@@ -147,7 +147,7 @@ class FCNSqueezeNet(Layer):
         self.least = _least(self.conv1, 17 if stride == 16 else 33)
 
     def forward(self, x: Array) -> Array:
-        _check_size(x, self.least)
+        check_size("FCN-SqueezeNet", x, self.least)
         (fire9,) = self.trunk(x)
         return self.crop(self.upscore(self.score(fire9)), x.shape[2:])
 
@@ -177,7 +177,7 @@ class FCNSqueezeNet8s(Layer):
         self.least = _least(self.conv1, 17)
 
     def forward(self, x: Array) -> Array:
-        _check_size(x, self.least)
+        check_size("FCN-SqueezeNet", x, self.least)
         fire5, fire9 = self.trunk(x)
         score = self.score(fire9)
         score = self.join_fire5(self.upscore2(score), self.score_fire5(fire5))
@@ -220,9 +220,3 @@ def fcn_squeezenet(
 def _least(conv1: Conv2d, padded: int) -> int:
     """The smallest side of a picture, where the last pooling needs ``padded`` pixels with conv1's padding."""
     return max(1, padded - 2 * along(conv1.padding, axis=0))
-
-
-def _check_size(x: Array, least: int) -> None:
-    if min(x.shape[2:]) < least:
-        H, W = x.shape[2:]
-        raise ValueError(f"SqueezeNet pools its picture away: {H}x{W} is too small, the least is {least}x{least}")

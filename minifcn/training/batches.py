@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.anatomy.trace import trace
-from minifcn.layers import BatchNorm2d, Layer
+from minifcn.layers import BatchNorm2d, Layer, channels_of_picture
 
 _LOOKED_AT = 32  # pictures, of which the smallest is tried
 
@@ -35,6 +35,6 @@ def fit_batches(net: Layer, loader: Any, report: Callable[[str], None] = print) 
 
 def one_value_a_channel(net: Layer, size: tuple[int, int]) -> str | None:
     """The first batch norm to which one picture of ``size`` (H, W) brings one value a channel in the net's present mode."""
-    steps = trace(net, (2, net.config.get("in_channels", 3), *size))
+    steps = trace(net, (2, channels_of_picture(net), *size))
     found = (step for step in steps if isinstance(step.layer, BatchNorm2d) and step.layer.training)
     return next((step.name for step in found if max(step.x.shape[2:]) == 1), None)

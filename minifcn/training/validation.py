@@ -7,7 +7,7 @@ import functools
 import math
 import operator
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from minifcn import layers
 from minifcn.backend import device_of, to_device
-from minifcn.layers import Layer
+from minifcn.layers import Layer, evaluating
 from minifcn.training.diagnosis import NotFinite
 from minifcn.training.metrics import MEASURES, ConfusionMatrix, near_outlines
 from minifcn.training.replicas import Alone
@@ -160,18 +160,6 @@ class _Picture(NamedTuple):
     loss: float
     measures: tuple[float, float, float]
     labels: np.ndarray | None
-
-
-@contextlib.contextmanager
-def evaluating(net: Layer) -> Iterator[None]:
-    """The network in eval mode, keeping nothing for a backward; afterwards in the mode that it was in."""
-    before = net.training
-    net.eval()
-    try:
-        with layers.no_grad():
-            yield
-    finally:
-        net.train(before)
 
 
 def none_if_nan(value: float) -> float | None:

@@ -21,7 +21,7 @@ from minifcn import functional as F
 from minifcn.anatomy.coordinates import coordinates
 from minifcn.anatomy.room import check_room
 from minifcn.backend import Array, device_of, get_xp, to_device, to_host
-from minifcn.layers import Layer
+from minifcn.layers import Layer, channels_of_picture
 from minifcn.training.diagnosis import NotFinite, first_non_finite_layer
 from minifcn.weights.files import is_finite
 
@@ -113,7 +113,7 @@ def reach(net: Layer) -> tuple[int, int]:
 
     Raises ValueError for a network in which a score looks at the whole picture, or no one knows where.
     """
-    places = coordinates(net, (1, net.config.get("in_channels", 3), 512, 512)).places
+    places = coordinates(net, (1, channels_of_picture(net), 512, 512)).places
     maps = [one for place in places for one in (place.rows, place.columns)]
     if any(one is None for one in maps):
         blind = next(place for place in places if place.rows is None or place.columns is None)

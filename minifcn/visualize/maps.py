@@ -10,7 +10,7 @@ from PIL import Image
 
 from minifcn import data
 from minifcn.backend import device_of, to_device, to_host
-from minifcn.layers import Layer, Watcher, no_grad, watching
+from minifcn.layers import Layer, Watcher, evaluating, watching
 from minifcn.visualize.board import Board, amount_colours, signed_colours
 from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE
@@ -62,13 +62,8 @@ def maps_of(net: Layer, x: np.ndarray, layers: tuple[str, ...] = ()) -> dict[str
     """
     seen = _Seen({id(layer): key for key, layer in net.named_layers()})
     weights = next(net.parameters()).data
-    modes = [(layer, layer.training) for _, layer in net.named_layers()]
-    try:
-        with no_grad(), watching(seen):
-            net.eval()(to_device(x, device_of(weights)).astype(weights.dtype, copy=False))
-    finally:
-        for layer, training in modes:
-            layer.training = training
+    with evaluating(net), watching(seen):
+        net(to_device(x, device_of(weights)).astype(weights.dtype, copy=False))
     if not layers:
         sizes = {maps.shape[1:]: key for key, maps in seen.maps.items() if min(maps.shape[1:]) > 1}
         return {key: maps for key, maps in seen.maps.items() if key in sizes.values()}

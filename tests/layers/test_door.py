@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
 import pickle
@@ -463,6 +464,23 @@ def test_no_grad_ends_with_an_exception():
 
 
 # -------------------------------------------------------------------------------------------------- frozen, copied, pickled
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_evaluating_gives_each_layer_its_own_mode_back(fails):
+    net = L.Sequential(conv(), L.Sequential(L.BatchNorm2d(2), L.Dropout()), L.BatchNorm2d(2))
+    net[1][0].eval()
+    net[2].freeze()
+    before = {key: layer.training for key, layer in net.named_layers()}
+    assert set(before.values()) == {True, False}
+    with pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext(), L.evaluating(net):
+        net(X)
+        assert not any(layer.training for _, layer in net.named_layers())
+        if fails:
+            raise ZeroDivisionError
+    assert {key: layer.training for key, layer in net.named_layers()} == before
+    assert not is_grad_off()
+    assert not waiting(net)
 
 
 def test_what_is_frozen_stays_in_evaluation_and_learns_nothing():

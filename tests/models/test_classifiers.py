@@ -137,7 +137,7 @@ def test_the_least_picture_comes_out_of_the_coordinates(name, least, rng):
     assert net(rng.standard_normal((1, 3, least, least + 40))).shape == (1, 5)
     with pytest.raises(ValueError, match="smaller"):
         net.features(rng.standard_normal((1, 3, least - 1, least)))
-    with pytest.raises(ValueError, match=f"{least - 1}x90 is too small a picture, the least is {least}x{least}"):
+    with pytest.raises(ValueError, match=f"from {least}x{least} up; {least - 1}x90 is too small"):
         net(rng.standard_normal((1, 3, least - 1, 90)))
 
 
@@ -224,9 +224,9 @@ def test_each_place_is_the_classifier_on_that_window(rng):
 @pytest.mark.parametrize(
     ("name", "size", "words"),
     [
-        ("vgg16", (223, 300), "223x300 is too small a picture, the least is 224x224"),
-        ("alexnet", (300, 222), "300x222 is too small a picture, the least is 223x223"),
-        ("vgg16", (20, 20), "20x20 is too small a picture, the least is 224x224"),
+        ("vgg16", (223, 300), "from 224x224 up; 223x300 is too small"),
+        ("alexnet", (300, 222), "from 223x223 up; 300x222 is too small"),
+        ("vgg16", (20, 20), "from 224x224 up; 20x20 is too small"),
         ("squeezenet", (200, 300), "smaller than one window"),
         ("lenet", (27, 28), "the padded input has only 3"),
     ],

@@ -226,6 +226,31 @@ def test_layers_do_not_share_first_weights(name):
         assert not any(one.shape == other.shape and np.array_equal(one, other) for other in weights[:place])
 
 
+NO_PICTURES = {  # what people bring, and what the sentence must name
+    "no batch": (np.zeros((3, 64, 64), "f"), ValueError, "(3, 64, 64)"),
+    "one plane": (np.zeros((64, 64), "f"), ValueError, "(64, 64)"),
+    "too many axes": (np.zeros((1, 1, 3, 64, 64), "f"), ValueError, "(1, 1, 3, 64, 64)"),
+    "an empty batch": (np.zeros((0, 3, 64, 64), "f"), ValueError, "(0, 3, 64, 64)"),
+    "bytes": (np.zeros((1, 3, 64, 64), np.uint8), TypeError, "uint8"),
+}
+
+
+@pytest.mark.parametrize("given", NO_PICTURES)
+@pytest.mark.parametrize("name", models.names())
+def test_what_is_no_batch_of_pictures_is_refused_with_a_sentence(name, given):
+    x, error, named = NO_PICTURES[given]
+    with pytest.raises(error, match=re.escape(named)) as refused:
+        build(name)(x)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("channels", [3, 2])
+def test_channels_of_the_picture_are_found(name, channels):
+    with L.initializers.blank():
+        assert L.channels_of_picture(build(name, in_channels=channels)) == channels
+
+
 PARAMETERS = [  # of the papers' width at 21 classes
     ("unet", {}, 31_033_045),
     ("unet", {"batch_norm": True}, 31_044_821),

@@ -66,7 +66,7 @@ def test_sizes_from_the_least_up(name, options, least):
             expected = (1, 5, H, W) if models.entry(name).segments else (1, 5)
             assert net(np.zeros((1, 3, H, W), np.float32)).shape == expected
         if least > 1:
-            with pytest.raises(ValueError, match=f"{least - 1}x64 is too small, the least is {least}x{least}"):
+            with pytest.raises(ValueError, match=f"from {least}x{least} up; {least - 1}x64 is too small"):
                 net(np.zeros((1, 3, least - 1, 64), np.float32))
 
 
