@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from minifcn.lazy import lazy
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "__version__", "anatomy", "backend", "checks", "data", "export", "functional", "gradcheck", "kernels", "layers", "models",

@@ -11,6 +11,9 @@ definition itself.
     dx, dweight, dbias = conv2d_backward(dy, cache)
 
 Names, arguments, defaults and layouts are those of ``torch.nn.functional``: images (N, C, H, W), weights (O, C/G, KH, KW).
+There are three exceptions: ``cross_entropy`` ignores label 255, PASCAL VOC's void (PyTorch: -100); ``interpolate`` is bilinear
+unless told otherwise (nearest); ``max_unpool2d`` is told the size of its output (the windows, and the size where they leave it
+open).
 """
 
 from minifcn.functional.activation import relu, relu_backward

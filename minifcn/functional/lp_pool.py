@@ -2,6 +2,8 @@
 
     y = ( sum over a window of x^p )^(1/p),    dx = dy · (x / y)^(p − 1),  added up over the windows that hold x
 
+A window that hangs over the edge (``ceil_mode``) counts as if all KH·KW pixels were as its own are on average, as in PyTorch.
+
 Source: Gulcehre et al., "Learned-norm pooling for deep feedforward and recurrent neural networks", 2014; PyTorch's LPPool2d.
 """
 

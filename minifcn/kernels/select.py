@@ -137,14 +137,14 @@ def gradients(x: Any, dy: Any, weight: Any, geometry: Geometry, needs: tuple[boo
     """dx and dweight, each None unless it is in `needs`: together where the rung shares work between them."""
     if all(needs) and _shares("gradients", dy, geometry):
         return _run("gradients", (x, dy, weight), (geometry.x_shape, geometry.y_shape, geometry.weight_shape), geometry)
-    if all(needs) and _side_by_side(dy, geometry):
+    if all(needs) and _worth_a_thread_each(dy, geometry):
         dx, dweight = at_once(lambda: input_gradient(dy, weight, geometry), lambda: weight_gradient(x, dy, geometry))
         return dx, dweight
     dx = input_gradient(dy, weight, geometry) if needs[0] else None
     return dx, weight_gradient(x, dy, geometry) if needs[1] else None
 
 
-def _side_by_side(array: Any, geometry: Geometry) -> bool:
+def _worth_a_thread_each(array: Any, geometry: Geometry) -> bool:
     """Whether one thread for dx and one for dweight are done sooner than all threads with the one and then the other: where
     these would have little to share, or are two. The bits are the same."""
     threads = get_num_threads()

@@ -65,8 +65,8 @@ def _in_one_pass(layers: Sequence[Layer], way: str = "forward") -> tuple[Conv2d 
 
 
 def add_behind(last: Layer, add: Layer, a: Array, b: Array) -> Array:
-    """``add(a, b)``, written over a where that, which came out of ``last``, is its own and kept by nobody: behind a convolution
-    or a batch norm. A ReLU remembers what it gave, and another layer may hand on what it got."""
+    """``add(a, b)`` for an a that ``last`` made. The sum is written over a where nobody needs a any more: behind a convolution
+    or a batch norm. A ReLU keeps its output for its backward, and other layers may return their input."""
     given_away = any(_as_it_is(last, kind, "forward") for kind in (Conv2d, BatchNorm2d))
     return add(a, b, inplace=True) if given_away and _as_it_is(add, Add, "forward") else add(a, b)
 
@@ -90,8 +90,8 @@ def _folds(convolution: Conv2d, norm: BatchNorm2d) -> bool:
     return digits and norm.running_mean is not None and norm.running_var is not None and all(fit)
 
 
-def put_needs_dx(layers: Iterable[Layer], value: bool) -> None:
-    """Whether somebody will read the gradient of what enters the first of the layers, which stand in a row.
+def set_needs_dx(layers: Iterable[Layer], value: bool) -> None:
+    """Tells layers that stand in a row whether somebody will read the gradient of what enters the first of them.
 
     Where nobody does, nobody reads what goes on to a pad or a ReLU in front of the first layer with parameters either. A layer
     that stands in the row again needs it there.
@@ -141,7 +141,7 @@ class Sequential(Layer):
 
     @needs_dx.setter
     def needs_dx(self, value: bool) -> None:
-        put_needs_dx(self, value)
+        set_needs_dx(self, value)
 
     def __iter__(self) -> Iterator[Layer]:
         return (layer for _, layer in self.children())

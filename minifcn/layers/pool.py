@@ -95,7 +95,7 @@ class AvgPool2d(Layer):
 
 
 class LPPool2d(Layer):
-    """The root of the sum of each window's powers; ``norm_type`` 1 adds up, infinity would be the maximum."""
+    """The root of the sum of each window's powers: ``norm_type`` 1 adds up; the larger it is, the closer y to the maximum."""
 
     def __init__(self, norm_type: float, kernel_size: Pair, stride: Pair | None = None, ceil_mode: bool = False) -> None:
         super().__init__()

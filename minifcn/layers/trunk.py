@@ -9,7 +9,7 @@ from typing import overload
 
 from minifcn.backend import Array
 from minifcn.layers.activation import ReLU
-from minifcn.layers.containers import Sequential, backward_through, forward_through, put_needs_dx
+from minifcn.layers.containers import Sequential, backward_through, forward_through, set_needs_dx
 from minifcn.layers.dropout import Dropout
 from minifcn.layers.linear import Flatten
 from minifcn.layers.merge import Identity, PadTo
@@ -70,7 +70,7 @@ class TrunkOf:
 
     @needs_dx.setter
     def needs_dx(self, value: bool) -> None:
-        put_needs_dx(self.layers.values(), value)
+        set_needs_dx(self.layers.values(), value)
 
     def __call__(self, x: Array) -> tuple[Array, ...]:
         """x -> what comes out behind each tap. Frozen layers at the start keep nothing: no gradient will come to them."""

@@ -1,6 +1,8 @@
 """Residual networks: each block adds to its input what its convolutions make of it.
 
-    y = relu(x + f(x))        and on the way back: dx = dy + f's gradient, a road on which nothing fades
+    y = relu(x + f(x))        back:   d = dy where y > 0, else 0        dx = d + the gradient of f at d
+
+However many blocks there are, a sum hands d on as it is; only a ReLU stands in its way.
 
 ResNet-18 and 34 are made of basic blocks, 50 and 101 of bottlenecks, which narrow the feature map before their 3x3
 convolution. A convolution's stride can be exchanged for a dilation of all that follow: the feature map stays large and every

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def class_weights(wanted: Sequence[float] | str | None, dataset: SegmentationDataset) -> np.ndarray | None:
-    """One weight a class: numbers, or "1,2,0.5", as they are; "frequency", 1 − n_c / Σn over the data set; "median", the
-    median of the classes' frequencies over each one's own. None for None and "none"."""
+    """One weight a class: numbers, or "1,2,0.5", as they are; "frequency", 1 − n_c / Σn over the data set; "median", median
+    frequency balancing, :attr:`ClassStatistics.median_frequency_weights`. None for None and "none"."""
     if wanted is None or (isinstance(wanted, str) and wanted == "none"):
         return None
     if isinstance(wanted, str) and wanted in ("frequency", "median"):
@@ -22,7 +22,7 @@ def class_weights(wanted: Sequence[float] | str | None, dataset: SegmentationDat
 
         counted = stats(dataset)
         weights = counted.weights if wanted == "frequency" else counted.median_frequency_weights
-        return np.nan_to_num(weights, nan=0.0).round(6)
+        return weights.round(6)
     try:
         weights = np.array([float(number) for number in (wanted.split(",") if isinstance(wanted, str) else wanted)])
     except ValueError:

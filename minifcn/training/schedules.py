@@ -8,6 +8,7 @@ A function of the iteration alone needs no saved state, so a resumed run has the
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,13 +34,13 @@ def cosine(iteration: int, iterations: int, final: float = 0.0) -> float:
     return final + (1.0 - final) * 0.5 * (1.0 + math.cos(math.pi * iteration / iterations))
 
 
-# Each with its options and their defaults; the command line takes them by these names.
-_SCHEDULES: dict[str, tuple[Callable[..., float], dict[str, float]]] = {
-    "fixed": (fixed, {}),
-    "step": (step, {"size": 1000, "gamma": 0.1}),
-    "poly": (poly, {"power": 0.9}),
-    "cosine": (cosine, {"final": 0.0}),
-}
+# The command line takes them, and their options, by these names
+_SCHEDULES: dict[str, Callable[..., float]] = {schedule.__name__: schedule for schedule in (fixed, step, poly, cosine)}
+
+
+def _options(name: str) -> list[str]:
+    """What a schedule can be told besides the iteration and how many there will be."""
+    return list(inspect.signature(_SCHEDULES[name]).parameters)[2:]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.name not in _SCHEDULES:
             raise ValueError(f"unknown schedule {self.name!r}; possible are {', '.join(_SCHEDULES)}")
-        possible = _SCHEDULES[self.name][1]
+        possible = _options(self.name)
         unknown = sorted(set(self.options) - set(possible))
         if unknown:
             raise ValueError(
@@ -69,8 +70,7 @@ class Schedule:
             raise ValueError(f"schedule {self}: options must be finite and not negative, and size must be at least 1")
 
     def __call__(self, iteration: int) -> float:
-        function, defaults = _SCHEDULES[self.name]
-        factor = function(min(iteration, self.iterations), self.iterations, **{**defaults, **self.options})
+        factor = _SCHEDULES[self.name](min(iteration, self.iterations), self.iterations, **self.options)
         return factor * min(1.0, (iteration + 1) / self.warmup) if self.warmup else factor
 
     def __str__(self) -> str:

@@ -1,13 +1,15 @@
-"""Rung `channelwise`: a weight that keeps channels apart and rows and columns, too, as that of a fixed bilinear enlargement.
+"""Weights that treat each channel by itself, and in it rows and columns by themselves, as FCN's fixed bilinear enlargements do.
 
     weight[o, c, kh, kw] = column[kh] · row[kw] where o = c, else 0:      y = Aᵀ · x · B      dx = A · dy · Bᵀ, of each channel
+
+No rung of the ladder: `select` takes it for what the weight holds, and `kernels.using` cannot force it.
 
 A (H, OH) has column[kh] at h = oh·SH − PH + kh·DH, B (W, OW) likewise the row. The forward of a transposed convolution is a
 convolution's input gradient; so a deconvolution that an FCN leaves bilinear takes two small matrices here, and multiplies by
 none of the weight's C − 1 zeros for each number.
 
-Unlike other rungs it is chosen by what the weight holds. No clock and no thread changes that, so a run that is resumed chooses
-the same; a weight that is trained is another after its first step, and the look at its first channel tells.
+No clock and no thread changes the choice, so a run that is resumed makes the same; a weight that is trained is another after
+its first step, and the look at its first channel tells.
 
 What is infinite or not a number in a channel spreads there to some 64 pixels around, here as in an interpolation.
 

@@ -21,6 +21,7 @@ import numpy as np
 from minifcn.kernels.convolution.cuts import length, strips
 from minifcn.kernels.geometry import Geometry
 from minifcn.kernels.host.merge import copy_into
+from minifcn.kernels.pool_geometry import reach
 from minifcn.kernels.scratch import workspace
 from minifcn.kernels.threads import Block, matmul, over_blocks
 
@@ -34,7 +35,7 @@ def covers(geometry: Geometry, dtype: Any) -> bool:
 
 def share(g: Geometry) -> float:
     """How many of the multiplications meet a pixel of the picture."""
-    met = [[length(_met(k * D - P, size, outputs)) for k in range(K)] for K, D, P, size, outputs in _axes(g)]
+    met = [[length(reach(k * D - P, 1, size, outputs)[0]) for k in range(K)] for K, D, P, size, outputs in _axes(g)]
     return sum(met[0]) * sum(met[1]) / (g.KH * g.KW * g.OH * g.OW)
 
 
@@ -116,7 +117,7 @@ def _taps(g: Geometry, itemsize: int) -> list[_Tap]:
     for kh in range(g.KH):
         for kw in range(g.KW):
             down, right = kh * g.DH - g.PH, kw * g.DW - g.PW  # from an output to the pixel
-            rows, columns = _met(down, g.H, g.OH), _met(right, g.W, g.OW)
+            rows, columns = reach(down, 1, g.H, g.OH)[0], reach(right, 1, g.W, g.OW)[0]  # of the outputs
             if not length(rows) or not length(columns):
                 continue
             places = []
@@ -131,12 +132,6 @@ def _taps(g: Geometry, itemsize: int) -> list[_Tap]:
 def _axes(g: Geometry) -> tuple[tuple[int, int, int, int, int], ...]:
     """Kernel, dilation, padding, pixels and outputs of the rows, then of the columns."""
     return (g.KH, g.DH, g.PH, g.H, g.OH), (g.KW, g.DW, g.PW, g.W, g.OW)
-
-
-def _met(offset: int, size: int, outputs: int) -> slice:
-    """The outputs o with 0 <= o + offset < size."""
-    first = max(0, -offset)
-    return slice(first, max(first, min(outputs, size - offset)))
 
 
 def _moved(part: slice, by: int) -> slice:

@@ -36,7 +36,7 @@ def read(source: Any, top: int, left: int, out: Any) -> None:
 
 
 def _inside(start: int, length: int, size: int) -> tuple[int, int]:
-    """The part of 0..length for which start + i lies in 0..size; (0, 0) when there is none."""
+    """The part of 0..length for which start + i lies in 0..size; an empty one, (first, first), when there is none."""
     first = min(max(0, -start), length)
     last = max(first, min(length, size - start))
     return first, last
