@@ -17,7 +17,8 @@ HEAVY = ("matplotlib", "PIL", "rich", "typer", "torch", "cupy", "safetensors", "
 # The floors of the house, the highest first: each may import from those behind it in this list only.
 FLOORS = (
     "cli", "course", "bench", "explore", "experiments", "compare", "training", "visualize", "export", "data", "checks",
-    "anatomy", "models", "weights", "layers", "functional", "machine", "kernels", "fetching", "safe_file", "lazy", "backend",
+    "anatomy", "models", "weights", "layers", "functional", "machine", "kernels", "fetching", "safe_file", "lazy",
+    "words", "backend",
 )  # fmt: skip
 
 

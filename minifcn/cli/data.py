@@ -26,7 +26,7 @@ def check(
     """
     from minifcn import data
     from minifcn.cli.screen import console, printable, progress_bar, table
-    from minifcn.data.files import name_some
+    from minifcn.words import name_some
 
     names = [split for split in map(str.strip, splits.split(",")) if split]
     if not names:

@@ -24,7 +24,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Else the run's validation split.")] = None,
     missing: Annotated[str | None, typer.Option(help="Listed pictures that are not there: error or skip.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the JSON and the picture go; else into the run folder.")] = None,
-    preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
+    preprocessing: Annotated[str | None, typer.Option(help="What the weights should want; else an error.")] = None,
     report: Annotated[
         bool, typer.Option("--report", help="Also a page: best and worst pictures, confusions, outlines.")
     ] = False,

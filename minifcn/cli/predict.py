@@ -20,7 +20,7 @@ def predict(
     weights: Annotated[Path, typer.Argument(help="A run folder (its best checkpoint) or a checkpoint.")],
     pictures: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     out: Annotated[Path, typer.Option(help="Where masks and overlays go.")] = Path("predicted"),
-    preprocessing: Annotated[str | None, typer.Option(help="Held against that of the weights, which is used.")] = None,
+    preprocessing: Annotated[str | None, typer.Option(help="What the weights should want; else an error.")] = None,
     flip: Flip = False,
     scales: Scales = "1",
     tile: Tile = None,

@@ -36,9 +36,9 @@ def import_(
 
     Example: minifcn weights import vgg16-397923af.pth --model fcn8s --out vgg16.safetensors
     """
-    from minifcn import weights
     from minifcn.cli.screen import say, table
     from minifcn.training import import_weights
+    from minifcn.words import name_some
 
     names = None if classes is None else [name.strip() for name in classes.split(",")]
     done = import_weights(
@@ -55,7 +55,7 @@ def import_(
     if anew := [layer for layer, outcome in done.report.groups() if outcome == "unfilled"]:
         say(f"these start anew, as they may: {', '.join(anew)}")
     about = done.metadata
-    say(f"{len(about['classes'])} classes: {weights.some_of(about['classes'])}")
+    say(f"{len(about['classes'])} classes: {name_some(about['classes'])}")
     say(f"preprocessing: {about['preprocessing']['name']}, {about['preprocessing']['channels']}")
     say(f"written: {out}")
 

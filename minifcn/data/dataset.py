@@ -21,9 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from minifcn.data.files import name_some
 from minifcn.data.images import read_image
 from minifcn.data.palette import VOC_PALETTE, VOID, decode_mask
+from minifcn.words import name_some
 
 
 class Sample(NamedTuple):

@@ -16,6 +16,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from minifcn.words import name_some
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 MASK_SUFFIXES = (".png", ".bmp", ".gif", ".tif", ".tiff")  # of formats that keep every label as it is
 
@@ -77,12 +79,6 @@ def left_out_sentence(left_out: Sequence[Path]) -> str:
     """What lies among the pictures and is none, counted; "" where nothing does."""
     names = name_some([path.name for path in left_out], 5)
     return (left_out and f"left out, since they are no pictures by their names: {len(left_out)} ({names})") or ""
-
-
-def name_some(names: Sequence[str], most: int = 10) -> str:
-    """Up to `most` names, and how many more there are."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def read_list(path: Path, pictures: Names | None = None) -> list[str]:

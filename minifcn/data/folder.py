@@ -25,8 +25,9 @@ import numpy as np
 
 from minifcn.data import files
 from minifcn.data.dataset import Sample, SegmentationDataset, present, untaught
-from minifcn.data.files import MASK_SUFFIXES, Names, find_pictures, name_some
+from minifcn.data.files import MASK_SUFFIXES, Names, find_pictures
 from minifcn.data.palette import VOC_PALETTE, VOID, decode_mask, make_palette
+from minifcn.words import name_some
 
 VAL_SHARE = 0.2
 

@@ -15,9 +15,13 @@ def avg_pool2d(
     x: Array, kernel_size: Pair, stride: Pair | None = None, padding: Pair = 0,
     ceil_mode: bool = False, count_include_pad: bool = True,
 ) -> tuple[Array, tuple]:  # fmt: skip
-    """x (N, C, H, W) -> y (N, C, OH, OW), the mean of each window, and the cache.
+    """x (N, C, H, W) -> y (N, C, OH, OW), the mean of each window, and the cache. ``stride`` is the kernel's size unless given.
 
-    ``count_include_pad`` counts padding's zeros as values (a window that hangs over even the padding counts what it covers).
+    OH = floor or, with ``ceil_mode``, ceil of (H + 2·PH − KH) / SH, plus 1; with ceil_mode the last window may hang over the
+    edge, but must start inside the picture or its left padding. ``count_include_pad`` counts padding's zeros as values (a
+    window that hangs over even the padding counts what it covers).
+
+    Raises TypeError unless x is floating, ValueError when sizes or options do not fit. Source: PyTorch's AvgPool2d.
     """
     check_images("avg_pool2d", x)
     windows = Windows.of("avg_pool2d", x.shape, kernel_size, stride, padding, 1, ceil_mode)
@@ -34,7 +38,11 @@ def avg_pool2d_backward(dy: Array, cache: tuple) -> Array:
 
 
 def adaptive_avg_pool2d(x: Array, output_size: Pair) -> tuple[Array, tuple]:
-    """x (N, C, H, W) -> y (N, C, OH, OW) and the cache: the picture cut into OH x OW near-equal windows, each averaged."""
+    """x (N, C, H, W) -> y (N, C, OH, OW) and the cache: the picture cut into OH x OW near-equal windows, each averaged.
+
+    Window oh has the rows from floor(oh·H / OH) to ceil((oh + 1)·H / OH), and its columns likewise: neighbours may share some.
+    Raises TypeError unless x is floating, ValueError for an empty output. Source: PyTorch's AdaptiveAvgPool2d.
+    """
     check_images("adaptive_avg_pool2d", x)
     sizes = zip(x.shape[2:], pair(output_size, "output_size", 1), strict=True)
     recipes = [(_adaptive_averages, n, n_out) for n, n_out in sizes]

@@ -26,7 +26,8 @@ def conv2d(
 ) -> tuple[Array, tuple]:  # fmt: skip
     """x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) -> y (N, O, OH, OW) and the cache for :func:`conv2d_backward`.
 
-    OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises ValueError when the sizes do not fit.
+    OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises TypeError unless all
+    are of one floating dtype, ValueError when the sizes do not fit.
     """
     geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
     y = kernels.forward(x, weight, bias, geometry)  # (N, O, OH, OW)
@@ -42,7 +43,7 @@ def conv2d_backward(
     one of a network, leaves out the sums that nobody will read.
     """
     x, weight, has_bias, geometry = cache
-    check_gradient("conv2d_backward", dy, (geometry.N, geometry.O, geometry.OH, geometry.OW))
+    check_gradient("conv2d_backward", dy, geometry.y_shape)
     dx, dweight = kernels.gradients(x, dy, weight, geometry, needs[:2])
     dbias = channel_sum(dy) if needs[2] and has_bias else None  # bias[o] went into every pixel of channel o
     return dx, dweight, dbias

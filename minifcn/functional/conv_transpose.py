@@ -24,12 +24,14 @@ def conv_transpose2d(
     """x (N, C, H, W), weight (C, O/G, KH, KW), bias (O,) -> y (N, O, OH, OW) and the cache.
 
     OH = (H − 1)·SH − 2·PH + DH·(KH − 1) + OPH + 1, and OW likewise; several input sizes of a strided convolution share one
-    output size, and output_padding says which one to give back. Raises ValueError when sizes or options do not fit.
+    output size, and output_padding says which one to give back. Raises TypeError unless all are of one floating dtype,
+    ValueError when sizes or options do not fit.
     """
     check_images("conv_transpose2d", x)
     check_floating("conv_transpose2d", x=x, weight=weight, bias=bias)
+    # of the convolution from y to x, so that its C, H and W are our O, OH and OW
     geometry = _transposed_geometry(x.shape, weight.shape, stride, padding, output_padding, groups, dilation)
-    check_bias("conv_transpose2d", bias, geometry.C)
+    check_bias("conv_transpose2d", bias, geometry.C)  # (O,)
     x_size = x.shape[2:]
     x = _fit(x, geometry)
     y = kernels.input_gradient(x, weight, geometry)  # (N, O, OH, OW)
@@ -46,7 +48,7 @@ def conv_transpose2d_backward(
     The transpose of the transpose: dx is a plain convolution of dy, and dweight is a convolution's, x and dy exchanged.
     """
     x, weight, has_bias, geometry, (H, W) = cache
-    check_gradient("conv_transpose2d_backward", dy, (geometry.N, geometry.C, geometry.H, geometry.W))
+    check_gradient("conv_transpose2d_backward", dy, geometry.x_shape)  # (N, O, OH, OW)
     dx = kernels.forward(dy, weight, None, geometry)[:, :, :H, :W] if needs[0] else None  # what _fit added falls away
     dweight = kernels.weight_gradient(dy, x, geometry) if needs[1] else None
     dbias = channel_sum(dy) if needs[2] and has_bias else None

@@ -157,6 +157,5 @@ def _check_range(labels: np.ndarray, C: int, ignore_index: int | None) -> None:
     if wrong.any():
         values = np.unique(labels[wrong])[:5].tolist()
         cause = "; labels contain 255 but ignore_index is not 255" if 255 in values else ""
-        raise ValueError(
-            f"cross_entropy: labels contain {values}; possible are 0..{C - 1} and ignore_index={ignore_index}{cause}"
-        )
+        ignored = "" if ignore_index is None else f" and ignore_index={ignore_index}"
+        raise ValueError(f"cross_entropy: labels contain {values}; possible are 0..{C - 1}{ignored}{cause}")

@@ -21,7 +21,11 @@ def interpolate(
 ) -> tuple[Array, tuple]:  # fmt: skip
     """x (N, C, H, W) -> y (N, C, OH, OW) and the cache. Give either ``size`` = (OH, OW) or ``scale_factor``.
 
-    ``mode`` is "bilinear" or "nearest" (``torch.nn.functional.interpolate``'s, whose default is "nearest").
+    ``mode`` is "bilinear" or "nearest" (``torch.nn.functional.interpolate``'s, whose default is "nearest"). By ``scale_factor``
+    OH = floor(H·factor). Output pixel i reads its input at (i + ½)·s − ½, where s is H / OH, or 1 / factor if that was given;
+    with ``align_corners`` at i·(H − 1) / (OH − 1), so that the outermost pixels meet. "nearest" reads pixel floor(i·s).
+
+    Raises TypeError unless x is floating, ValueError when sizes or options do not fit. Source: PyTorch's interpolate.
     """
     check_images("interpolate", x)
     if (size is None) == (scale_factor is None):

@@ -77,7 +77,7 @@ class Windows:
         ]
 
     def first_tap(self) -> np.ndarray:
-        """(OH, OW): for each window the first tap kh·KW + kw that lies inside the picture; of the switches' dtype, a byte."""
+        """(OH, OW): for each window the first tap kh·KW + kw that lies inside the picture; of the switches' dtype."""
         (_, rows, _, _), (_, columns, _, _) = self.axes()
         first_h, first_w = np.maximum(-(rows // self.DH), 0), np.maximum(-(columns // self.DW), 0)  # ceil(-start / D)
         first = first_h[:, None] * self.KW + first_w

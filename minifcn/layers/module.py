@@ -25,6 +25,7 @@ import numpy as np
 from minifcn.backend import DEVICES, Array, device_of, to_device, to_host
 from minifcn.layers.coordinates import Map
 from minifcn.layers.watch import is_watched, run_watched
+from minifcn.words import name_some
 
 _grad_off: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_no_grad", default=False)
 _STATE = ("training", "_stack", "_config")  # attributes that each Layer object has, beside those of the class
@@ -250,7 +251,8 @@ class Layer:
         """backward without a gradient: right in front of all that learns, where nobody wants the picture's; else a mistake."""
         if self.needs_dx or any(parameter.requires_grad for parameter in self.parameters()):
             raise TypeError(
-                f"{type(self).__name__}.backward was given None: does the layer behind it return its dx, is its needs_dx on?"
+                f"{type(self).__name__}.backward got None instead of a gradient: the layer behind it must return its dx, and "
+                "its needs_dx be True"
             )
         if self._stack:
             self._pop()
@@ -343,7 +345,7 @@ class Layer:
         if strict:
             problems += [("missing", missing), ("unexpected", unexpected)]
         if any(keys for _, keys in problems):
-            details = "; ".join(f"{what}: {_some(keys)}" for what, keys in problems if keys)
+            details = "; ".join(f"{what}: {name_some(keys, 5)}" for what, keys in problems if keys)
             raise ValueError(f"the state does not fit this {type(self).__name__}: {details}")
         check_writable(mine)
         for key in both:
@@ -465,9 +467,9 @@ class Layer:
 def _check_state(state: Any) -> None:
     """Raises TypeError unless this is a mapping of texts to arrays."""
     if not isinstance(state, Mapping):
-        raise TypeError(f"a state is a mapping {{key: array}}, as state_dict() gives, and no {type(state).__name__}")
+        raise TypeError(f"expected a mapping {{key: array}}, as state_dict() returns, and got a {type(state).__name__}")
     if wrong := [f"{key!r}: {type(array).__name__}" for key, array in state.items() if not _is_entry(key, array)]:
-        raise TypeError(f"a state holds arrays under texts, not {_some(wrong)}; make arrays of them with numpy.asarray")
+        raise TypeError(f"a state holds arrays under texts, not {name_some(wrong)}; make arrays of them with numpy.asarray")
 
 
 def _is_entry(key: Any, array: Any) -> bool:
@@ -479,14 +481,9 @@ def check_writable(state: Mapping[str, Array]) -> None:
     fixed = [key for key, array in state.items() if isinstance(array, np.ndarray) and not array.flags.writeable]
     if fixed:
         raise ValueError(
-            f"{_some(fixed)} cannot be written to: a network that was built inside of initializers.blank() has no weights of "
-            "its own and is only there to be looked at; build it outside"
+            f"{name_some(fixed)} cannot be written to: a network that was built inside of initializers.blank() has no weights "
+            "of its own and is only there to be looked at; build it outside"
         )
-
-
-def _some(keys: list[str], limit: int = 5) -> str:
-    more = f" and {len(keys) - limit} more" if len(keys) > limit else ""
-    return ", ".join(keys[:limit]) + more
 
 
 def _told(backward: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ Each network's module is imported when it is built; :mod:`minifcn.models.catalog
 """
 
 from minifcn.models.adoption import adopt, count_classes
-from minifcn.models.catalogue import CATALOGUE, Entry, backbone, build, check_segments, entry, names, options
+from minifcn.models.catalogue import CATALOGUE, Entry, backbone_keys, build, check_segments, entry, names, options
 from minifcn.models.sliding import convolutionalize
 from minifcn.weights.transplant import Transplant, transplant
 
@@ -15,7 +15,7 @@ __all__ = [
     "Entry",
     "Transplant",
     "adopt",
-    "backbone",
+    "backbone_keys",
     "build",
     "check_segments",
     "convolutionalize",

@@ -22,8 +22,8 @@ class Entry:
     """A network: its ``builder`` in a ``module`` of :mod:`minifcn.models`, and where it was published.
 
     ``fresh`` are beginnings of keys, of the layers that start anew when weights come from another network or other classes.
-    ``segments`` says whether it scores every pixel; a classifier scores whole pictures. ``kin`` is the classifier that it is
-    made of or is one of, by whose names others may know its layers (:mod:`minifcn.weights.names`).
+    ``segments`` says whether it scores every pixel; a classifier scores whole pictures. ``kin`` is the family of
+    classifiers whose names for layers other people's weights may go by (:mod:`minifcn.weights.names`).
     """
 
     module: str
@@ -64,8 +64,8 @@ CATALOGUE: dict[str, Entry] = {
     "fcn-alexnet": Entry("fcn", "FCNAlexNet", _LONG, _SCORES, kin="alexnet"),
     "fcn-squeezenet": Entry("squeezenet", "fcn_squeezenet", f"{_IANDOLA}, and {_LONG}", _SCORES, kin="squeezenet"),
     "encoder-decoder": Entry("encoder_decoder", "encoder_decoder", _HSU, _DECODER, kin="vgg16"),
-    "course-baseline": Entry("course", "CourseBaseline", _AI, _SCORE),
-    "rrcnn-fcn": Entry("course", "RRCNNFCN", _AI, _SCORE),
+    "course-baseline": Entry("course_baseline", "CourseBaseline", _AI, _SCORE),
+    "rrcnn-fcn": Entry("course_baseline", "RRCNNFCN", _AI, _SCORE),
     "segnet-basic": Entry("segnet", "SegNetBasic", "Badrinarayanan, Kendall and Cipolla 2017", _SCORE),
     "unet": Entry("unet", "unet", "Ronneberger, Fischer and Brox 2015", _SCORE),
     "r2unet": Entry("r2unet", "R2UNet", "Alom, Hasan, Yakopcic, Taha and Asari 2018", _SCORE),
@@ -111,8 +111,8 @@ def check_segments(name: str) -> None:
         )
 
 
-def backbone(net: Layer) -> list[str]:
-    """The keys of what a network of the catalogue takes over from others: its layers but for the fresh ones.
+def backbone_keys(net: Layer) -> list[str]:
+    """What to freeze where only the fresh layers are to learn: the keys of all others of a network of the catalogue.
 
     A layer of which nothing is fresh goes by its own key, the parameters of another by theirs.
     """

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.layers import Layer, Parameter
+from minifcn.words import name_some
 
 
 def freeze(net: Layer, patterns: str | Iterable[str]) -> list[str]:
@@ -81,10 +82,7 @@ def _matching(patterns: Iterable[str], keys: Iterable[str], layers: Iterable[str
         matched = {key for key in keys if _matches(key, [pattern])}
         if not matched and not any(_matches(layer, [pattern]) for layer in layers):
             names = list(dict.fromkeys(key.rpartition(".")[0] or key for key in keys))
-            raise ValueError(
-                f"pattern {pattern!r} matches no parameter; there are layers {', '.join(names[:10])}"
-                + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-            )
+            raise ValueError(f"pattern {pattern!r} matches no parameter; there are layers {name_some(names)}")
         matching |= matched
     return matching
 

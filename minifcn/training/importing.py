@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minifcn import models, weights
-from minifcn.data.palette import VOC_CLASSES, VOC_PALETTE
+from minifcn.data.palette import VOC_CLASSES, VOC_PALETTE, VOID
 from minifcn.data.preprocessing import RECIPES, Preprocessing
 from minifcn.layers import Layer
 from minifcn.training.run.checkpoint import Checkpoint, read_metadata, write_checkpoint
@@ -52,7 +52,7 @@ def import_weights(
         "model": net.config,
         "classes": _class_names(net.config["num_classes"], classes, known),
         "palette": VOC_PALETTE.tolist(),
-        "ignore_index": 255,
+        "ignore_index": VOID,
         "preprocessing": _preprocessing(file, preprocessing, known, preprocessing_of(state, models.entry(model).kin)).config,
         "source": file.name,
         "fresh": report.unfilled,

@@ -124,7 +124,7 @@ class NetworkPlan:
             report(f"weights of {self.init_from}:\n{adopted}")
         if self.freeze:
             others = [pattern for pattern in self.freeze if pattern != "backbone"]
-            backbone = minifcn.models.backbone(net) if "backbone" in self.freeze else []
+            backbone = minifcn.models.backbone_keys(net) if "backbone" in self.freeze else []
             frozen = minifcn.training.freeze(net, [*backbone, *others])
             report(f"frozen: {len(frozen)} parameters, {', '.join(frozen[:4])} ...")
         return net.to(self.device)

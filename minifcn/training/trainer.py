@@ -2,8 +2,11 @@
 
 One step, in `Trainer.step`, is the whole of it:
 
-    for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())  (a tuple's parts apart)
+    set the rate;  zero the gradients
+    for each batch:  loss = criterion(net(images), labels);  net.backward(criterion.backward())
     clip the gradient;  optimizer.step()
+
+A network of several outputs takes a gradient for each.
 
 Several processes may share it (`minifcn.training.replicas`): each computes some of the step's batches, then they exchange.
 Around it, `Trainer.run` decides when to log, to validate and to save. Everything random in step i depends on (seed, i)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from minifcn.data.palette import VOID
 from minifcn.visualize.letters import class_names, pillow_font, plain
 
-_VOID = 255
 _MARGIN = 10  # pixels around everything
 _INK = (20, 20, 20)
 
 
 def blend(
-    image: np.ndarray, labels: np.ndarray, palette: np.ndarray, alpha: float = 0.6, bare: Sequence[int] = (0, _VOID)
+    image: np.ndarray, labels: np.ndarray, palette: np.ndarray, alpha: float = 0.6, bare: Sequence[int] = (0, VOID)
 ) -> np.ndarray:
     """The labels' colours over the picture (H, W, 3) uint8, with weight `alpha`.
 
@@ -43,7 +43,7 @@ def borders(labels: np.ndarray) -> np.ndarray:
 
 def overlay(image: np.ndarray, labels: np.ndarray, palette: np.ndarray, classes: Sequence[str]) -> Image.Image:
     """The blend with a legend of the classes in it below; a class 0 called background is not coloured."""
-    bare = (0, _VOID) if classes[0] == "background" else (_VOID,)
+    bare = (0, VOID) if classes[0] == "background" else (VOID,)
     picture = Image.fromarray(blend(image, labels, palette, bare=bare))
     coloured = [label for label in _present([labels]) if label not in bare]
     return _stacked([picture, legend(coloured, palette, classes, max(picture.width, 160))])
@@ -54,7 +54,7 @@ def legend(labels: Sequence[int], palette: np.ndarray, classes: Sequence[str], w
     names, box, line = class_names(classes), 14, 22
     places, x, y = [], 0, 4
     for label in labels:
-        name, font = pillow_font("void" if label == _VOID else names[label], 13)
+        name, font = pillow_font("void" if label == VOID else names[label], 13)
         needed = box + 6 + int(font.getlength(name)) + 16
         if x and x + needed > width:
             x, y = 0, y + line
@@ -102,7 +102,7 @@ def _present(all_labels: Sequence[np.ndarray]) -> list[int]:
 def outlined(labels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     """Labels as colours, with a white line between them; void is its own line."""
     colours = palette[labels]
-    colours[borders(labels) & ~_grown(labels == _VOID)] = 255
+    colours[borders(labels) & ~_grown(labels == VOID)] = 255
     return colours
 
 

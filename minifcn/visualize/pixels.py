@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.data.palette import VOID
 from minifcn.visualize import style
 from minifcn.visualize.board import Board, picture_size, plain, width_of
 from minifcn.visualize.mpl import Figure
 from minifcn.visualize.sliding import TITLE
 
-VOID = 255
 _GAP = 0.6
 
 

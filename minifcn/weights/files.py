@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from minifcn.weights.numpy_file import read_npz, write_npz
 from minifcn.weights.safetensors_file import DTYPES, opened, read_safetensors, write_safetensors
 from minifcn.weights.torch_file import read_torch
 from minifcn.weights.unreadable import Unreadable
+from minifcn.words import name_some
 
 _READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     ".npz": read_npz,
@@ -80,7 +81,7 @@ def write(path: str | Path, arrays: Mapping[str, Array], metadata: Mapping[str, 
         raise ValueError(f"{path}: weights are written to {' and '.join(WRITTEN)}, not to {suffix or 'a file without suffix'}")
     wrong = [str(key) for key, array in arrays.items() if not (isinstance(key, str) and _is_written(array))]
     if wrong:
-        raise ValueError(f"{path} is not written: {some_of(wrong)} must be arrays under texts, of {', '.join(DTYPES)}")
+        raise ValueError(f"{path} is not written: {name_some(wrong)} must be arrays under texts, of {', '.join(DTYPES)}")
     if metadata and (suffix == ".npz" or not all(isinstance(text, str) for item in metadata.items() for text in item)):
         raise ValueError(f"{path} is not written: metadata are texts under texts, and go into .safetensors alone")
     write_npz(path, arrays) if suffix == ".npz" else write_safetensors(path, arrays, metadata or {})
@@ -114,9 +115,3 @@ def is_finite(array: Array) -> bool:
         if bool(xp.isfinite(array.sum())):  # one pass and no temporary: NaN and infinity survive a sum
             return True
     return bool(xp.isfinite(array).all())  # or the sum of finite elements overflowed
-
-
-def some_of(names: Iterable[str], separator: str = ", ") -> str:
-    """The first five, and how many more there are."""
-    names = list(names)
-    return separator.join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from minifcn.backend import Array, device_of, to_device
 from minifcn.layers import Layer
 from minifcn.layers.module import check_writable
-from minifcn.weights.files import some_of
+from minifcn.words import name_some
 
 _OUTCOMES = ("copied", "reshaped", "skipped", "unfilled")
 _FEW = 4  # layers; where there are no more, those inside of them are shown
@@ -71,14 +71,14 @@ def transplant(net: Layer, state: Mapping[str, Array], may_stay: str | Sequence[
             report.unfilled.append(key)
     taken = {*report.copied, *report.reshaped}
     if wrong := [f"{key} is of {state[key].dtype}" for key in taken if state[key].dtype.kind != "f"]:
-        raise ValueError(f"{some_of(sorted(wrong))}; weights are floating numbers: convert them first")
+        raise ValueError(f"{name_some(sorted(wrong))}; weights are floating numbers: convert them first")
     report.skipped = [key for key in state if key not in taken and key.rpartition(".")[2] != "num_batches_tracked"]
     stranded = [key for key in report.unfilled if not key.startswith(may_stay)]
     if stranded:
         shapes = {key: state[key].shape if key in state else "absent" for key in stranded}
         raise ValueError(
             f"{len(stranded)} arrays of the network find no weights in the source: "
-            f"{some_of(f'{key} {mine[key].shape} (source: {shapes[key]})' for key in stranded)}; "
+            f"{name_some(f'{key} {mine[key].shape} (source: {shapes[key]})' for key in stranded)}; "
             "give the weights of the same kind of network with the same options"
         )
     for key in taken:

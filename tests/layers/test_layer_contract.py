@@ -360,7 +360,7 @@ def test_upsample_takes_one_size(rng):
         ({"weight": [[1.0]], "bias": [0.0]}, r"arrays under texts, not 'weight': list, 'bias': list; .*numpy\.asarray"),
         ({"weight": None}, "'weight': NoneType"),
         ({1: np.ones(1)}, "1: ndarray"),
-        ([("weight", np.ones((1, 1)))], r"a mapping \{key: array\}, .* no list"),
+        ([("weight", np.ones((1, 1)))], r"a mapping \{key: array\}, .* got a list"),
     ],
 )
 def test_a_state_of_no_arrays_is_refused_in_a_sentence(state, said):

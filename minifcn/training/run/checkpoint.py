@@ -17,10 +17,11 @@ import numpy as np
 from minifcn.backend import Array
 from minifcn.data.preprocessing import Preprocessing
 from minifcn.layers import Layer
-from minifcn.weights.files import checkpoint_of, non_finite, part_of, some_of
+from minifcn.weights.files import checkpoint_of, non_finite, part_of
 from minifcn.weights.files import load_weights as load_weights
 from minifcn.weights.files import metadata as metadata_of
 from minifcn.weights.safetensors_file import read_safetensors, write_safetensors
+from minifcn.words import name_some
 
 FORMAT = 1
 
@@ -45,7 +46,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint, also: Path | None = Non
     tensors |= {f"optimizer.{key}": value for key, value in checkpoint.optimizer.items() if key not in scalars}
     broken = non_finite(tensors)
     if broken:
-        raise ValueError(f"{path} is not written: {some_of(broken)} hold NaN or infinity")
+        raise ValueError(f"{path} is not written: {name_some(broken)} hold NaN or infinity")
     metadata = {**checkpoint.metadata, "format": FORMAT, "optimizer_scalars": scalars}
     write_safetensors(path, tensors, {"minifcn": json.dumps(metadata, allow_nan=False)}, also)
 
@@ -65,7 +66,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path}: the optimizer's state cannot be read; the file is damaged")
     broken = non_finite(tensors)
     if broken:
-        raise ValueError(f"{path}: {some_of(broken)} hold NaN or infinity; take an earlier checkpoint, such as best")
+        raise ValueError(f"{path}: {name_some(broken)} hold NaN or infinity; take an earlier checkpoint, such as best")
     parts = {prefix: part_of(tensors, f"{prefix}.") for prefix in ("model", "optimizer")}
     return Checkpoint(parts["model"], {**scalars, **parts["optimizer"]}, content)
 
@@ -130,7 +131,7 @@ def check_state(path: Path, expected: Mapping[str, Array], state: Mapping[str, A
     ]
     if problems:
         raise ValueError(
-            f"{path} is of another network: {some_of(problems, '; ')}; "
+            f"{path} is of another network: {name_some(problems, 5, '; ')}; "
             "give the network, its options and the classes that it was made with"
         )
 

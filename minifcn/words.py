@@ -1,0 +1,12 @@
+"""How lists are put into sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def name_some(names: Iterable[str], most: int = 10, separator: str = ", ") -> str:
+    """The first ``most`` names, and how many more there are."""
+    names = list(names)
+    rest = len(names) - most
+    return separator.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
