@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def demo(
     if every or model:
         _train_networks(out, seed, device, model)
         return
-    _clear(out)
+    _make_way(out)
     plan = make_plan(
         "scratch", data="shapes", root=str(out / "shapes"), model="fcn8s", width=0.125, epochs=6.0, batch_size=4, lr=1e-3,
         learn_upsampling=True, samples=4, seed=seed, device=device,
@@ -73,11 +74,17 @@ def _train_networks(out: Path, seed: int, device: str, wanted: list[str] | None)
         raise typer.Exit(130)
 
 
-def _clear(out: Path) -> None:
-    """Makes way for a new demo where ``out`` holds an old one, and refuses to touch anything else."""
-    import shutil
+def _make_way(out: Path) -> None:
+    """Keeps an earlier demo's run under another name. Raises ValueError where something else lies in ``out``, or where a
+    process is training there."""
+    from minifcn.training import RunFolder
 
-    if (out / "run" / "config.toml").exists() and (out / "shapes" / "shapes.json").exists():
-        shutil.rmtree(out / "run")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    before = RunFolder(out / "run")
+    if before.config.exists() and (out / "shapes" / "shapes.json").exists():
+        before.lock()
+        kept = next(path for n in itertools.count(1) if not (path := out / f"run-{n}").exists())
+        before.path.rename(kept)
+        before.unlock()
+        print(f"the run of an earlier demo is kept in {kept}")
+    elif out.exists() and (not out.is_dir() or any(path.name != "shapes" for path in out.iterdir())):
         raise ValueError(f"{out} is there already and is no earlier demo; give another folder with --out")

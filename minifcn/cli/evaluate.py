@@ -12,7 +12,7 @@ import typer
 from minifcn.cli.options import Flip, Scales, Tile, parse_views
 
 if TYPE_CHECKING:
-    from minifcn.data import SegmentationDataset
+    from minifcn.training import DataPlan
 
 
 def evaluate(
@@ -48,7 +48,8 @@ def evaluate(
 
     views = parse_views(flip, scales, tile)
     net, about = trained_network(weights, device, precision, preprocessing)
-    dataset = _dataset(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
+    plan, planned = _plans(weights, {"data": data, "root": root, "val_split": split, "missing": missing})
+    dataset = plan.dataset(plan.val_split)
     if dataset.num_classes != net.config["num_classes"]:
         raise ValueError(
             f"{weights} scores {net.config['num_classes']} classes and the data set has {dataset.num_classes} "
@@ -60,9 +61,10 @@ def evaluate(
     with progress_bar("evaluating", len(dataset)) as progress:
         prepared = Preprocessing.from_config(about["preprocessing"])
         evaluation = training.evaluate(net, dataset, prepared, progress=progress, views=views, bands=BANDS if report else ())
-    folder = out or (weights if weights.is_dir() else weights.parent)
+    folder = out or _usual_folder(weights, plan, planned)
     folder.mkdir(parents=True, exist_ok=True)
-    measured = {**evaluation.as_dict(dataset.classes), "views": asdict(views)}
+    of = {"weights": str(weights), "data": plan.data, "root": plan.root, "split": plan.val_split}
+    measured = {**of, **evaluation.as_dict(dataset.classes), "views": asdict(views)}
     write_text(folder / "evaluation.json", json.dumps(measured, indent=1))
     with best_effort("the confusion matrix"):
         draw_confusion(evaluation.matrix.counts, dataset.classes, folder / "confusion.png")
@@ -73,17 +75,30 @@ def evaluate(
     say("written: " + ", ".join(str(folder / name) for name in names))
 
 
-def _dataset(weights: Path, options: dict[str, Any]) -> SegmentationDataset:
-    """The split to evaluate: what is given, and for the rest what the run was validated on."""
+def _plans(weights: Path, options: dict[str, Any]) -> tuple[DataPlan, DataPlan | None]:
+    """The data to evaluate on: what is given, and for the rest what the run was validated on, which comes second, if any."""
     from minifcn.training import DataPlan, Plan, RunFolder
 
     run = weights if weights.is_dir() else weights.parent
     overrides: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
-    plan = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
-    if plan is None and "data" not in overrides:
+    planned = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
+    if planned is None and "data" not in overrides:
         raise ValueError(f"{weights} lies in no run folder that would name its data set: give --data and --root")
-    if plan is None or overrides.get("data", plan.data) != plan.data:
-        plan = DataPlan()  # another set: the run's root and split mean nothing there
-    plan = replace(plan, **overrides).located(again=True)
-    return plan.dataset(plan.val_split)
+    kept = planned
+    if kept is None or overrides.get("data", kept.data) != kept.data:
+        kept = DataPlan()  # another set: the run's root and split mean nothing there
+    return replace(kept, **overrides).located(again=True), planned
+
+
+def _usual_folder(weights: Path, plan: DataPlan, planned: DataPlan | None) -> Path:
+    """Beside the weights; what is not of a run's best and of its own validation pictures goes into a folder below, so that it
+    does not write over what is."""
+    run = weights if weights.is_dir() else weights.parent
+    if planned is None:
+        return run
+    other = [] if weights.is_dir() or weights.stem == "best" else [weights.stem]
+    moved = planned.root is not None and not Path(planned.root).exists()  # then what is given is taken for what has moved
+    if (plan.data, plan.val_split) != (planned.data, planned.val_split) or (plan.root != planned.root and not moved):
+        other += [plan.data, plan.val_split]
+    return run / "-".join(["evaluation", *other]) if other else run

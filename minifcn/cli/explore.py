@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from minifcn.explore.session import Session, Subject
+    from minifcn.training import RunFolder
 
 _DEMO = Path("runs/demo")
 _EXAMPLE = 636  # of the shapes' pictures: one that no demo was trained on, with three shapes in it
@@ -55,14 +56,29 @@ def explore(
 
 
 def _demo_run() -> Path:
-    """The demo's run, which is made where there is none."""
+    """The demo's run, which is made where there is none, and finished where it was cut off."""
     from minifcn.cli.demo import demo
     from minifcn.cli.screen import say
+    from minifcn.cli.train import resume_run
+    from minifcn.training import RunFolder
 
-    if not any((_DEMO / "run").glob("*.safetensors")):
+    run = RunFolder(_DEMO / "run")
+    if not run.last.is_file():
         say(f"there is no run in {_DEMO} yet, so the demo's network is trained first, about a minute")
         demo(out=_DEMO, seed=0, device="cpu")
-    return _DEMO / "run"
+    elif _is_cut_off(run):
+        say(f"the demo in {_DEMO} was cut off, so its network is trained to the end first")
+        if resume_run(run.path, {}, {}).interrupted:
+            raise typer.Exit(130)
+    return run.path
+
+
+def _is_cut_off(run: RunFolder) -> bool:
+    """Whether a run has made fewer iterations than it was to make."""
+    from minifcn.training import Plan, read_metadata
+
+    about = read_metadata(run.last)
+    return about["iteration"] < Plan.from_config(run.read_config()).training.length(range(about["batches_per_epoch"]))
 
 
 def subject_of_run(weights: Path) -> Subject:
@@ -82,7 +98,8 @@ def example_of(subject: Subject, path: Path | None) -> tuple[np.ndarray, np.ndar
     if path is not None:
         return data.read_image(path), None
     if tuple(subject.classes) != shapes.SHAPES_CLASSES:
-        raise ValueError(f"{subject.name} was trained on pictures of {', '.join(subject.classes)}: give one behind it")
+        taught = ", ".join(subject.classes)
+        raise ValueError(f"{subject.name} was trained on pictures of {taught}: add one, minifcn explore RUN PICTURE")
     return shapes.draw(shapes.ShapesOptions(), _EXAMPLE)
 
 

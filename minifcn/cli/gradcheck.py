@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -101,9 +102,9 @@ def _check_file(target: str, cases: int, seed: int) -> bool:
     try:
         return _check_module(module, name, target, cases, seed)
     except (Exception, SystemExit) as error:
-        if not source.frames_in(Path(path), error):
+        if not source.frames_in(_place(path), error):
             raise
-        raise ValueError(f"{target} fails when it is called: {source.said(error, Path(path))}") from error
+        raise ValueError(f"{target} fails when it is called: {source.said(error, _place(path))}") from error
     finally:
         del sys.modules[module.__name__]
 
@@ -118,6 +119,8 @@ def _check_module(module: Any, name: str, target: str, cases: int, seed: int) ->
     subject = getattr(module, name)
     if isinstance(subject, type):
         subject = subject()
+    if not callable(subject):
+        raise ValueError(f"{target} is a {type(subject).__name__}: give a function, or a layer")
     rng = np.random.default_rng(seed)
     if hasattr(module, f"{name}_inputs"):
         arguments: list[tuple[tuple, dict]] = [(tuple(getattr(module, f"{name}_inputs")(rng)), {})]
@@ -130,7 +133,7 @@ def _check_module(module: Any, name: str, target: str, cases: int, seed: int) ->
         try:
             report = checks.gradcheck(subject, *inputs, **options)
         except TypeError as error:
-            if source.frames_in(Path(target.rpartition(":")[0]), error):
+            if source.frames_in(_place(target.rpartition(":")[0]), error):
                 raise
             raise ValueError(
                 f"{target} could not be called with {len(inputs)} arrays ({error}): define {name}_inputs(rng) beside it, "
@@ -144,9 +147,14 @@ def _check_module(module: Any, name: str, target: str, cases: int, seed: int) ->
     return passed
 
 
+def _place(path: str) -> Path:
+    """The file, as tracebacks name it."""
+    return Path(os.path.abspath(path))
+
+
 def _load(path: str, name: str) -> Any:
     """The module in a file, in which ``name`` is defined."""
-    file = Path(path)
+    file = _place(path)
     if not path or not name:
         raise ValueError("write FILE.py:NAME, for instance mine.py:conv2d")
     if not file.is_file():

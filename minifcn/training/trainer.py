@@ -409,12 +409,18 @@ class Trainer:
     def resume(self) -> None:
         """Takes up the run in the folder where its last checkpoint left it, and drops what the logs have after that.
 
-        Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is another run's.
+        Raises FileNotFoundError where there is none, ValueError, naming what differs, where it is another run's, or where it
+        is longer already than this one is to become.
         """
         self.folder.open()
         if self.replicas.is_root:
             self.folder.lock()
         self.state = load_run(self.folder, self.net, self.optimizer, self.identity, cut=self.replicas.is_root)
+        if self.state.iteration > self.iterations:
+            raise ValueError(
+                f"the run in {self.folder.path} has made {self.state.iteration} iterations already, and {self.iterations} are "
+                "fewer: give it more, or leave its length as it is"
+            )
         self.saved = self.state.iteration
         self._check_agreement()  # and nobody writes before all have read
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,19 @@ def test_without_a_run_the_demos_is_taken_or_trained(minifcn, finished, tmp_path
         assert status == 0
     assert trained == [(Path("runs/demo"), 0, "cpu")]
     assert "trained first" not in out
+
+
+def test_a_demo_that_was_cut_off_is_finished_first(minifcn, finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "runs" / "demo" / "run"
+    shutil.copytree(finished, run)
+    config = run / "config.toml"
+    config.write_text(re.sub(r"(?m)^epochs = .*$", "epochs = 3.0", config.read_text()))
+    status, out, err = minifcn("explore", "--export", "page.html")
+    assert (status, err) == (0, "")
+    assert "was cut off" in out
+    assert "iterations 12 to 18" in out
+    assert "was cut off" not in minifcn("explore", "--export", "page.html").out
 
 
 @pytest.mark.parametrize(

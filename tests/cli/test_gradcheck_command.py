@@ -122,12 +122,17 @@ def test_a_file_that_is_no_python_file(minifcn, tmp_path):
         ),
         (b"def f(x):\n    return x + 'a'\n", "in line 2: return x + 'a'"),
         (b"def f(x):\n    exit(3)\n", "SystemExit: 3, in line 2"),
+        (b"def f(x):\n    raise ValueError('boom')\n", "ValueError: boom, in line 2"),
         (b"def f(x, y):\n    return x\n", "could not be called with 1 arrays"),
+        (b"f = [1, 2]\n", "own.py:f is a list: give a function, or a layer"),
+        (b"import numpy\nf = numpy.ones(3)\n", "own.py:f is a ndarray"),
     ],
 )
-def test_a_file_that_fails_is_told_where(minifcn, tmp_path, written, words):
+@pytest.mark.parametrize("folder", ["", "{}/"])
+def test_a_file_that_fails_is_told_where(minifcn, tmp_path, monkeypatch, written, words, folder):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_bytes(written + b"def f_backward(dy, cache):\n    return dy\n")
-    result = minifcn("gradcheck", f"{tmp_path / 'own.py'}:f")
+    result = minifcn("gradcheck", f"{folder.format(tmp_path)}own.py:f")
     assert result.status == 2
     assert words in result.err
     assert result.err.count("\n") == 1

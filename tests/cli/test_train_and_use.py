@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
+
+from minifcn.training import RunFolder
+from minifcn.training.trainer import Result
 
 from .conftest import NARROW
 
@@ -63,6 +67,85 @@ def test_a_stopped_run_resumes_bit_for_bit(minifcn, shapes, finished, tmp_path):
     logs = [(run / "log.jsonl").read_text().splitlines() for run in (finished, folder)]
     losses = [[json.loads(line).get("loss") for line in log] for log in logs]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("length", [("--epochs", 1), ("--iterations", 11)])
+def test_a_run_is_not_made_shorter_than_it_is(minifcn, finished, tmp_path, length):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != ".lock"}
+    refused = minifcn("train", "--resume", run, *length)
+    assert refused.status == 2
+    assert re.search(r"has made 12 iterations already, and (6|11) are fewer: give it more", refused.err)
+    assert before == {path.name: path.read_bytes() for path in run.iterdir() if path.is_file() and path.name != ".lock"}
+
+
+def test_what_is_evaluated_is_written_down_and_does_not_replace_the_runs_own(minifcn, finished, shapes, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished, run)
+    folders = {
+        run: (run,),
+        run / "evaluation-last": (run / "last.safetensors",),
+        run / "evaluation-shapes-train": (run, "--split", "train"),
+        run / "evaluation-last-shapes-train": (
+            run / "last.safetensors",
+            "--data",
+            "shapes",
+            "--root",
+            shapes,
+            "--split",
+            "train",
+        ),
+    }
+    for folder, line in folders.items():
+        result = minifcn("evaluate", *line)
+        assert result.status == 0, result.err
+        measured = json.loads((folder / "evaluation.json").read_text())
+        assert (measured["weights"], measured["data"], measured["root"]) == (str(line[0]), "shapes", str(shapes))
+        assert measured["split"] == ("train" if "train" in folder.name else "val")
+        assert measured["pictures"] == (12 if "train" in folder.name else 4)
+    assert minifcn("evaluate", run, "--root", shapes, "--split", "val").status == 0  # the run's own, said once more
+    assert {path.parent for path in run.rglob("evaluation.json")} == {*folders}
+
+
+def test_a_data_set_that_has_moved_is_the_runs_own(minifcn, finished, shapes, tmp_path):
+    run, moved = tmp_path / "run", tmp_path / "moved"
+    shutil.copytree(finished, run)
+    config = run / "config.toml"
+    config.write_text(config.read_text().replace(str(shapes), str(tmp_path / "gone")))
+    shutil.copytree(shapes, moved)
+    assert minifcn("evaluate", run, "--root", moved).status == 0
+    assert (run / "evaluation.json").exists()
+
+
+def test_a_second_demo_keeps_the_first(minifcn, finished, shapes, tmp_path, monkeypatch):
+    monkeypatch.setattr("minifcn.cli.train.run", lambda plan, folder: Result(1, None, None, None, True, "stopped", 0.0))
+    monkeypatch.setattr("minifcn.cli.demo.make_plan", lambda *_, **__: None)
+    out = tmp_path / "demo"
+    shutil.copytree(shapes, out / "shapes")
+    for number in (1, 2):
+        shutil.copytree(finished, out / "run")
+        (out / "run" / "notes.txt").write_text(str(number))
+        result = minifcn("demo", "--out", out)
+        assert result.status == 130
+        assert f"the run of an earlier demo is kept in {out}/run-{number}" in result.out
+    assert [(out / f"run-{number}" / "notes.txt").read_text() for number in (1, 2)] == ["1", "2"]
+    assert not (out / "run").exists()
+    shutil.copytree(finished, out / "run")
+    holder = RunFolder(out / "run")
+    holder.lock()
+    refused = minifcn("demo", "--out", out)
+    holder.unlock()
+    assert (refused.status, (out / "run").exists()) == (2, True)
+    assert "another process is training" in refused.err
+
+
+def test_a_demo_does_not_touch_what_is_no_demo(minifcn, tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    refused = minifcn("demo", "--out", tmp_path)
+    assert refused.status == 2
+    assert "is no earlier demo; give another folder with --out" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_evaluate_prints_measures_with_their_floor_and_writes_both_files(minifcn, finished, tmp_path):
