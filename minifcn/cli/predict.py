@@ -48,23 +48,27 @@ def predict(
     palette, classes = np.array(about["palette"], np.uint8), about["classes"]
     for folder in (out / "masks", out / "overlays"):
         folder.mkdir(parents=True, exist_ok=True)
-    failed = []
-    for file, name in zip(files, names_for(files), strict=True):
-        try:
-            image = data.read_image(file)
-            labels = _labels(net, image, prepared, views)
-        except (ValueError, OSError, MemoryError) as error:
-            failed.append(str(file))
-            say(str(error) if str(file) in str(error) else f"{file}: {error}")
-            continue
-        with replacing(out / "masks" / f"{name}.png") as mask:
-            data.save_mask(mask, labels, palette)
-        with best_effort(f"the overlay of {file}"), replacing(out / "overlays" / f"{name}.png") as drawn:
-            overlay(image, labels, palette, classes).save(drawn, format="PNG")
-        say(f"{file}: " + ", ".join(f"{classes[label]} {100 * np.mean(labels == label):.0f}%" for label in np.unique(labels)))
-    if left_out:
-        say(data.left_out_sentence(left_out))
-    say(f"written: {len(files) - len(failed)} masks and overlays in {out}")
+    written, failed = 0, []
+    try:
+        for file, name in zip(files, names_for(files), strict=True):
+            try:
+                image = data.read_image(file)
+                labels = _labels(net, image, prepared, views)
+            except (ValueError, OSError, MemoryError) as error:
+                failed.append(str(file))
+                say(str(error) if str(file) in str(error) else f"{file}: {error}")
+                continue
+            with replacing(out / "masks" / f"{name}.png") as mask:
+                data.save_mask(mask, labels, palette)
+            with best_effort(f"the overlay of {file}"), replacing(out / "overlays" / f"{name}.png") as drawn:
+                overlay(image, labels, palette, classes).save(drawn, format="PNG")
+            written += 1
+            shares = (f"{classes[label]} {100 * np.mean(labels == label):.0f}%" for label in np.unique(labels))
+            say(f"{file}: " + ", ".join(shares))
+    finally:  # after Ctrl-C, too
+        if left_out:
+            say(data.left_out_sentence(left_out))
+        say(f"written: {written} masks and overlays in {out}, of {len(files)} pictures")
     if failed:
         raise ValueError(f"{len(failed)} of {len(files)} pictures have no mask, for the reasons above: {', '.join(failed)}")
 

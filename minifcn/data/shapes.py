@@ -99,6 +99,10 @@ def write(root: str | Path, options: ShapesOptions | None = None) -> None:
     try:
         _write_all(temporary, options)
         put_folder(temporary, root)
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(root)) from error  # a full disk does not say which
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -147,6 +147,8 @@ class OptimizerPlan:
 
     def __post_init__(self) -> None:
         check(self)
+        if self.nesterov and self.optimizer != "sgd":
+            raise ValueError(f"nesterov belongs to the optimizer sgd, not to {self.optimizer}: leave it out")
         if self.nesterov and not self.momentum:
             raise ValueError("nesterov needs a momentum above 0")
 

@@ -173,6 +173,25 @@ def test_predict_takes_any_size_and_writes_palette_masks(minifcn, finished, tmp_
     assert (tmp_path / "out" / "overlays" / "mine.png").exists()
 
 
+def test_predict_that_is_stopped_says_how_far_it_came(finished, shapes, tmp_path):
+    code = (
+        "import sys\n"
+        "from minifcn import cli, training\n"
+        "before, pictures = training.predict, []\n"
+        "def predict(net, image, *rest):\n"
+        "    pictures.append(image)\n"
+        "    if len(pictures) == 3: raise KeyboardInterrupt\n"
+        "    return before(net, image, *rest)\n"
+        "training.predict = predict\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    line = ["predict", finished, shapes / "JPEGImages", "--out", tmp_path / "seen"]
+    stopped = subprocess.run([sys.executable, "-c", code, *map(str, line)], capture_output=True, text=True)
+    assert stopped.returncode == 130
+    assert f"written: 2 masks and overlays in {tmp_path / 'seen'}, of 16 pictures" in stopped.stdout
+    assert len(os.listdir(tmp_path / "seen" / "masks")) == 2
+
+
 def test_init_from_copies_the_trunk_and_says_so(minifcn, finished, shapes, tmp_path):
     base = ["train", "--root", shapes, "--recipe", "scratch", *NARROW, "--iterations", 1, "--model"]
     result = minifcn(*base, "fcn16s", "--init-from", finished, "--out", tmp_path / "run")
