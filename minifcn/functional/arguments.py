@@ -20,13 +20,18 @@ def check_floating(function: str, **arrays: Array | None) -> None:
 
 def check_images(function: str, x: Array) -> None:
     """Raises TypeError unless x is floating, ValueError unless it is (N, C, H, W) with at least one of each."""
+    check_axes(function, x)
+    if 0 in x.shape:
+        raise ValueError(f"{function}: x has shape {x.shape}, which is empty; every one of N, C, H, W must be at least 1")
+
+
+def check_axes(function: str, x: Array) -> None:
+    """Raises TypeError unless x is floating, ValueError unless it has the four axes N, C, H, W."""
     check_floating(function, x=x)
     if x.ndim != 4:
         raise ValueError(
             f"{function}: x has shape {x.shape}; images are (N, C, H, W): add an axis for a single picture, x[None]"
         )
-    if 0 in x.shape:
-        raise ValueError(f"{function}: x has shape {x.shape}, which is empty; every one of N, C, H, W must be at least 1")
 
 
 def check_bias(function: str, bias: Array | None, channels: int) -> None:

@@ -46,13 +46,13 @@ class workspace:
     (27, 196)
     """
 
-    __slots__ = ("_bottom", "_dtype")
+    __slots__ = ("_bottom", "_depth", "_dtype")
 
     def __init__(self, dtype: Any) -> None:
         self._dtype = np.dtype(dtype)
 
     def __enter__(self) -> workspace:
-        self._bottom = _stack.used
+        self._bottom, self._depth = _stack.used, _stack.depth
         _stack.depth += 1
         return self
 
@@ -67,8 +67,7 @@ class workspace:
         return _stack.piece[first : first + size].view(self._dtype).reshape(shape)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        _stack.used = self._bottom
-        _stack.depth -= 1
+        _stack.used, _stack.depth = self._bottom, self._depth  # also of one further in that an interrupt kept from its end
         if _stack.depth == 0 and _stack.most > _stack.piece.nbytes:
             _stack.piece = np.empty(0, np.uint8)  # the old piece is freed before the new one is made
             _stack.piece = _aligned(_stack.most)

@@ -190,7 +190,7 @@ def _run(what: str, arrays: tuple[Any, ...], shapes: tuple[tuple[int, ...], ...]
     if dtype == np.float16:
         wide = tuple(None if array is None else array.astype(np.float32) for array in arrays)
         return _run(what, wide, shapes, geometry).astype(dtype)
-    if what in ("forward", "input_gradient") and (factors := _factors(arrays[0], arrays[1], geometry)):
+    if what in channelwise.OFFERS and (factors := _factors(arrays[0], arrays[1], geometry)):
         first, _, *rest = arrays
         return getattr(channelwise, what)(first, *factors, *rest, geometry)
     return getattr(_module(_CHOSEN_AS.get(what, what), arrays[0], geometry), what)(*arrays, geometry)

@@ -21,7 +21,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -40,31 +40,89 @@ _BUFFER = (
 # ------------------------------------------------------------------------------------------------ number of threads
 
 
+class _Job:
+    """That a worker shall help with a loop. The worker sets the flags, in this order."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.work = work
+        self.begun = self.finished = False
+        self.told: SimpleQueue[None] = SimpleQueue()  # gets something once it is finished
+
+
 class _Pool:
-    """The process's worker threads, made at first use. The caller of `parallel_for` is itself one of the n."""
+    """The process's worker threads, made at first use. The caller of `parallel_for` is itself one of the n.
+
+    They take jobs from a queue that is written in C. In a pool of Python code, such as ThreadPoolExecutor, a Ctrl-C can hit
+    between two lines that belong together, and leave a lock behind that nobody opens again.
+    """
 
     def __init__(self, size: int | None = None) -> None:
         self.size = size
-        self.executor: ThreadPoolExecutor | None = None
+        self.workers = 0
+        self.jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self.given: list[_Job] = []  # those that were not finished when the last were given
         self.lock = threading.Lock()
 
-    def submit(self, count: int, work: Callable[[], object]) -> list[Future]:
-        """Has so many workers begin, or as many as there can be: none in a browser, or where a system allows no more."""
-        submitted: list[Future] = []
+    def submit(self, jobs: list[_Job], count: int, work: Callable[[], object]) -> None:
+        """Has so many workers begin, or as many as there can be, and notes them in `jobs`: none in a browser, or where a system
+        allows no more."""
         with self.lock:
-            if self.executor is None:
-                self.executor = ThreadPoolExecutor(max(1, get_num_threads() - 1), thread_name_prefix="minifcn")
+            self.given = [job for job in self.given if not job.finished]
+            wanted = min(len(self.given) + count, max(1, get_num_threads() - 1))  # each keeps scratch memory: no more than that
             with contextlib.suppress(RuntimeError):  # "can't start new thread": the caller does what is left
-                for _ in range(count):
-                    # NumPy's error state is a context variable: each worker runs in a copy of the caller's context
-                    submitted.append(self.executor.submit(contextvars.copy_context().run, work))
-        return submitted
+                while self.workers < wanted:
+                    threading.Thread(target=_serve, args=(self.jobs,), name="minifcn", daemon=True).start()
+                    self.workers += 1
+            for _ in range(min(count, self.workers)):
+                # NumPy's error state is a context variable: each worker runs in a copy of the caller's context
+                job = _Job(functools.partial(contextvars.copy_context().run, work))
+                jobs.append(job)
+                self.given.append(job)
+                self.jobs.put(job)
 
     def resize(self, size: int) -> None:
         with self.lock:
-            executor, self.executor, self.size = self.executor, None, size
-        if executor is not None:
-            executor.shutdown(wait=False)
+            workers, jobs = self.workers, self.jobs
+            self.workers, self.jobs, self.given, self.size = 0, SimpleQueue(), [], size
+        for _ in range(workers):
+            jobs.put(None)
+
+
+def _serve(jobs: SimpleQueue[_Job | None]) -> None:
+    """A worker's life."""
+    while (job := jobs.get()) is not None:
+        job.begun = True
+        try:
+            job.work()
+        finally:
+            job.work = _nothing  # lets go of what it holds
+            job.finished = True
+            job.told.put(None)
+        del job
+
+
+def _nothing() -> None:
+    pass
+
+
+def _wait_for(jobs: list[_Job]) -> None:
+    """Returns when no worker is at one of these jobs any more; those that have not begun must find nothing to do.
+
+    What interrupts the waiting is raised behind it: a worker may still be writing into the caller's arrays.
+    """
+    interrupt: BaseException | None = None
+    while True:
+        try:
+            while any(job.begun and not job.finished for job in jobs):
+                with contextlib.suppress(Empty):
+                    next(job for job in jobs if job.begun and not job.finished).told.get(timeout=1)
+            break
+        except StopIteration:
+            continue  # it has finished between two lines
+        except BaseException as late:
+            interrupt = late
+    if interrupt is not None:
+        raise interrupt
 
 
 _pool = _Pool()
@@ -256,15 +314,16 @@ class _Loop:
         self.work()
 
     def run(self, threads: int) -> None:
-        futures = _pool.submit(threads - 1, self.help) if threads > 1 else []
+        jobs: list[_Job] = []
         try:
+            if threads > 1:
+                _pool.submit(jobs, threads - 1, self.help)
             self.work()
         finally:
             self.indices = itertools.repeat(self.count)  # nothing more is begun, whatever happened here
-            if futures:
-                wait([future for future in futures if not future.cancel()])
-        if self.failures:
-            raise min(self.failures, key=lambda failure: failure[0])[1]
+            _wait_for(jobs)
+        if self.failures:  # an interrupt before all errors, and of these the first
+            raise min(self.failures, key=lambda failure: (isinstance(failure[1], Exception), failure[0]))[1]
 
 
 def parallel_for(function: Callable[[int], object], count: int, memory: int = 0) -> None:

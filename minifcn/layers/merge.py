@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from minifcn import functional as F
 from minifcn.backend import Array
-from minifcn.functional.arguments import check_images
+from minifcn.functional.arguments import check_axes
 from minifcn.layers.coordinates import Map
 from minifcn.layers.lengths import smaller
 from minifcn.layers.module import Layer
@@ -107,8 +107,8 @@ class Join(Layer):
         self.crop_up, self.crop_side, self.add = Crop(max(-offset, 0)), Crop(max(offset, 0)), Add()
 
     def forward(self, up: Array, side: Array) -> Array:
-        check_images("Join", up)
-        check_images("Join", side)
+        check_axes("Join", up)
+        check_axes("Join", side)
         pairs = zip(up.shape[2:], side.shape[2:], strict=True)
         OH, OW = (smaller(u - self.crop_up.offset, s - self.crop_side.offset) for u, s in pairs)
         up = self.crop_up(up, (OH, OW))
@@ -138,7 +138,7 @@ class PadTo(Layer):
         self.multiple, self.margin, self.remainder = multiple, margin, remainder
 
     def forward(self, x: Array) -> Array:
-        check_images("PadTo", x)
+        check_axes("PadTo", x)
         bottom, right = ((self.remainder - n - 2 * self.margin) % self.multiple + self.margin for n in x.shape[2:])
         y, cache = F.pad(x, (self.margin, right, self.margin, bottom)) if bottom or right else (x[:], None)
         self._push(cache)

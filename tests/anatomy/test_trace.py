@@ -341,3 +341,11 @@ def test_a_sum_in_place_sees_what_both_roads_see(rng):
     block = BasicBlock(4, 4, 8, 1, 1, rng)
     block.conv1, block.conv2, block.downsample = L.Conv2d(4, 4, 1), L.Conv2d(4, 8, 1), L.Conv2d(4, 8, 9, 1, 4)
     assert str(anatomy.coordinates(block, (1, 4, 32, 32)).places[-1].rows).endswith("receptive field 9")
+
+
+def test_a_sum_in_place_is_a_write():
+    a, b = (Standin((2, 3, 4, 5), np.dtype("f")) for _ in range(2))
+    kernels.shapes.add(a, b, False)
+    assert (a.storage.writes, b.storage.writes) == (0, 0)
+    kernels.shapes.add(a, b, True)
+    assert (a.storage.writes, b.storage.writes) == (1, 0)

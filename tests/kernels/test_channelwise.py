@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from minifcn import functional as F
 from minifcn import kernels, models
-from minifcn.kernels import Geometry, select, threads
+from minifcn.kernels import Geometry, scratch, select, threads
 from minifcn.kernels.convolution import channelwise, loops
-from minifcn.kernels.host.separable import separable
+from minifcn.kernels.host.separable import _LONG, _pieces, separable
 from minifcn.kernels.threads import parallel_for
 from minifcn.layers import ConvTranspose2d
 from minifcn.layers.initializers import bilinear
@@ -17,15 +19,16 @@ from minifcn.layers.initializers import bilinear
 GEOMETRIES = {
     "bilinear": Geometry.of((2, 3, 29, 21), (3, 3, 5, 4), (3, 2)),
     "padded": Geometry.of((1, 2, 13, 18), (2, 2, 4, 7), (2, 3), (3, 5)),
-    "pixels that no window meets": Geometry.of((1, 2, 19, 14), (2, 2, 2, 3), (5, 4), (1, 0)),
-    "dilated": Geometry.of((1, 3, 23, 17), (3, 3, 3, 2), (2, 4), (1, 2), (3, 5)),
+    "a row at the end that no window meets": Geometry.of((1, 2, 19, 14), (2, 2, 5, 4), (5, 4), (1, 0)),
+    "dilated": Geometry.of((1, 3, 23, 31), (3, 3, 3, 4), (2, 4), (1, 2), (3, 5)),
     "in pieces": Geometry.of((1, 2, 211, 150), (2, 2, 6, 3), (3, 2), (2, 1)),
 }
 
 
 @pytest.fixture(autouse=True)
-def nothing_forced():
-    """Whatever the variable MINIFCN_KERNEL says to the process that runs the tests."""
+def nothing_forced(monkeypatch):
+    """Whatever the variable MINIFCN_KERNEL says to the process that runs the tests; with few channels, too."""
+    monkeypatch.setattr(channelwise, "_FEWEST", 0)
     with kernels.using(None):
         yield
 
@@ -164,6 +167,7 @@ def test_with_a_relu_behind_it(rng):
     x, weight = rng.standard_normal(WIDE.x_shape).astype(np.float32), own(np.outer([1, 2], [1, 2, 4]))
     y, _ = F.conv2d_relu(x, weight, None, 2)
     np.testing.assert_allclose(y, np.maximum(loops.forward(x, weight, None, WIDE), 0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(y, np.maximum(F.conv2d(x, weight, None, 2)[0], 0))  # the same road in two steps
 
 
 def test_only_of_strides_and_of_whole_convolutions():
@@ -172,11 +176,20 @@ def test_only_of_strides_and_of_whole_convolutions():
         Geometry.of((1, 3, 9, 9), (3, 3, 3, 3), (1, 2)),
         Geometry.of((1, 4, 9, 9), (4, 2, 3, 3), 2, groups=2),
         Geometry.of((1, 3, 9, 9), (2, 3, 3, 3), 2),
+        Geometry.of((1, 3, 9, 9), (3, 3, 1, 3), 2),  # every second row is passed over, and may hold what is not a number
+        Geometry.of((1, 3, 9, 9), (3, 3, 3, 2), (2, 3)),
+        Geometry.of((1, 3, 4, 20000), (3, 3, 4, 4), 2),  # a matrix of 20000 x 10000
     ):
         weight = np.zeros(g.weight_shape, np.float32)
         own = range(min(weight.shape[:2]))
         weight[own, own] = 1
         assert channelwise.factors(weight, g) is None
+
+
+def test_few_channels_are_left_to_the_rung_of_the_shape(monkeypatch):
+    monkeypatch.undo()  # the usual bound
+    taken = [C for C in (1, 2, 5, 6, 21) if channelwise.covers(Geometry.of((1, C, 64, 64), (C, C, 16, 16), 8, 4))]
+    assert taken == [6, 21]
 
 
 def test_a_weight_that_changes_in_place_is_looked_at_again(rng):
@@ -252,3 +265,30 @@ def test_threads_leave_the_bits_alone(rng):
         kernels.set_num_threads(before)
     for one, several in zip(*results, strict=True):
         np.testing.assert_array_equal(one, several)
+
+
+@pytest.mark.usefixtures("threads")
+@pytest.mark.parametrize(
+    ("H", "W", "OH", "OW"),
+    [(8, 8, 16, 16), (16, 16, 8, 8), (16, 8, 8, 16), (8, 16, 16, 8), (16, 8, 8, 9), (600, 500, 300, 700)],
+)
+def test_a_task_takes_what_the_loop_is_told(monkeypatch, H, W, OH, OW):
+    told, taken, right = [], [], parallel_for
+    monkeypatch.setattr(
+        threads, "parallel_for", lambda function, count, memory: told.append(memory) or right(function, count, memory)
+    )
+    kernels.set_num_threads(1)
+    x = np.ones((3, 4000 if H < 100 else 1, H, W), np.float32)
+
+    def work() -> None:  # in a thread that has taken nothing before
+        separable(x, np.ones((OH, H), np.float32), np.ones((OW, W), np.float32))
+        taken.append(scratch._stack.most)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert told == taken
+
+
+def test_pieces_are_short():
+    assert max(outputs.stop - outputs.start for outputs, _ in _pieces(np.eye(400, 50))) <= _LONG

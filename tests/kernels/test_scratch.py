@@ -133,6 +133,27 @@ def test_no_convolution_needs_more_than_the_limit(geometry, dtype, n):
         assert scratch_of(what, geometry, dtype, n) < scratch.LIMIT, what
 
 
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry.of((1, 8, 1, 8000), (8, 8, 1, 9), (1, 2), (0, 4)),
+        Geometry.of((1, 8, 16, 8000), (8, 8, 4, 4), 2, 1),
+        Geometry.of((1, 8, 2000, 2000), (8, 8, 16, 16), 8, 4),
+    ],
+    ids=str,
+)
+def test_nor_one_whose_weights_keep_channels_apart(geometry):
+    weight = np.zeros(geometry.weight_shape, np.float32)
+    weight[range(geometry.C), range(geometry.C)] = 1
+    for what, shape in (("forward", geometry.x_shape), ("input_gradient", geometry.y_shape)):
+        array, bias = np.ones(shape, np.float32), (None,) if what == "forward" else ()
+        tracemalloc.start()
+        result = getattr(kernels, what)(array, weight, *bias, geometry)
+        peak = tracemalloc.get_traced_memory()[1] - result.nbytes
+        tracemalloc.stop()
+        assert peak < scratch.LIMIT, what
+
+
 def test_the_measurement_sees_what_im2col_takes():
     """The columns of this layer are 112 MB; a measurement that missed them would hold nothing to anything."""
     with kernels.using("im2col"):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from minifcn import kernels
+from minifcn.anatomy.standin import Standin
 from minifcn.kernels import Geometry, select
 from minifcn.kernels.convolution import costs, inside
 from minifcn.kernels.select import choose
@@ -245,3 +246,24 @@ def test_what_is_forced_is_forced_in_both(rng, side_by_side, monkeypatch):
     }
     with pytest.raises(ValueError, match="input_gradient needs arrays of shapes"):
         kernels.gradients(x, dy[:1], weight, SMALL, (True, True))
+
+
+@pytest.mark.usefixtures("threads")
+def test_what_has_no_numbers_is_not_brought_to_threads(monkeypatch):
+    kernels.set_num_threads(2)
+    monkeypatch.setattr(select, "at_once", None)
+    shapes = (SMALL.x_shape, SMALL.y_shape, SMALL.weight_shape)
+    dx, dweight = kernels.gradients(*(Standin(shape, np.dtype("f")) for shape in shapes), SMALL, (True, True))
+    assert (dx.shape, dweight.shape) == (SMALL.x_shape, SMALL.weight_shape)
+
+
+def test_half_precision_is_rounded_once_with_a_relu_too(rng):
+    x, weight = (rng.standard_normal(shape).astype(np.float16) for shape in (SMALL.x_shape, SMALL.weight_shape))
+    wide = kernels.forward_relu(x.astype(np.float32), weight.astype(np.float32), None, SMALL)
+    np.testing.assert_array_equal(kernels.forward_relu(x, weight, None, SMALL), wide.astype(np.float16))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, ">f4"])
+def test_two_types_of_one_size_are_refused(dtype):
+    with pytest.raises(TypeError, match="one float type"):
+        kernels.forward(np.zeros(VGG.x_shape, np.float32), np.zeros(VGG.weight_shape, dtype), None, VGG)

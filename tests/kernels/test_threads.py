@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -83,6 +85,145 @@ def test_keyboard_interrupt_comes_through():
 
     with pytest.raises(KeyboardInterrupt):
         parallel_for(task, 4)
+
+
+def test_of_several_failures_that_of_the_lowest_index_is_raised():
+    kernels.set_num_threads(2)
+    together, second_failed = threading.Barrier(2, timeout=20), threading.Event()
+
+    def task(index: int) -> None:
+        together.wait()
+        if index == 0:
+            second_failed.wait(20)
+        else:
+            threading.Timer(0.01, second_failed.set).start()  # when this failure has been noted
+        raise ZeroDivisionError(f"task {index}")
+
+    with pytest.raises(ZeroDivisionError, match="task 0"):
+        parallel_for(task, 2)
+
+
+def test_an_interrupt_comes_before_errors():
+    kernels.set_num_threads(2)
+    together = threading.Barrier(2, timeout=20)
+
+    def task(index: int) -> None:
+        together.wait()
+        raise KeyboardInterrupt if index else ZeroDivisionError
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_for(task, 2)
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_after_a_failure_no_task_is_begun(n):
+    kernels.set_num_threads(n)
+    done: list[int] = []
+
+    def task(index: int) -> None:
+        if index == 3:
+            raise ZeroDivisionError("task 3")
+        np.ones(100_000).sum()  # lets go of Python's lock
+        done.append(index)
+
+    with pytest.raises(ZeroDivisionError, match="task 3"):
+        parallel_for(task, 100_000)
+    assert len(done) < 1000
+    assert n > 1 or done == [0, 1, 2]
+
+
+def test_an_interrupt_on_a_worker_comes_through_too():
+    kernels.set_num_threads(2)
+    together = threading.Barrier(2, timeout=20)
+
+    def task(_: int) -> None:
+        together.wait()
+        if threading.current_thread() is not threading.main_thread():
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        parallel_for(task, 2)
+
+
+def test_the_pool_keeps_nothing_of_a_loop_that_is_over():
+    kernels.set_num_threads(2)
+    together, array = threading.Barrier(2, timeout=20), np.ones(9)
+    gone = weakref.ref(array)
+    parallel_for(lambda _, array=array: together.wait() and array.sum(), 2)
+    del array
+    assert gone() is None
+
+
+class Interrupted(parallel._Loop):
+    """Its caller is interrupted between two tasks."""
+
+    def work(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        super().work()
+
+
+def test_after_an_interrupt_between_tasks_workers_begin_nothing_more():
+    kernels.set_num_threads(2)
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        Interrupted(lambda index: np.ones(100_000).sum() and done.append(index), 100_000).run(2)
+    assert len(done) < 1000
+
+
+def test_an_interrupt_of_the_waiting_is_raised_when_the_worker_is_done():
+    """Until then it may write into what belongs to the caller."""
+    job, asked = parallel._Job(lambda: None), []
+
+    def get(timeout: float) -> None:
+        asked.append(timeout)
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        job.finished = True
+
+    job.begun, job.told = True, SimpleNamespace(get=get)
+    with pytest.raises(KeyboardInterrupt):
+        parallel._wait_for([job])
+    assert len(asked) == 2
+
+
+def test_an_interrupt_of_the_handing_out_leaves_a_pool_that_works(monkeypatch):
+    kernels.set_num_threads(3)
+    copied, right = [], parallel.contextvars.copy_context
+
+    def copy_context():
+        copied.append(1)
+        if len(copied) == 2:
+            raise KeyboardInterrupt
+        return right()
+
+    monkeypatch.setattr(parallel.contextvars, "copy_context", copy_context)
+    done: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        parallel_for(done.append, 100)
+    together = threading.Barrier(3, timeout=20)
+    parallel_for(lambda _: together.wait(), 3)
+    assert len(done) <= 100
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_child_that_is_forked_inside_of_a_task_has_all_threads():
+    code = (
+        "import os, sys, threading; from minifcn import kernels\n"
+        "kernels.set_num_threads(2); codes = []\n"
+        "def task(index):\n"
+        "    if index: return\n"
+        "    child = os.fork()\n"
+        "    if child == 0:\n"
+        "        both = threading.Barrier(2, timeout=10)\n"
+        "        try: kernels.parallel_for(lambda _: both.wait(), 2)\n"
+        "        except threading.BrokenBarrierError: os._exit(1)\n"
+        "        os._exit(0)\n"
+        "    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "kernels.parallel_for(task, 2); sys.exit(codes[0])\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=60, check=False)
+    assert done.returncode == 0
 
 
 def test_a_loop_inside_of_a_loop_runs_on_its_thread():

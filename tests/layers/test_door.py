@@ -340,7 +340,9 @@ class Careless(L.Layer):
 def test_a_backward_that_forgets_to_return_dx_is_noticed_by_the_layer_in_front(front):
     net = L.Sequential(front, Careless())
     y = net(X)
-    with pytest.raises(TypeError, match=rf"{type(front).__name__}\.backward was given None: does the layer behind it return"):
+    with pytest.raises(
+        TypeError, match=rf"{type(front).__name__}\.backward got None instead of a gradient: the layer behind it must return"
+    ):
         net.backward(y)
 
 

@@ -314,3 +314,12 @@ def test_a_pooling_that_nobody_takes_back_remembers_nothing(options):
     with no_grad():
         np.testing.assert_array_equal(layer(x), kept)
         assert not layer.kept()
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_layer_with_a_backward_of_its_own_is_called(place):
+    net, seen = L.Sequential(L.Conv2d(3, 4, 3), L.ReLU(inplace=True)), []
+    backward = net[place].backward
+    net[place].backward = lambda dy: seen.append(1) or backward(dy)
+    net.backward(np.ones_like(net(np.ones((1, 3, 5, 6), np.float32))))
+    assert seen == [1]

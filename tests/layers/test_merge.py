@@ -221,3 +221,18 @@ def test_in_place_over_what_it_overlaps(rng, b_of, shift):
     b = b_of(memory[1 + shift : 1025 + shift].T)
     expected = a + b
     np.testing.assert_array_equal(F.add(a, b, inplace=True)[0], expected)
+
+
+@pytest.mark.parametrize("shift", [1, -1])
+@pytest.mark.parametrize("turned", [False, True])
+def test_in_place_over_rows_that_another_block_writes(rng, shift, turned):
+    memory = rng.standard_normal((1026, 1024))
+    a, b = memory[1:-1], memory[1 + shift : 1025 + shift]
+    b = b[::-1] if turned else b
+    expected = a + b
+    np.testing.assert_array_equal(F.add(a, b, inplace=True)[0], expected)
+
+
+def test_the_copied_gradient_is_in_c_order(rng):
+    dy = rng.standard_normal((4, 3, 2, 5)).T
+    assert F.add_backward(dy, dy.shape)[1].flags.c_contiguous

@@ -239,3 +239,8 @@ def test_a_block_as_it_is_sums_in_place(block, rng, monkeypatch):
     setattr(block, norm_name(block), L.Conv2d(4, 4, 1).to("float64"))
     block(x)
     assert asked == [True] * 3
+
+
+@pytest.mark.parametrize("kind", [BasicBlock, Bottleneck])
+def test_a_stride_alone_needs_a_side_road(kind, rng):
+    assert minifcn.gradcheck(kind(4, 4, 4, 2, 1, rng).to("float64"), rng.standard_normal((2, 4, 6, 5)))

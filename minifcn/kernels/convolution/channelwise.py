@@ -24,18 +24,29 @@ from typing import Any
 import numpy as np
 
 from minifcn.kernels.geometry import Geometry
+from minifcn.kernels.host.relu import relu
 from minifcn.kernels.host.separable import separable
 
+OFFERS = ("forward", "forward_relu", "input_gradient")
 Factors = tuple[np.ndarray, np.ndarray]  # column (KH,) and row (KW,), float64
 
 
-def factors(weight: np.ndarray, geometry: Geometry) -> Factors | None:
-    """The column and the row whose product each channel's kernel is to the last bits, or None for any other weight.
+_FEWEST = 24  # products in a number of the larger array; where there are fewer, the rung of the shape has less to do
+_MOST = 1 << 22  # numbers of both matrices: 32 MB
 
-    Of convolutions with a stride alone: only of these is it worth a look.
+
+def covers(geometry: Geometry) -> bool:
+    """Convolutions with a stride that pass over no pixel and may have such weights; where two matrices are less work, and
+    little memory.
     """
     g = geometry
-    if min(g.SH, g.SW) < 2 or g.C != g.O or g.G != 1 or weight[0, 1:].any():
+    enlarges = 2 <= g.SH <= g.KH and 2 <= g.SW <= g.KW and g.C == g.O and g.G == 1
+    return enlarges and g.C * g.KH * g.KW >= _FEWEST * g.SH * g.SW and g.H * g.OH + g.W * g.OW <= _MOST
+
+
+def factors(weight: np.ndarray, geometry: Geometry) -> Factors | None:
+    """The column and the row whose product each channel's kernel is to the last bits, or None for any other weight."""
+    if not covers(geometry) or weight[0, 1:].any():
         return None
     own = np.einsum("cchw->chw", weight)  # (C, KH, KW): each channel to itself
     if np.count_nonzero(weight) != np.count_nonzero(own) or (own != own[0]).any():
@@ -57,6 +68,11 @@ def forward(x: np.ndarray, column: np.ndarray, row: np.ndarray, bias: Any, geome
     A, B = _matrices(column, row, geometry, x.dtype)
     y = separable(x, A.T, B.T)
     return y if bias is None else np.add(y, bias[:, None, None], out=y)
+
+
+def forward_relu(x: np.ndarray, column: np.ndarray, row: np.ndarray, bias: Any, geometry: Geometry) -> np.ndarray:
+    """max(forward, 0)."""
+    return relu(forward(x, column, row, bias, geometry), inplace=True)
 
 
 def input_gradient(dy: np.ndarray, column: np.ndarray, row: np.ndarray, geometry: Geometry) -> np.ndarray:
