@@ -350,7 +350,7 @@ def test_a_first_layer_that_learns_is_not_passed_by():
     """needs_dx is off, but its parameters need a gradient: None is a mistake all the same."""
     net = L.Sequential(conv(), Careless())
     net.needs_dx = False
-    with pytest.raises(TypeError, match=r"Conv2d\.backward was given None"):
+    with pytest.raises(TypeError, match=r"Conv2d\.backward got None"):
         net.backward(net(X))
 
 
