@@ -1,4 +1,4 @@
-"""How lists are put into sentences."""
+"""How lists and numbers are put into sentences."""
 
 from __future__ import annotations
 
@@ -10,3 +10,8 @@ def name_some(names: Iterable[str], most: int = 10, separator: str = ", ") -> st
     names = list(names)
     rest = len(names) - most
     return separator.join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """ "1 picture", "2 pictures": a number with its noun; ``more`` is the plural where it has no s of its own."""
+    return f"{number} {one if number == 1 else more or one + 's'}"

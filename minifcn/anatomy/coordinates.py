@@ -88,4 +88,5 @@ def _both(values: list[Fraction]) -> str:
 
 
 def _pixels(places: Places) -> str:
-    return f"pixels at {places[0].stride}·i + {places[0].offset}"
+    stride, offset = places[0].stride, places[0].offset
+    return f"pixels at {stride}·i {'−' if offset < 0 else '+'} {abs(offset)}"

@@ -136,6 +136,7 @@ MEASUREMENTS: dict[str, Callable[[Session], Findings]] = {
     "layers": layers, "step": step, "inference": inference, "profile": profile, "memory": memory, "ladder": ladder,
 }  # fmt: skip
 OF_A_NETWORK = {"step", "inference", "profile", "memory"}
+OF_TRAINING = OF_A_NETWORK - {"inference"}  # with labels for every pixel, which only a network that segments has scores for
 
 
 def measurements_of(name: str, device: str) -> list[str]:
@@ -143,7 +144,7 @@ def measurements_of(name: str, device: str) -> list[str]:
     if name == "all":
         return [measurement for measurement in MEASUREMENTS if not (measurement == "ladder" and device == "cuda")]
     if name not in MEASUREMENTS:
-        raise ValueError(f"unknown subject {name!r}; possible are {', '.join(MEASUREMENTS)} and all")
+        raise ValueError(f"unknown subject {name!r}; possible are {', '.join(MEASUREMENTS)}, scale and all")
     return [name]
 
 

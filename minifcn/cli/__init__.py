@@ -31,10 +31,17 @@ given: list[str] = []  # the arguments of this call of main: what workers are st
 GROUPS = ("data", "experiment", "lesson", "weights")
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(minifcn.__version__)
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
     debug: bool = typer.Option(False, "--debug", help="On an error show the traceback. May stand anywhere on the line."),
+    version: bool = typer.Option(False, "--version", callback=_say_version, is_eager=True, help="Say the version, and end."),
 ) -> None:
     """Options of all commands."""
     if context.invoked_subcommand != "bench":  # which runs others' programs beside ours, as their users do
@@ -97,4 +104,4 @@ def _sentence(error: BaseException, arguments: list[str]) -> str:
 @app.command("version", hidden=True)
 def version() -> None:
     """The version of minifcn."""
-    print(minifcn.__version__)
+    _say_version(True)

@@ -46,11 +46,12 @@ def bench(
     """
     from minifcn.bench import Device
     from minifcn.bench.machine import described, disturbed, machine
-    from minifcn.bench.measurements import MEASUREMENTS, Session, measurements_of
+    from minifcn.bench.measurements import MEASUREMENTS, OF_TRAINING, Session, measurements_of
     from minifcn.bench.network import Architecture
     from minifcn.bench.record import write
     from minifcn.cli.screen import console
     from minifcn.models.backbones import check_width
+    from minifcn.models.catalogue import check_segments
     from minifcn.visualize import best_effort
 
     if pairs < 1:
@@ -58,9 +59,12 @@ def bench(
     check_width(width)
     options = ({"width": width} if width != 1 else {}) | network_options(model, option)
     if subject == "scale":
+        check_segments(model)
         _scale(model, options, max(parse_batch_sizes(batch_size), default=4), pairs, out)
         return
     names = measurements_of(subject, device)
+    if OF_TRAINING.intersection(names):
+        check_segments(model)
     setting = Device.of(device, precision, threads)
     architecture = Architecture(model, options)
     session = Session(setting, parse_size(size), parse_batch_sizes(batch_size), pairs, architecture, channels_last)

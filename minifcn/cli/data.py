@@ -22,11 +22,13 @@ def check(
 ) -> None:
     """Read every picture and mask; list what is missing, damaged, out of range, or in two splits. Status 2 if anything is.
 
+    What is listed twice, or is there under two names, is said too, and can be used.
+
     Example: minifcn data check voc --root VOCdevkit
     """
     from minifcn import data
     from minifcn.cli.screen import console, printable, progress_bar, table
-    from minifcn.words import name_some
+    from minifcn.words import counted, name_some
 
     names = [split for split in map(str.strip, splits.split(",")) if split]
     if not names:
@@ -44,18 +46,24 @@ def check(
         rows.append((report.name, report.pictures, len(report.missing), len(report.problems), size, labels))
     table("", ("split", "pictures", "missing", "problems", "height x width", "labels"), rows)
     for report in reports:
-        if report.missing:
-            missing = f"{len(report.missing)} listed pictures are missing: {name_some(report.missing)}"
-            console.print(printable(f"{report.name}: {missing}"), style="red")
+        pictures = [id for id in report.missing if id not in report.maskless]
+        for ids, missing in (
+            (pictures, counted(len(pictures), "listed picture is missing", "listed pictures are missing")),
+            (report.maskless, counted(len(report.maskless), "listed picture has no mask", "listed pictures have no masks")),
+        ):
+            if ids:
+                console.print(printable(f"{report.name}: {missing}: {name_some(ids)}"), style="red")
         for problem in report.problems:
             console.print(printable(problem), style="red")
+        if report.repeated:
+            console.print(printable(f"{report.name}: listed more than once: {name_some(report.repeated)}"), style="yellow")
         for ids in report.twice:
             console.print(printable(f"{report.name}: the same picture under several names: {', '.join(ids)}"), style="yellow")
         for note in report.notes:
             console.print(printable(f"{report.name}: {note}"), style="yellow")
     shared = data.overlaps(reports)
     for first, second, ids in shared:
-        console.print(printable(f"{first} and {second} share {len(ids)} pictures: {name_some(ids)}"), style="red")
+        console.print(printable(f"{first} and {second} share {counted(len(ids), 'picture')}: {name_some(ids)}"), style="red")
     if shared or not all(report.ok for report in reports):
         raise typer.Exit(2)
     print("all pictures and masks can be used")
@@ -101,8 +109,10 @@ def download(
     from rich.progress import DownloadColumn, Progress, TransferSpeedColumn
 
     from minifcn.cli.screen import console
+    from minifcn.data.download import archive_of
     from minifcn.data.download import download as fetch
 
+    archive_of(name)  # refuses an unknown one before a bar is drawn
     with Progress(*Progress.get_default_columns(), DownloadColumn(), TransferSpeedColumn(), console=console) as bars:
         task = bars.add_task(name, total=None)
         folder = fetch(name, root, lambda done, total: bars.update(task, completed=done, total=total))

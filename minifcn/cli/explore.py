@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from minifcn.training import RunFolder
 
 _DEMO = Path("runs/demo")
+_PAGES = (".html", ".htm")
 _EXAMPLE = 636  # of the shapes' pictures: one that no demo was trained on, with three shapes in it
 
 
@@ -39,6 +40,8 @@ def explore(
 
     if export is not None and beside is not None:
         raise ValueError("--export writes one network, and --beside asks for two: give one of them")
+    if export is not None and export.suffix.lower() not in _PAGES:
+        raise ValueError(f"--export {export}: a page is written, which a browser opens by its ending; end the name in .html")
     subject = subject_of_run(weights or _demo_run())
     image, labels = example_of(subject, picture)
     sessions = [Session(subject, image, labels)]

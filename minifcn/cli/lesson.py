@@ -18,7 +18,7 @@ Number = Annotated[int, typer.Argument(help="The lesson's number, as `minifcn le
 
 @app.command("list")
 def list_lessons() -> None:
-    """Show all lessons, those that are written and those to come. Example: minifcn lesson list"""
+    """Show all lessons, how long each takes and what it is about. Example: minifcn lesson list"""
     from rich.table import Table
 
     from minifcn.cli.screen import console, show

@@ -15,8 +15,10 @@ def models(name: Annotated[str | None, typer.Argument(help="One of them; else al
     from minifcn.layers import initializers
     from minifcn.models import build, entry, names, options
 
-    for network in names() if name is None else [name]:
+    networks = names() if name is None else [name]
+    width = max(map(len, networks))
+    for network in networks:
         with initializers.blank():  # a shape is all that counting needs
             parameters = sum(parameter.size for parameter in build(network, 21).parameters())
-        print(f"{network:14} {parameters:11,} parameters   {entry(network).source}")
-        print(f"{'':14} {', '.join(f'{option}={default}' for option, default in options(network).items())}")
+        print(f"{network:{width}} {parameters:11,} parameters   {entry(network).source}")
+        print(f"{'':{width}} {', '.join(f'{option}={default}' for option, default in options(network).items())}")

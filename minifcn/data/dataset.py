@@ -23,7 +23,7 @@ import numpy as np
 
 from minifcn.data.images import read_image
 from minifcn.data.palette import VOC_PALETTE, VOID, decode_mask
-from minifcn.words import name_some
+from minifcn.words import counted, name_some
 
 
 class Sample(NamedTuple):
@@ -71,7 +71,7 @@ class SegmentationDataset:
         return len(self.samples)
 
     def __repr__(self) -> str:
-        return f"{self.name}: {len(self)} pictures, {self.num_classes} classes"
+        return f"{self.name}: {counted(len(self), 'picture')}, {counted(self.num_classes, 'class', 'classes')}"
 
     def read_image(self, index: int) -> np.ndarray:
         """Picture `index`, (H, W, 3) uint8 RGB."""
@@ -84,7 +84,9 @@ class SegmentationDataset:
     def few(self, count: int) -> SegmentationDataset:
         """The same set with `count` of its pictures, spread evenly over it. Raises ValueError where it has not so many."""
         if not 1 <= count <= len(self):
-            raise ValueError(f"{count} pictures of {self.name} are wanted; it has {len(self)}")
+            raise ValueError(
+                f"{counted(count, 'picture')} of {self.name} {'is' if count == 1 else 'are'} wanted; it has {len(self)}"
+            )
         some = copy.copy(self)
         some.samples = [self.samples[index] for index in spread(len(self), count)]
         some.ids = [sample.id for sample in some.samples]
@@ -113,7 +115,7 @@ def present(samples: Sequence[Sample], source: str | Path, missing: str = "error
     without them. `source` is the list or folder that named them.
     """
     if missing not in ("error", "skip"):
-        raise ValueError(f"missing={missing!r} is not possible; choose 'error' or 'skip'")
+        raise ValueError(f"missing {missing!r} is not possible; choose error or skip")
     files: dict[Path, set[str]] = {}
     there: list[Sample] = []
     absent: list[Sample] = []
@@ -136,12 +138,14 @@ def _absent_sentence(absent: Sequence[Sample], total: int, source: str | Path) -
     first = absent[0]
     path, what = (first.label, "mask") if first.image.exists() else (first.image, "picture")
     advice = (
-        f"add them, or go on with the {total - len(absent)} that are there by missing='skip'"
+        f"add them, or go on with the {total - len(absent)} that {'is' if total - len(absent) == 1 else 'are'} there by "
+        f"--missing skip (in Python missing='skip')"
         if len(absent) < total
         else "is this the right root?"
     )
     return (
-        f"{len(absent)} of the {total} pictures of {source} lack their picture or mask: "
+        f"{len(absent)} of the {counted(total, 'picture')} of {source} {'lacks its' if len(absent) == 1 else 'lack their'} "
+        f"picture or mask: "
         f"{name_some([sample.id for sample in absent])}; the first misses its {what}, {path}{_instead(path)}; {advice}"
     )
 
@@ -183,9 +187,10 @@ def check_disjoint(train: SegmentationDataset, val: SegmentationDataset) -> None
     in_train = set(train.ids)
     both = [name for name in val.ids if name in in_train]
     if both:
+        count, them = counted(len(both), "picture is", "pictures are"), "it" if len(both) == 1 else "them"
         raise ValueError(
-            f"{len(both)} pictures are both in {title(train)} and in {title(val)}: {name_some(both)}; take them off one of "
-            f"the two, since a measure on pictures that were trained on means nothing"
+            f"{count} both in {title(train)} and in {title(val)}: {name_some(both)}; take {them} off one of the two, since a "
+            f"measure on pictures that were trained on means nothing"
         )
 
 
@@ -209,8 +214,9 @@ def untaught(labels: Iterable[int], masks: int, name: str) -> str:
     labels = sorted(labels)
     void = f", and {VOID} is void; if {VOID} marks your object, write it as 1" if VOID in labels else ""
     return (
-        f"the {masks} masks of {name} hold only the label{'s' * (len(labels) > 1)} {', '.join(map(str, labels))}{void}; with "
-        f"fewer than two classes there is nothing to learn, and a measure of 1.0 means nothing"
+        f"the {counted(masks, 'mask')} of {name} {'holds' if masks == 1 else 'hold'} only the "
+        f"label{'s' * (len(labels) > 1)} {', '.join(map(str, labels))}{void}; with fewer than two classes there is nothing to "
+        f"learn, and a measure of 1.0 means nothing"
     )
 
 

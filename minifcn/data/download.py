@@ -48,6 +48,13 @@ ARCHIVES = {
 }
 
 
+def archive_of(name: str) -> Archive:
+    """The archive of a data set. Raises ValueError, listing what there is, for an unknown name."""
+    if name not in ARCHIVES:
+        raise ValueError(f"{name!r} cannot be downloaded; choose one of {', '.join(ARCHIVES)}")
+    return ARCHIVES[name]
+
+
 def download(name: str, root: str | Path = "data", progress: Progress | None = None) -> Path:
     """Fetches and unpacks "voc2012", "voc2011" or "sbd" below `root` and returns the set's folder.
 
@@ -56,9 +63,7 @@ def download(name: str, root: str | Path = "data", progress: Progress | None = N
     known. Raises ValueError for an unknown name, a wrong checksum or a damaged archive, ConnectionError without a
     network, OSError for a full disk.
     """
-    if name not in ARCHIVES:
-        raise ValueError(f"{name!r} cannot be downloaded; choose one of {', '.join(ARCHIVES)}")
-    archive, root = ARCHIVES[name], Path(root).expanduser()
+    archive, root = archive_of(name), Path(root).expanduser()
     target = root / archive.target
     if target.exists():
         return target

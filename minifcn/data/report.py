@@ -26,14 +26,17 @@ class Report:
     """What `check` found.
 
     `problems` has one sentence for each picture that cannot be used (damaged, mask of another size, label out of
-    range), or one where all the set has fewer than two classes; `missing` the ids without files; `twice` the groups of ids
-    in this set that hold the very same picture; `notes` what was left out or guessed.
+    range), or one where all the set has fewer than two classes; `missing` the ids without files, `maskless` those of them
+    whose picture is there and whose mask is not; `repeated` the ids that are listed more than once; `twice` the groups of
+    ids in this set that hold the very same picture; `notes` what was left out or guessed.
     `sizes` counts (height, width), `labels` the pictures that each label occurs in.
     """
 
     name: str
     pictures: int
     missing: list[str] = field(default_factory=list)
+    maskless: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     labels: Counter[int] = field(default_factory=Counter)
@@ -42,7 +45,8 @@ class Report:
 
     @property
     def twice(self) -> list[list[str]]:
-        return [ids for ids in self.digests.values() if len(ids) > 1]
+        groups = (list(dict.fromkeys(ids)) for ids in self.digests.values())
+        return [ids for ids in groups if len(ids) > 1]
 
     @property
     def ok(self) -> bool:
@@ -55,7 +59,10 @@ def check(dataset: SegmentationDataset, num_threads: int = 4, progress: Progress
 
     Build the set with `missing="skip"`, or files that are not there stop it before it starts.
     """
-    report = Report(title(dataset), len(dataset), [sample.id for sample in getattr(dataset, "missing", ())])
+    absent = getattr(dataset, "missing", ())
+    report = Report(title(dataset), len(dataset), [sample.id for sample in absent])
+    report.maskless = [sample.id for sample in absent if sample.image.exists()]
+    report.repeated = [id for id, count in Counter(dataset.ids).items() if count > 1]
     report.notes = list(getattr(dataset, "notes", ()))
 
     def read(index: int) -> tuple[tuple[int, int], list[int], str] | str:
@@ -87,7 +94,7 @@ def overlaps(reports: Sequence[Report]) -> list[tuple[str, str, list[str]]]:
     """
     found = []
     for one, other in combinations(reports, 2):
-        shared = [id for digest, ids in other.digests.items() if digest in one.digests for id in ids]
+        shared = [id for digest, ids in other.digests.items() if digest in one.digests for id in dict.fromkeys(ids)]
         if shared:
             found.append((one.name, other.name, shared))
     return found

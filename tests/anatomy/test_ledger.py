@@ -249,7 +249,7 @@ def test_a_crop_off_by_one_is_noticed():
     net.join_pool4.crop_side.offset -= 1
     table = checks.coordinates(net, VOC)
     assert not table.aligned
-    assert table.apart == ["join_pool4.add puts together pixels at 16·i + -23/2 and pixels at 16·i + -55/2."]
+    assert table.apart == ["join_pool4.add puts together pixels at 16·i − 23/2 and pixels at 16·i − 55/2."]
 
 
 def test_unknown_places_are_question_marks():

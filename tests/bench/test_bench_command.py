@@ -207,7 +207,10 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"subject": "speed"}, "unknown subject 'speed'; possible are layers, step, inference, profile, memory, ladder"),
+        (
+            {"subject": "speed"},
+            "unknown subject 'speed'; possible are layers, step, inference, profile, memory, ladder, scale and all",
+        ),
         ({"pairs": 0}, "--pairs 0 must be at least 1"),
         ({"width": 0.0}, "width=0.0 must be positive"),
         ({"width": float("nan")}, "width=nan must be positive"),
@@ -218,6 +221,8 @@ def test_without_pytorch_it_says_so_and_draws_no_ratios(alone, tmp_path, capsys)
         ({"batch_size": "0"}, "--batch-size '0'"),
         ({"device": "tpu"}, "unknown device 'tpu'; possible are cpu and cuda"),
         ({"precision": "tf32"}, "precision 'tf32' is not possible on 'cpu'; possible are float32"),
+        ({"subject": "step", "model": "vgg16"}, "vgg16 scores whole pictures and segments none: take one of fcn32s"),
+        ({"subject": "scale", "model": "alexnet"}, "alexnet scores whole pictures and segments none"),
         ({"model": "xnet"}, "unknown model 'xnet'; possible are fcn32s"),
         ({"option": ["depth=3"]}, "fcn8s takes no depth; it takes width, dropout"),
         ({"option": ["dropout"]}, "--option 'dropout': write name=value"),

@@ -116,6 +116,7 @@ def test_a_demo_that_was_cut_off_is_finished_first(minifcn, finished, tmp_path, 
         (["RUN", "broken.png"], "the picture cannot be decoded"), (["RUN", "huge.png"], "2000x1500 has 3.0 million pixels"),
         (["RUN", "OTHER", "--export", "missing/x.html"], "cannot be written"),
         (["RUN", "OTHER", "--export", "x.html", "--beside", "RUN"], "--export writes one network"),
+        (["RUN", "OTHER", "--export", "b.txt"], "--export b.txt: a page is written"),
         (["RUN", "OTHER", "--beside", "broken.png"], "broken.png"), (["RUN", "OTHER", "--port", "70000"], "port 70000 is none"),
     ],
 )  # fmt: skip

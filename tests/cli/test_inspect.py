@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from minifcn import __version__, data
 from minifcn.cli import COMMANDS, GROUPS
 
 
@@ -75,6 +76,42 @@ def test_data_check_says_when_all_is_well(minifcn, shapes):
     result = minifcn("data", "check", "shapes", "--root", shapes)
     assert result.status == 0, result.err
     assert "all pictures and masks can be used" in result.out
+
+
+def test_data_check_says_what_is_missing_and_what_is_there_twice(minifcn, tmp_path):
+    root = tmp_path / "shapes"
+    data.build("shapes", root, "train", train=4, val=2, height=(40, 48), width=(48, 56))
+    lists, masks = root / "ImageSets" / "Segmentation", root / "SegmentationClass"
+    first, second, third, *_ = ids = (lists / "train.txt").read_text().split()
+    (masks / f"{third}.png").unlink()
+    (lists / "train.txt").write_text("\n".join([*ids, "lost", first, second]) + "\n")
+    (lists / "val.txt").write_text(f"{second}\n")
+    result = minifcn("data", "check", "shapes", "--root", root)
+    assert result.status == 2, result.err
+    said = " ".join(result.out.split())
+    assert "train: 1 listed picture is missing: lost" in said
+    assert f"train: 1 listed picture has no mask: {third}" in said
+    assert f"train: listed more than once: {first}, {second}" in said
+    assert f"share 1 picture: {second}" in said
+    assert "under several names" not in said
+
+
+def test_no_bar_is_drawn_for_a_data_set_that_cannot_be_downloaded(minifcn):
+    result = minifcn("data", "download", "foo")
+    assert (result.status, result.out) == (2, "")
+    assert "'foo' cannot be downloaded; choose one of voc2012, voc2011, sbd" in result.err
+
+
+def test_the_version_by_an_option_and_by_a_command(minifcn):
+    for arguments in (["--version"], ["version"]):
+        assert minifcn(*arguments) == (0, f"{__version__}\n", "")
+
+
+def test_offsets_keep_their_sign(minifcn):
+    result = minifcn("coordinates", "squeeze-unet")
+    assert result.status == 0, result.err
+    assert "pixels at 2·i − 1 " in result.out
+    assert "+ -" not in result.out
 
 
 def test_doctor_finds_this_machine_healthy(minifcn):

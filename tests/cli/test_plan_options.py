@@ -300,6 +300,7 @@ def test_models_lists_parameters_and_options(minifcn, drawn):
     lines = result.out.splitlines()
     assert [line.split()[0] for line in lines[::2]] == models.names()
     assert any(line.startswith("fcn8s ") and "134,489,759 parameters   Long, Shelhamer" in line for line in lines)
+    assert len({line.index(" parameters ") for line in lines[::2]}) == 1
     single = minifcn("models", "unet").out.splitlines()
     assert single[0].split()[:2] == ["unet", "31,033,045"]
     assert single[1].strip() == "width=1.0, batch_norm=False, valid=False, in_channels=3, seed=0"

@@ -35,7 +35,7 @@ def test_every_label_id_has_its_train_id_or_is_void(root):
     assert (dataset.ids, dataset.classes, repr(dataset)) == (
         ["bonn/bonn_1"],
         CITYSCAPES_CLASSES,
-        "Cityscapes train: 1 pictures, 19 classes",
+        "Cityscapes train: 1 picture, 19 classes",
     )
     assert dataset.read_label(0).ravel().tolist() == [TRAIN_ID.get(label, 255) for label in range(34)]
     assert (CityscapesSegmentation(root, "val")[0][1] == CITYSCAPES_CLASSES.index("car")).all()

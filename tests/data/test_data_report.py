@@ -51,6 +51,25 @@ def test_missing_files_alone_are_not_ok(voc_tree):
     assert not check(VOCSegmentation(tree.root, missing="skip")).ok
 
 
+def test_a_missing_mask_is_told_from_a_missing_picture(voc_tree):
+    tree = voc_tree(train=["a"])
+    tree.add("bare", mask=False)
+    tree.list("train", ["a", "lost", "bare"])
+    report = check(VOCSegmentation(tree.root, missing="skip"))
+    assert (report.missing, report.maskless) == (["lost", "bare"], ["bare"])
+
+
+def test_what_is_listed_twice_is_no_copy(voc_tree):
+    tree = voc_tree(train=["a", "b"], val=["a"])
+    tree.list("train", ["a", "b", "a"])
+    train, val = check(VOCSegmentation(tree.root)), check(VOCSegmentation(tree.root, "val"))
+    assert (train.repeated, train.twice) == (["a"], [])
+    assert overlaps([val, train]) == [("VOC2012 val", "VOC2012 train", ["a"])]
+    shutil.copy(tree.root / "JPEGImages" / "a.jpg", tree.root / "JPEGImages" / "b.jpg")
+    train = check(VOCSegmentation(tree.root))
+    assert (train.repeated, train.twice) == (["a"], [["a", "b"]])
+
+
 def test_an_unexpected_error_gets_the_pictures_name(voc_tree, monkeypatch):
     dataset = VOCSegmentation(voc_tree(train=["a"]).root)
     monkeypatch.setattr(VOCSegmentation, "read_label", lambda self, index: 1 / 0)

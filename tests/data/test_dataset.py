@@ -56,7 +56,18 @@ def test_missing_pictures_are_named_up_to_ten_and_counted(voc_tree):
     assert all(id in sentence for id in lost[:10])
     assert "lost_10" not in sentence
     assert "and 3 more" in sentence
-    assert "the 2 that are there by missing='skip'" in sentence
+    assert "the 2 that are there by --missing skip (in Python missing='skip')" in sentence
+
+
+def test_one_picture_is_one(voc_tree):
+    tree = voc_tree(train=["a"], val=["a"])
+    train, val = VOCSegmentation(tree.root), VOCSegmentation(tree.root, "val")
+    assert repr(train) == "VOC2012 train: 1 picture, 21 classes"
+    with pytest.raises(ValueError, match=r"^1 picture is both in VOC2012 train and in VOC2012 val: a; take it off one"):
+        check_disjoint(train, val)
+    path = tree.list("train", ["a", "lost"])
+    with pytest.raises(FileNotFoundError, match=rf"^1 of the 2 pictures of {path} lacks its picture .* the 1 that is there by"):
+        VOCSegmentation(tree.root)
 
 
 def test_missing_pictures_can_be_skipped_and_are_remembered(voc_tree):
@@ -76,7 +87,7 @@ def test_a_missing_mask_is_called_a_mask(voc_tree):
 
 
 def test_missing_takes_two_words(tmp_path):
-    with pytest.raises(ValueError, match="missing='ignore' is not possible; choose 'error' or 'skip'"):
+    with pytest.raises(ValueError, match="missing 'ignore' is not possible; choose error or skip"):
         present([Sample("a", tmp_path / "a.jpg", tmp_path / "a.png")], "a list", "ignore")
 
 

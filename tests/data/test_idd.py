@@ -55,7 +55,9 @@ def test_label_7_is_none_of_lites(lite):
 
 def test_missing_masks_are_named_or_skipped(lite):
     (lite / "gtFine" / "train" / "7" / "frame2_label.png").unlink()
-    with pytest.raises(FileNotFoundError, match=r"1 of the 2 pictures of .*train lack .*: 7/frame2; the first misses its mask"):
+    with pytest.raises(
+        FileNotFoundError, match=r"1 of the 2 pictures of .*train lacks .*: 7/frame2; the first misses its mask"
+    ):
         IDDSegmentation(lite)
     assert IDDSegmentation(lite, missing="skip").ids == ["12/frame1"]
 

@@ -188,4 +188,4 @@ def test_the_root_may_be_the_working_directory(voc_tree, sbd, monkeypatch):
     tree = voc_tree(train=["a1"], val=["b2"])
     sbd(train=["a1"], val=["b2"])
     monkeypatch.chdir(tree.root)
-    assert repr(VOCSegmentation(".", "train_aug")) == "VOC2012 train_aug: 1 pictures, 21 classes"
+    assert repr(VOCSegmentation(".", "train_aug")) == "VOC2012 train_aug: 1 picture, 21 classes"
