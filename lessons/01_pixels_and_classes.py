@@ -168,7 +168,7 @@ vis.show(
 # %% [markdown]
 # ## Colours are only for looking
 #
-# PASCAL VOC is the data set on which this field grew up: photographs with 20 classes of things, and background. Its masks are
+# PASCAL VOC is the data set on which this field grew up: photographs with 20 classes of things, and background. VOC's masks are
 # coloured by a fixed table, the **palette**: label 1 (aeroplane) is dark red, label 15 (person) pink.
 
 # %%
@@ -315,9 +315,10 @@ vis.show(
 )
 
 # %% [markdown]
-# This is called **class imbalance**, and it is always so: in photographs, sky, road and wall are large, and the things that
-# we care about are small. In PASCAL VOC 2012 about 73 pixels of 100 are background (73.36 % of the labelled pixels of its
-# segmentation set; that number is known from the data set itself, and cannot be checked here, without a download).
+# Most pixels belong to few classes. This is called **class imbalance**, and it is always so: in photographs, sky, road and wall
+# are large, and the things that we care about are small. In PASCAL VOC 2012 about 73 pixels of 100 are background (73.36 % of
+# the labelled pixels of its segmentation set; that number is known from the data set itself, and cannot be checked here,
+# without a download).
 #
 # ## How good is an answer? First measure: pixel accuracy
 #
@@ -390,8 +391,8 @@ vis.show(
 
 # %% [markdown]
 # IU is 1 when the sets are equal, 0 when they have nothing in common, and it punishes both mistakes, missing pixels (T) and
-# wrong extra pixels (P). Compute it for each class and take the mean over the classes: **mean IU**. In it a small class counts
-# as much as a large one.
+# wrong extra pixels (P). Compute the IU of each class and take the mean over the classes: **mean IU**. In it a small class
+# counts as much as a large one.
 #
 # The library collects all it needs in one table, the **confusion matrix**: a row for each class in truth, a column for each
 # class in the prediction, and in each cell the number of pixels. Here for the toy, with 0 for outside and 1 for inside.

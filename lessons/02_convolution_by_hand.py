@@ -93,7 +93,7 @@ vis.show(
 #
 # ## One window, one number
 #
-# Lay the kernel on the top left corner of x. The piece of x below it is called a **window**. How well do the two agree?
+# Lay the kernel on the top left corner of x. The piece of x below the kernel is called a **window**. How well do the two agree?
 # Multiply them cell by cell. Where both say ink, 1 · 1 = 1. Where both say paper, (−1) · (−1) = 1 as well. Where they
 # disagree, 1 · (−1) = −1. So each cell votes +1 for "agree" or −1 for "disagree", and the sum counts the votes.
 

@@ -2,7 +2,8 @@
 # # 04 · Backward through a convolution
 #
 # A network learns by asking, of every single number in it: *if this number were a little larger, would the result be better
-# or worse, and by how much?* Going forward, a convolution computes its output. Going **backward**, it answers that question.
+# or worse, and by how much?* Going forward, a convolution computes its output. Going **backward**, a convolution computes
+# how fast the result changes with each of its numbers: that answers the question.
 # In this lesson you answer it with pencil and paper, for a convolution so small that all of it fits on one page, and then
 # find the same numbers in the library. At the end you know
 #

@@ -3,8 +3,8 @@
 #
 # Put fifteen convolutions behind each other, with weights drawn at random, and send a picture
 # through. What comes out? Mostly nothing: numbers so small that no picture can be told from
-# another. Or numbers so large that they are useless as well. There are two rescues. One is to
-# draw the first weights so that the signal survives (**initialisation**). The other is to
+# another. Or numbers so large that they are useless as well. There are two rescues. One is
+# **initialisation**: to draw the first weights so that the signal survives. The other is to
 # repair the signal on the way (**batch norm**). The second one has a price: its gradient is
 # the one that most people get wrong, and it behaves differently in training and afterwards.
 # At the end you know

@@ -36,9 +36,9 @@ from minifcn.visualize.board import Board, signed_colours
 # %% [markdown]
 # ## What a network says
 #
-# We borrow a small network from lesson 13. For now it is a black box with 62,639 adjustable
-# numbers, its **weights**. It takes a picture and gives **scores**: for every pixel one
-# number for each of the five classes. A higher score means "I believe more in this class".
+# We borrow a small network from lesson 13. For now the network is a black box with 62,639
+# adjustable numbers, its **weights**. It takes a picture and gives **scores**: for every pixel
+# one number for each of the five classes. A higher score means "I believe more in this class".
 # Scores can be any numbers, also negative ones. (The next cell lets the box practise, with
 # the very loss that this lesson is about. That takes a few seconds; how it is done is said in
 # lesson 13.)
@@ -111,7 +111,8 @@ vis.show(
 #    s is, and each further point in the score makes it 2.718 times as large.
 # 2. Divide by their sum, so that the results add up to 1.
 #
-# These two steps together are called **softmax**.
+# To take the exponential of each score and divide by the sum of all, these two steps together,
+# is called **softmax**.
 
 # %%
 s = np.array([2.0, 1.0, 0.0])
@@ -163,7 +164,8 @@ vis.show(
 #
 #     loss = −log(p[truth])
 #
-# (log is the natural logarithm, the reverse of exp.) This is called **cross-entropy**.
+# This loss, minus the logarithm of the probability of the true class, is called
+# **cross-entropy**. (log is the natural logarithm, the reverse of exp.)
 
 # %%
 loss = -np.log(p[sky])

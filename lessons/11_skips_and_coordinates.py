@@ -4,8 +4,8 @@
 # 5, 9, 19, 27, 31. These five numbers are in every program for fully convolutional networks
 # (FCNs) since 2015. Rows and columns are cut off there, so many of them, and nobody says why.
 # Change the padding, and all five are wrong. In this lesson they fall out of twenty lines of
-# fractions. Then we ask what the thing is good for in which they are needed: a **skip**, a
-# shortcut that carries fine detail past the coarse middle of a network. At the end you can
+# fractions. What needs them is a **skip**, a shortcut that carries fine detail past the coarse
+# middle of a network; then we ask what it is good for. At the end you can
 #
 # - say for each pixel of a feature map *where in the picture it looks*, and how much it sees,
 # - derive the crop wherever two feature maps are added, for any network,
@@ -140,8 +140,9 @@ vis.show(
 #
 #     output i looks at   S·i + (K − 1)/2 − P
 #
-# The number behind S·i is called the **offset**. Together with K, the number of pixels it sees
-# (its **field**), that is all that we need: (stride, offset, field). We use fractions, so
+# Here (K − 1)/2 − P, the place where output 0 looks, is called the **offset**, and K, the number
+# of pixels that an output sees, its **field**. That is all that we need: (stride, offset,
+# field). We use fractions, so
 # that nothing is rounded and `==` means equal.
 
 

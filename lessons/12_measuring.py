@@ -274,7 +274,7 @@ vis.show(
 # ## The liar
 #
 # Now the five people of the beginning. All have the expert's answers to 40 pictures, and every
-# one writes an evaluation as it is written every day: take the pictures in **batches**, for a
+# one writes an evaluation as it is written every day: take the pictures in *batches*, for a
 # network wants batches anyway; compute the mean IU of each batch; take the mean. They differ in
 # their batch size, and in what they do with a class that is in a batch neither in truth nor in
 # the prediction: it has 0 pixels of 0. Some leave it out. Some count it as 0.

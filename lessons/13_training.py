@@ -143,9 +143,9 @@ assert ups == 3 * 5 * 5 * 4 * 4
 # %% [markdown]
 # ## Pictures to learn from, and pictures to be examined with
 #
-# 200 pictures to learn from, and 40 others that the network never sees while it learns. Only
-# the second kind tells whether it has understood anything. We call them the **training** and
-# the **validation** pictures. Beside every result stands the **floor**: what the lazy predictor
+# There are 200 pictures to learn from, the **training** pictures, and 40 others that the network
+# never sees while it learns, the **validation** pictures. Only the second kind tells whether it
+# has understood anything. Beside every result stands the **floor**: what the lazy predictor
 # of lesson 01 gets, who says "background" everywhere.
 
 # %%
@@ -188,10 +188,10 @@ assert abs(first_loss - np.log(5)) < 1e-4
 #
 # Now the loop. Every training loop in the world consists of these four lines:
 #
-# 1. **forward**: let the network look, and compute the loss;
-# 2. **forget** the gradients of the step before;
+# 1. **forward**: let the network look at the pictures, and compute the loss;
+# 2. **forget**: set the gradients of the step before back to zero;
 # 3. **backward**: compute how each of the 62,639 numbers should change;
-# 4. **step**: change each of them a little.
+# 4. **step**: change each weight a little, against its gradient.
 #
 # Someone must decide what "a little" is. That someone is called the **optimizer**; ours is Adam,
 # and we look into it soon.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 14 · Data
 #
-# A network never has enough pictures. So one makes more of them: mirrored, cut, turned. That
-# is **augmentation**, and each kind of it is a statement about the world: "this change does
+# A network never has enough pictures. So one makes more pictures of those that there are:
+# mirrored, cut, turned. That is **augmentation**, and each kind of it is a statement about the world: "this change does
 # not change the answer". Make a true statement, and the network learns it for nothing. Make a
 # false one, and the network believes it. This lesson is also about the mask, which has to go
 # along with its picture, pixel for pixel, and about what happens where it does not. At the end

@@ -264,8 +264,8 @@ assert gain.min() > 0
 # %% [markdown]
 # ## What freezing saves
 #
-# A frozen layer needs no gradient of its weights, and where everything before it is frozen too, no gradient of its
-# input. So it need not remember what it saw.
+# To **freeze** a layer is to leave its weights as they are while others learn. A frozen layer needs no gradient of its
+# weights, and where everything before it is frozen too, no gradient of its input. So it need not remember what it saw.
 #
 # **Predict.** With the whole trunk frozen, which share of the arrays kept for the way back is left: three quarters, a
 # half, a quarter, or less?

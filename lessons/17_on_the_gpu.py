@@ -50,7 +50,7 @@ assert np.allclose(softmax(x), F.softmax(x))
 
 # %% [markdown]
 # For what is slow in such lines, somebody writes a **kernel**: what *one* clerk does (the word has nothing to do with
-# the kernel of a convolution). The clerks are **threads**. They stand in **blocks** of equal size, the blocks make a
+# the kernel of a convolution). The clerks are **threads**. Threads stand in **blocks** of equal size, the blocks make a
 # **grid**, and a thread knows three numbers: its block, its place in it, and how large a block is. From them it works
 # out which number is *its* number.
 #

@@ -1,13 +1,15 @@
 """What is read out of all lessons together: a glossary, and an index of misconceptions.
 
-A term is what a lesson sets in **bold letters** within a sentence, for the first time; the sentence says what it means. Where a
-section has refuted something that many people believe, it ends with a paragraph
+A term is what a lesson sets in **bold letters** within a sentence, for the first time; the sentence says what it means, with
+the formula that follows it. In the list behind "At the end you know" it is only announced, and waits for its sentence. Where
+a section has refuted something that many people believe, it ends with a paragraph
 
     **So much for:** "It trains, so the gradient is right."
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ GLOSSARY, MISCONCEPTIONS = "GLOSSARY", "MISCONCEPTIONS"  # the names of the two 
 
 _TERM = re.compile(r"\*\*([a-z][^*]*[^*.:])\*\*")
 _REFUTED = re.compile(r'^\*\*So much for:\*\* "(.+)"$', re.DOTALL)
-_END = re.compile(r"(?<=[.?!:])\)?\s+(?=[A-Z(*`0-9$])")  # of a sentence
+_END = re.compile(r"(?:(?<=[.?!])|(?<=[.?!]\)))\s+(?=[A-Z(*`0-9$])")  # of a sentence
 _POINTS_BACK = re.compile(r"(This|That|Such|These|Those|It|The clerks|\*\*)\b|\*\*")  # to the sentence before
 _LONGEST = 3  # words of a term
 
@@ -37,20 +39,20 @@ class Entry:
 def glossary() -> list[Entry]:
     """Every term once, from the lesson that explains it first, in alphabetical order."""
     found: dict[str, Entry] = {}
-    announced: dict[str, Entry] = {}  # by "At the end you know ...", which explains less
     for one in written():
-        for section, paragraph in _paragraphs(one):
+        paragraphs = list(_paragraphs(one))
+        for (section, paragraph), (_, following) in itertools.pairwise([*paragraphs, ("", "")]):
             if paragraph.startswith(("**Break it.**", "**Predict.**", "**What you now own:**", "|", "    ")):
                 continue
+            if section == "" and paragraph[0].islower():
+                continue  # of "At the end you know"
             sentences = [sentence.strip() for sentence in _END.split(paragraph)]
             for k, sentence in enumerate(sentences):
                 for term in _TERM.findall(sentence):
                     if len(term.split()) <= _LONGEST and len(term) > 1:
                         points_back = k > 0 and _POINTS_BACK.match(sentence)
                         said = f"{sentences[k - 1]} {sentence}" if points_back else sentence
-                        entries = announced if section == "" and paragraph[0].islower() else found
-                        entries.setdefault(term, Entry(term, said, one, section))
-    found = announced | found
+                        found.setdefault(term, Entry(term, _ended(said, following), one, section))
     return sorted(found.values(), key=lambda entry: entry.words.lower())
 
 
@@ -108,6 +110,13 @@ def _paragraphs(one: Lesson) -> Iterator[tuple[str, str]]:
                 for point in re.split(r"(?:^| )(?:-|\d\.) (?=\S)", text) if re.match(r"- |1\. ", text) else [text]:
                     if point:
                         yield section, point
+
+
+def _ended(sentence: str, following: str) -> str:
+    """A sentence with its full stop; where it announces a formula, with that, if it is one line."""
+    if sentence.endswith(":") and following.startswith("    ") and "\n" not in following.strip():
+        return f"{sentence} `{' '.join(following.split())}`."
+    return f"{sentence[:-1]}." if sentence.endswith((":", ";", ",")) else sentence
 
 
 def _in_a_table(text: str) -> str:

@@ -40,6 +40,9 @@ def test_a_term_is_once_in_the_glossary_and_its_sentence_has_it():
     for entry in entries:
         assert f"**{entry.words}**" in entry.sentence
         assert len(entry.sentence) > len(entry.words) + 10
+        assert re.match(r"[A-Z]|\*\*[a-z]", entry.sentence), entry.sentence
+        assert entry.sentence.endswith((".", "?", "!", '."', ".)")), entry.sentence
+        assert entry.sentence.count("(") == entry.sentence.count(")"), entry.sentence
     first = {entry.words: entry.lesson.number for entry in entries}
     assert (first["void"], first["stride"], first["deconvolution"], first["race"]) == (1, 2, 10, 17)
 
@@ -53,7 +56,8 @@ def test_what_is_only_announced_gives_way_to_what_explains(monkeypatch, tmp_path
     one = lesson(
         1,
         "# 01 · Made 1\n\nAt the end you know\n\n- what a **tap** is,\n- more.\n\n"
-        "## Taps\n\nA kernel has places. These are **taps**.",
+        "## Taps\n\nA kernel has places. These are **taps**.\n\n(A note.) Nine taps are summed to a **sum**:\n\n"
+        "    y = a  +  b\n\nNow two lists of a **kind**: the first. Points:\n\n- A **point** ends so;\n- more.",
     )
     two = lesson(
         2,
@@ -67,6 +71,9 @@ def test_what_is_only_announced_gives_way_to_what_explains(monkeypatch, tmp_path
     assert found == {
         "tap": ("A **tap** is one number of a kernel.", "Again"),
         "taps": ("A kernel has places. These are **taps**.", "Taps"),
+        "sum": ("Nine taps are summed to a **sum**: `y = a + b`.", "Taps"),
+        "kind": ("Now two lists of a **kind**: the first.", "Taps"),
+        "point": ("A **point** ends so.", "Taps"),
     }
     assert [(entry.words, entry.section) for entry in glossary.misconceptions()] == [("All taps are equal.", "Again")]
 
