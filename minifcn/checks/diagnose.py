@@ -54,6 +54,19 @@ def patterns(mine: Array, reference: Array, name: str = "the reference", toleran
         yield from filter(None, (look(mine, reference, name, tolerance) for look in looks))
 
 
+def diagnose_some(
+    mine: Array, reference: Array, shape: tuple[int, ...], name: str = "the reference", tolerance: float = 1e-6
+) -> str | None:
+    """As :func:`diagnose`, where of arrays of ``shape`` only some elements are known: what does not depend on their places."""
+    mine, reference = to_host(mine).astype(np.float64), to_host(reference).astype(np.float64)
+    if same(mine, reference, tolerance):
+        return None
+    if not mine.any():
+        return "is zero"
+    factor = _factor(mine, reference, tolerance)
+    return _clipped(mine, reference, name, tolerance) if factor is None else f"is {name} {_times(factor, shape)}"
+
+
 # ---------------------------------------------------------------------------------------- the whole array, transformed
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minifcn.backend import Array, device_of, get_xp, to_device, to_host
-from minifcn.checks.diagnose import diagnose
+from minifcn.checks.diagnose import diagnose, diagnose_some
 from minifcn.checks.numeric import Slope, Slopes
 from minifcn.checks.report import Row, Worst
 from minifcn.checks.subjects import Outputs, Subject
@@ -130,12 +130,14 @@ class Examination:
         return Worst(tuple(int(i) for i in index), float(found.mine[at]), float(found.numeric[at]))
 
     def _pattern(self, found: Elements) -> list[str]:
-        """What the wrong gradient looks like, where all of it was measured."""
-        if len(found.places) < self.x.size:
-            return []
+        """What the wrong gradient looks like; where only some of it was measured, as far as those say."""
         numeric = np.where(found.wrong, found.numeric, found.mine)  # numeric noise in what is right would hide a pattern
+        known, size, allowed = len(found.places), self.x.size, 10 * self.tolerance
+        if known < size:
+            pattern = diagnose_some(found.mine, numeric, self.x.shape, "the numeric gradient", allowed)
+            return [f"backward's gradient {pattern}, at {known} places of {size}, drawn at random"] if pattern else []
         mine, numeric = (array.reshape(self.x.shape) for array in (found.mine, numeric))
-        pattern = diagnose(mine, numeric, "the numeric gradient", 10 * self.tolerance)
+        pattern = diagnose(mine, numeric, "the numeric gradient", allowed)
         return [f"backward's gradient {pattern}"] if pattern else []
 
     def _about_kinks(self, found: Elements) -> str:

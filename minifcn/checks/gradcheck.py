@@ -41,9 +41,9 @@ def gradcheck(
     gradients that lie in one piece of memory.
 
     So many ``directions`` are tried for each input; every element is measured where one of them disagrees, or always with
-    ``elements``. ``tolerance`` is relative. Inputs are converted to float64; give tie-free ones (:func:`tie_free`) to a
-    maximum. Raises ValueError for what cannot be checked: no floating input, no backward, an output that is not
-    repeatable or not finite.
+    ``elements``; of more than 2000, it is 200 drawn at random. ``tolerance`` is relative. Inputs are converted to float64;
+    give tie-free ones (:func:`tie_free`) to a maximum. Raises ValueError for what cannot be checked: no floating input, no
+    backward, an output that is not repeatable or not finite.
     """
     if inspect.isclass(function):
         raise TypeError(f"gradcheck: {function.__name__} is a class; give a layer made of it, e.g. {function.__name__}(...)")

@@ -288,6 +288,28 @@ def test_a_gradient_that_is_really_zero_is_right_and_said(x):
     assert not report["0.weight"].words
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda dx: dx / 2, "times 1/2 (2 is the size of axis 0)"),
+        (lambda dx: -dx, "times -1"),
+        (lambda dx: 0 * dx, "backward's gradient is zero, at 200"),
+        (lambda dx: np.maximum(dx, 0), "with its negative values set to 0"),
+        (lambda dx: dx[:, :, ::-1].copy(), None),
+    ],
+)
+def test_of_a_large_array_what_depends_on_no_place_is_named(wrong, said):
+    x = tie_free((2, 3, 24, 32))
+    row = gradcheck(lambda x: (x**2, x), x, backward=lambda dy, x: wrong(2 * x * dy))["x"]
+    assert row.verdict == "WRONG"
+    assert row.worst is not None
+    if said is None:
+        assert row.words == ()
+    else:
+        assert said in row.words[0]
+        assert row.words[0].endswith("at 200 places of 4608, drawn at random")
+
+
 def test_a_large_array_is_checked_by_directions_and_samples():
     x = np.random.default_rng(0).standard_normal((5, 1001))
     assert gradcheck(double, x, backward=lambda dy, cache: 2 * dy)
