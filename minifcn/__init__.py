@@ -20,8 +20,8 @@ from minifcn.lazy import lazy
 __version__ = "0.2.0.dev0"
 
 __all__ = [
-    "__version__", "anatomy", "backend", "checks", "data", "export", "functional", "gradcheck", "kernels", "layers", "models",
-    "no_grad", "training", "visualize", "weights",
+    "__version__", "anatomy", "backend", "checks", "data", "explore", "export", "functional", "gradcheck", "kernels",
+    "layers", "models", "no_grad", "training", "visualize", "weights",
 ]  # fmt: skip
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from minifcn import backend as backend
     from minifcn import checks as checks
     from minifcn import data as data
+    from minifcn import explore as explore
     from minifcn import export as export
     from minifcn import functional as functional
     from minifcn import kernels as kernels
@@ -42,8 +43,8 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
 
 
 _MODULES = (
-    "anatomy", "backend", "checks", "data", "export", "functional", "kernels", "layers", "models", "training", "visualize",
-    "weights",
+    "anatomy", "backend", "checks", "data", "explore", "export", "functional", "kernels", "layers", "models",
+    "training", "visualize", "weights",
 )  # fmt: skip
 if not TYPE_CHECKING:  # which would take any misspelt name for Any
     __getattr__, __dir__ = lazy(__name__, {"checks.gradcheck": ("gradcheck",), "layers.module": ("no_grad",)}, _MODULES)

@@ -59,6 +59,7 @@ def test_import_costs_less_than_150_ms_over_numpy():
 def test_every_public_name_can_be_reached():
     for name in minifcn.__all__:
         assert getattr(minifcn, name) is not None
+    assert run_python("import minifcn; print(minifcn.explore.Trace.__name__)").strip() == "Trace"
     with pytest.raises(AttributeError, match="has no attribute 'pytorch'; it has"):
         _ = minifcn.pytorch
 
