@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
 from minifcn.backend import Array
 
 
@@ -44,3 +49,25 @@ def check_gradient(function: str, dy: Array, shape: tuple[int, ...]) -> None:
     """Raises ValueError unless dy has the shape of the forward's output."""
     if dy.shape != tuple(shape):
         raise ValueError(f"{function}: dy has shape {dy.shape}; the forward's output, and so its gradient, has {tuple(shape)}")
+
+
+def check_integers(function: str, **options: Any) -> None:
+    """Raises TypeError unless all are integers, NumPy's included."""
+    for name, value in options.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise TypeError(f"{function}: {name}={value!r} must be an integer, not a {type(value).__name__}")
+
+
+def check_probability(function: str, p: Any) -> None:
+    """Raises TypeError unless p is a number, ValueError unless it lies from 0 to 1."""
+    if not isinstance(p, Real):
+        raise TypeError(f"{function}: p={p!r} must be a number from 0 (keep all) to 1 (drop all), not a {type(p).__name__}")
+    if not 0 <= float(p) <= 1:
+        raise ValueError(f"{function}: p={p} must be a probability, from 0 (keep all) to 1 (drop all)")
+
+
+def generator(rng: np.random.Generator | None) -> np.random.Generator:
+    """``rng``, or a fresh one for None. Raises TypeError for what is no generator of NumPy's."""
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is a {type(rng).__name__}; give a numpy.random.Generator, e.g. numpy.random.default_rng(0)")
+    return np.random.default_rng() if rng is None else rng

@@ -14,7 +14,7 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient, check_images
 from minifcn.functional.reduce import channel_sum
-from minifcn.kernels.geometry import Pair, pair
+from minifcn.kernels.geometry import Pair, pair, placement
 
 
 def conv_transpose2d(
@@ -55,6 +55,19 @@ def conv_transpose2d_backward(
     return dx, dweight, dbias
 
 
+def transposed_options(stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair) -> list[tuple[int, int]]:
+    """Stride, padding, output padding and dilation, each (vertical, horizontal); refuses what fits no picture."""
+    strides, pads, steps = placement(stride, padding, dilation)
+    more = pair(output_padding, "output_padding", 0)
+    for S, OP, D in zip(strides, more, steps, strict=True):
+        if max(S, D) <= OP:
+            raise ValueError(
+                f"conv_transpose2d: output_padding={output_padding} must be smaller than the stride or the dilation "
+                f"({S}, {D}): it only chooses between sizes that the strided convolution maps to one"
+            )
+    return [strides, pads, more, steps]
+
+
 def _fit(x: Array, geometry: kernels.Geometry) -> Array:
     """x (N, C, H, W), with rows and columns of zeros at the end where output_padding >= stride makes room for them."""
     extra = (geometry.OH - x.shape[2], geometry.OW - x.shape[3])
@@ -75,14 +88,8 @@ def _transposed_geometry(x_shape, weight_shape, stride, padding, output_padding,
         raise ValueError(f"conv_transpose2d: groups={groups} does not divide the {C} input channels")
     size = []
     names = ("height", "width")
-    options = (pair(stride, "stride", 1), pair(padding, "padding", 0), pair(output_padding, "output_padding", 0),
-               pair(dilation, "dilation", 1))  # fmt: skip
+    options = transposed_options(stride, padding, output_padding, dilation)
     for axis, (S, P, OP, D) in enumerate(zip(*options, strict=True)):
-        if max(S, D) <= OP:
-            raise ValueError(
-                f"conv_transpose2d: output_padding={output_padding} must be smaller than the stride or the dilation "
-                f"({S}, {D}): it only chooses between sizes that the strided convolution maps to one"
-            )
         size.append((x_shape[2 + axis] - 1) * S - 2 * P + D * (weight_shape[2 + axis] - 1) + OP + 1)
         if size[-1] < 1:
             raise ValueError(

@@ -22,7 +22,7 @@ import numpy as np
 
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
-from minifcn.functional.arguments import check_floating, check_gradient
+from minifcn.functional.arguments import check_floating, check_gradient, check_probability, generator
 
 
 def dropout(x: Array, p: float = 0.5, training: bool = True, rng: np.random.Generator | None = None) -> tuple[Array, tuple]:
@@ -31,11 +31,10 @@ def dropout(x: Array, p: float = 0.5, training: bool = True, rng: np.random.Gene
     It gives the mask's key, on the host, also for a GPU: one seed gives one mask on both. Raises ValueError unless 0 <= p <= 1.
     """
     check_floating("dropout", x=x)
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p={p} must be a probability, from 0 (keep all) to 1 (drop all)")
+    check_probability("dropout", p)
     if not training or p == 0:
         return x, (x.shape, None, 1.0)
-    key = (rng or np.random.default_rng()).integers(0, 2**64, 2, dtype=np.uint64)
+    key = generator(rng).integers(0, 2**64, 2, dtype=np.uint64)
     scale = x.dtype.type(1 / (1 - p) if p < 1 else 0)
     y, mask = _dropout(x, key, math.ceil(float(np.float32(p)) * 2**24), scale)
     return y, (x.shape, mask, scale)

@@ -13,12 +13,10 @@ Sources: He et al. 2016, equation 1, for sums; Ronneberger, Fischer and Brox 201
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
-from numbers import Integral
-from typing import Any
 
 from minifcn import kernels
 from minifcn.backend import Array, get_xp
-from minifcn.functional.arguments import check_floating, check_gradient, check_images
+from minifcn.functional.arguments import check_floating, check_gradient, check_images, check_integers
 
 
 def add(a: Array, b: Array, inplace: bool = False) -> tuple[Array, tuple[int, ...]]:
@@ -90,7 +88,7 @@ def crop(x: Array, top: int, left: int, height: int, width: int) -> tuple[Array,
     Raises ValueError where the window reaches out of x.
     """
     check_images("crop", x)
-    _check_integers("crop", top=top, left=left, height=height, width=width)
+    check_integers("crop", top=top, left=left, height=height, width=width)
     H, W = x.shape[2:]
     if min(top, left) < 0 or min(height, width) < 1 or top + height > H or left + width > W:
         raise ValueError(
@@ -121,7 +119,7 @@ def pad(x: Array, padding: tuple[int, int, int, int], value: float = 0.0) -> tup
     if not isinstance(padding, (tuple, list)) or len(padding) != 4:
         raise TypeError(f"pad: padding={padding!r} must be four integers: (left, right, top, bottom)")
     left, right, top, bottom = padding
-    _check_integers("pad", left=left, right=right, top=top, bottom=bottom)
+    check_integers("pad", left=left, right=right, top=top, bottom=bottom)
     if min(padding) < 0:
         raise ValueError(f"pad: padding={tuple(padding)} (left, right, top, bottom) must not be negative; crop instead")
     N, C, H, W = x.shape
@@ -136,10 +134,3 @@ def pad_backward(dy: Array, cache: tuple) -> Array:
     shape, (top, left, H, W) = cache
     check_gradient("pad_backward", dy, shape)
     return get_xp(dy).ascontiguousarray(dy[:, :, top : top + H, left : left + W])
-
-
-def _check_integers(function: str, **options: Any) -> None:
-    """Raises TypeError unless all are integers, NumPy's included."""
-    for name, value in options.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise TypeError(f"{function}: {name}={value!r} must be an integer")

@@ -102,9 +102,7 @@ class Geometry:
         """
         N, C, H, W = _four(x_shape, "the input", "(N, C, H, W)")
         O, CG, KH, KW = _four(weight_shape, "the weight", "(O, C/G, KH, KW)")
-        SH, SW = pair(stride, "stride", 1)
-        PH, PW = pair(padding, "padding", 0)
-        DH, DW = pair(dilation, "dilation", 1)
+        (SH, SW), (PH, PW), (DH, DW) = placement(stride, padding, dilation)
         G, _ = pair(groups, "groups", 1)
         if C % G or O % G:
             raise ValueError(f"groups={G} must divide both the {C} input channels and the {O} output channels")
@@ -133,6 +131,11 @@ def pair(value: int | Sequence[int], name: str, least: int) -> tuple[int, int]:
     if min(both) < least:
         raise ValueError(f"{name} must be at least {least}, not {value!r}")
     return int(both[0]), int(both[1])
+
+
+def placement(stride: Pair, padding: Pair, dilation: Pair) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
+    """Where a kernel is laid and its taps lie, three pairs (vertical, horizontal); refuses what fits no picture."""
+    return pair(stride, "stride", 1), pair(padding, "padding", 0), pair(dilation, "dilation", 1)
 
 
 def _four(shape: Sequence[int], what: str, layout: str) -> tuple[int, int, int, int]:

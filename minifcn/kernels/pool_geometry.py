@@ -8,7 +8,7 @@ from types import EllipsisType
 
 import numpy as np
 
-from minifcn.kernels.geometry import Pair, pair
+from minifcn.kernels.geometry import Pair, pair, placement
 
 Pixels = tuple[EllipsisType, slice, slice]  # a place in arrays (..., H, W)
 
@@ -35,14 +35,8 @@ class Windows:
         ceil_mode: bool,
     ) -> Windows:  # fmt: skip
         """The windows, or ValueError with the sentence that says which option does not fit."""
-        kernel = pair(kernel_size, "kernel_size", 1)
-        strides = kernel if stride is None else pair(stride, "stride", 1)
-        pads, steps = pair(padding, "padding", 0), pair(dilation, "dilation", 1)
-        if any(P > K // 2 for P, K in zip(pads, kernel, strict=True)):
-            raise ValueError(
-                f"{function}: padding={padding} must be at most half of kernel_size={kernel_size}: more makes empty windows"
-            )
         H, W = x_shape[2:]
+        kernel, strides, pads, steps = window_options(function, kernel_size, stride, padding, dilation)
         windows = cls(H, W, *kernel, *strides, *pads, *steps, bool(ceil_mode))
         if min(windows.output_size) < 1:
             raise ValueError(
@@ -99,6 +93,19 @@ class Windows:
             for kw, (out_w, in_w) in enumerate(columns):
                 if out_h.start < out_h.stop and out_w.start < out_w.stop:
                     yield kh * self.KW + kw, (..., out_h, out_w), (..., in_h, in_w)
+
+
+def window_options(
+    function: str, kernel_size: Pair, stride: Pair | None, padding: Pair = 0, dilation: Pair = 1
+) -> list[tuple[int, int]]:
+    """Kernel, stride, padding and dilation, each (vertical, horizontal); refuses what fits no picture."""
+    kernel = pair(kernel_size, "kernel_size", 1)
+    strides, pads, steps = placement(kernel_size if stride is None else stride, padding, dilation)
+    if any(P > K // 2 for P, K in zip(pads, kernel, strict=True)):
+        raise ValueError(
+            f"{function}: padding={padding} must be at most half of kernel_size={kernel_size}: more makes empty windows"
+        )
+    return [kernel, strides, pads, steps]
 
 
 def reach(offset: int, S: int, n_in: int, n_out: int) -> tuple[slice, slice]:

@@ -6,7 +6,9 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.backend import Array
-from minifcn.kernels.geometry import Pair, pair
+from minifcn.functional.arguments import check_integers
+from minifcn.functional.conv_transpose import transposed_options
+from minifcn.kernels.geometry import Pair, pair, placement
 from minifcn.layers import initializers
 from minifcn.layers.activation import ReLU
 from minifcn.layers.coordinates import Map, along
@@ -27,6 +29,7 @@ class Conv2d(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         KH, KW = pair(kernel_size, "kernel_size", 1)
+        placement(stride, padding, dilation)
         _check_channels("Conv2d", in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
@@ -83,11 +86,11 @@ class ConvTranspose2d(Layer):
     ) -> None:  # fmt: skip
         super().__init__()
         KH, KW = pair(kernel_size, "kernel_size", 1)
+        (SH, SW), *_ = transposed_options(stride, padding, output_padding, dilation)
         _check_channels("ConvTranspose2d", in_channels, out_channels, groups)
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
         self.stride, self.padding, self.output_padding = stride, padding, output_padding
         self.dilation, self.groups = dilation, groups
-        SH, SW = pair(stride, "stride", 1)
         fan_in = max(1, in_channels // groups * KH * KW // (SH * SW))  # products in one output: a window meets 1/S² of its taps
         self.weight = Parameter(initializers.he_normal((in_channels, out_channels // groups, KH, KW), rng, fan_in))
         self.bias = Parameter(np.zeros(out_channels, np.float32)) if bias else None
@@ -122,6 +125,7 @@ def channels_of_picture(net: Layer) -> int:
 
 
 def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
+    check_integers(name, in_channels=in_channels, out_channels=out_channels, groups=groups)
     if min(in_channels, out_channels, groups) < 1 or in_channels % groups or out_channels % groups:
         raise ValueError(
             f"{name}: groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}, all at least 1"

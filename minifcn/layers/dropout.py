@@ -6,6 +6,7 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.functional.arguments import check_probability
 from minifcn.layers.coordinates import Map
 from minifcn.layers.module import Layer
 
@@ -17,8 +18,7 @@ class Dropout(Layer):
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p={p} must be a probability, from 0 (keep all) to 1 (drop all)")
+        check_probability("Dropout", p)
         self.p = p
         self.rng = np.random.default_rng()
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from minifcn.functional.arguments import generator
+
 _blank: contextvars.ContextVar[bool] = contextvars.ContextVar("minifcn_blank_weights", default=False)
 
 
@@ -42,13 +44,13 @@ def xavier_uniform(shape: tuple[int, ...], rng: np.random.Generator | None = Non
         return zeros(shape)
     taps = int(np.prod(shape[2:]))
     limit = np.sqrt(6 / (taps * (shape[0] + shape[1])))
-    return (rng or np.random.default_rng()).uniform(-limit, limit, shape).astype(np.float32)
+    return generator(rng).uniform(-limit, limit, shape).astype(np.float32)
 
 
 def _normal(shape: tuple[int, ...], rng: np.random.Generator | None, std: float) -> np.ndarray:
     if _blank.get():
         return zeros(shape)
-    values = (rng or np.random.default_rng()).standard_normal(shape, dtype=np.float32)
+    values = generator(rng).standard_normal(shape, dtype=np.float32)
     values *= np.float32(std)
     return values
 

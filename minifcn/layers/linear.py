@@ -6,6 +6,7 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.backend import Array
+from minifcn.functional.arguments import check_integers
 from minifcn.layers import initializers
 from minifcn.layers.module import Layer, Parameter
 
@@ -29,6 +30,7 @@ class Linear(Layer):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, rng: np.random.Generator | None = None) -> None:
         super().__init__()
+        check_integers("Linear", in_features=in_features, out_features=out_features)
         if min(in_features, out_features) < 1:
             raise ValueError(f"Linear: in_features={in_features} and out_features={out_features} must be at least 1")
         self.in_features, self.out_features = in_features, out_features

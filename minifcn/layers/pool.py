@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from minifcn import functional as F
 from minifcn.backend import Array
-from minifcn.kernels.geometry import Pair
+from minifcn.kernels.geometry import Pair, pair
+from minifcn.kernels.pool_geometry import window_options
 from minifcn.layers.coordinates import Map, along
 from minifcn.layers.module import Layer, is_grad_off
 
@@ -17,6 +18,7 @@ class MaxPool2d(Layer):
         return_indices: bool = False, ceil_mode: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
+        window_options("MaxPool2d", kernel_size, stride, padding, dilation)
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.dilation, self.return_indices, self.ceil_mode = padding, dilation, return_indices, ceil_mode
 
@@ -44,6 +46,8 @@ class MaxUnpool2d(Layer):
 
     def __init__(self, kernel_size: Pair | None = None, stride: Pair | None = None, padding: Pair = 0) -> None:
         super().__init__()
+        if kernel_size is not None:
+            window_options("MaxUnpool2d", kernel_size, stride, padding)
         self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
 
     def forward(self, x: Array, indices: Array, output_size: tuple[int, int] | None = None) -> Array:
@@ -79,6 +83,7 @@ class AvgPool2d(Layer):
         ceil_mode: bool = False, count_include_pad: bool = True,
     ) -> None:  # fmt: skip
         super().__init__()
+        window_options("AvgPool2d", kernel_size, stride, padding)
         self.kernel_size, self.stride = kernel_size, kernel_size if stride is None else stride
         self.padding, self.ceil_mode, self.count_include_pad = padding, ceil_mode, count_include_pad
 
@@ -99,6 +104,7 @@ class LPPool2d(Layer):
 
     def __init__(self, norm_type: float, kernel_size: Pair, stride: Pair | None = None, ceil_mode: bool = False) -> None:
         super().__init__()
+        window_options("LPPool2d", kernel_size, stride)
         self.norm_type, self.kernel_size, self.ceil_mode = norm_type, kernel_size, ceil_mode
         self.stride = kernel_size if stride is None else stride
 
@@ -119,6 +125,7 @@ class AdaptiveAvgPool2d(Layer):
 
     def __init__(self, output_size: Pair) -> None:
         super().__init__()
+        pair(output_size, "output_size", 1)
         self.output_size = output_size
 
     def forward(self, x: Array) -> Array:

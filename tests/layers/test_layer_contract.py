@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import pytest
+from numpy.random import RandomState
 
 import minifcn
 from minifcn import layers as L
@@ -290,8 +291,27 @@ REFUSED = {
     "no channels": (lambda: L.ConvTranspose2d(0, 4, 3), ValueError, "in_channels=0"),
     "kernel size": (lambda: L.Conv2d(3, 4, 0), ValueError, "kernel_size must be at least 1"),
     "kernel size that is no integer": (lambda: L.Conv2d(3, 4, 1.5), TypeError, "kernel_size must be one integer"),
+    "channels in words": (lambda: L.Conv2d("3", 8, 3), TypeError, "Conv2d: in_channels='3' must be an integer, not a str"),
+    "channels with a point": (lambda: L.ConvTranspose2d(3, 8.0, 3), TypeError, "out_channels=8.0 must be an integer"),
+    "channels that are true": (lambda: L.Conv2d(True, 8, 3), TypeError, "in_channels=True must be an integer, not a bool"),
+    "groups with a point": (lambda: L.Conv2d(3, 3, 3, groups=3.0), TypeError, "groups=3.0 must be an integer"),
+    "NumPy's old generator": (lambda: L.Conv2d(3, 8, 3, rng=RandomState()), TypeError, "rng is a RandomState; give a numpy"),
+    "a seed for a generator": (lambda: L.Linear(3, 8, rng=0), TypeError, r"rng is a int; give .* numpy\.random\.default_rng"),
+    "stride": (lambda: L.Conv2d(3, 8, 3, stride=0), ValueError, "stride must be at least 1, not 0"),
+    "negative padding": (lambda: L.Conv2d(3, 8, 3, padding=-1), ValueError, "padding must be at least 0, not -1"),
+    "padding in words": (lambda: L.Conv2d(3, 8, 3, padding="same"), TypeError, "pair of integers, not 'same'"),
+    "dilation": (lambda: L.ConvTranspose2d(3, 8, 3, dilation=0), ValueError, "dilation must be at least 1, not 0"),
+    "output padding": (lambda: L.ConvTranspose2d(3, 8, 3, output_padding=1), ValueError, "output_padding=1 must be smaller"),
+    "max-pooling": (lambda: L.MaxPool2d(0), ValueError, "kernel_size must be at least 1, not 0"),
+    "max-pooling: padding": (lambda: L.MaxPool2d(2, padding=2), ValueError, "MaxPool2d: padding=2 must be at most half of"),
+    "max-unpooling": (lambda: L.MaxUnpool2d(2, stride=0), ValueError, "stride must be at least 1, not 0"),
+    "average pooling": (lambda: L.AvgPool2d(0), ValueError, "kernel_size must be at least 1, not 0"),
+    "power-average pooling": (lambda: L.LPPool2d(2, 3, stride=0), ValueError, "stride must be at least 1, not 0"),
+    "adaptive pooling": (lambda: L.AdaptiveAvgPool2d("2"), TypeError, "output_size must be one integer or a pair"),
+    "features in words": (lambda: L.Linear("3", 4), TypeError, "in_features='3' must be an integer"),
     "no features": (lambda: L.Linear(0, 4), ValueError, "in_features=0 and out_features=4 must be at least 1"),
     "dropout": (lambda: L.Dropout(2), ValueError, "p=2 must be a probability"),
+    "dropout in words": (lambda: L.Dropout("0.5"), TypeError, r"p='0\.5' must be a number from 0 .* to 1 .*, not a str"),
 }
 
 
@@ -300,6 +320,12 @@ def test_constructors_refuse_with_a_sentence(what):
     call, error, words = REFUSED[what]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_integers_of_numpy_are_welcome(x):
+    two, three = np.int64(2), np.uint8(3)
+    assert L.Conv2d(three, two, three, np.int32(1), np.int8(1), groups=np.int64(1))(x).shape == (2, 2, 6, 8)
+    assert L.ConvTranspose2d(three, two, two, (two, two))(x).shape == (2, 2, 12, 16)
 
 
 def test_he_keeps_the_size_of_activations():
