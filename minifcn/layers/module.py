@@ -194,8 +194,17 @@ class Layer:
         if _pass.get() is None:
             return self._from_outside(xs, options)
         if is_watched():
-            return run_watched(self, "forward", self.forward, xs, options)
-        return self.forward(*xs, **options)
+            return run_watched(self, "forward", self._forward, xs, options)
+        return self._forward(*xs, **options)
+
+    def _forward(self, *xs: Any, **options: Any) -> Any:
+        """``forward``, which must not forget to return: the layers behind would have to guess what they were given."""
+        y = self.forward(*xs, **options)
+        if y is None:
+            raise TypeError(
+                f"{type(self).__name__}.forward returned None: end it with `return y`, an array or a tuple of several"
+            )
+        return y
 
     def _from_outside(self, xs: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """The outermost call: no forward of another layer is under way."""

@@ -326,6 +326,25 @@ def test_networks_that_share_a_layer_do_not_drop_each_others_passes():
 # ----------------------------------------------------------------------------------------------------------- None as a gradient
 
 
+class Mute(L.Layer):
+    """Its forward forgets to return y."""
+
+    def forward(self, x):
+        x * 1
+
+
+@pytest.mark.parametrize("watchers", [(), (L.Watcher(),)])
+@pytest.mark.parametrize("behind", [[], [L.ReLU()], [conv()], [L.BatchNorm2d(2)], [L.Sequential(L.MaxPool2d(2))]])
+def test_a_forward_that_forgets_to_return_y_is_named(behind, watchers):
+    net = L.Sequential(conv(), Mute(), *behind)
+    with contextlib.ExitStack() as stack:
+        for watcher in watchers:
+            stack.enter_context(L.watching(watcher))
+        with pytest.raises(TypeError, match=r"Mute\.forward returned None: end it with `return y`"):
+            net(X)
+    assert waiting(net) == {}
+
+
 class Careless(L.Layer):
     """Its backward forgets to return dx."""
 
