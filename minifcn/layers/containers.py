@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar, overload
 
 from minifcn.backend import Array
@@ -125,7 +125,9 @@ class Sequential(Layer):
             if name in dict(self.children()):
                 raise ValueError(f"Sequential: there are two layers {name!r}")
             if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: {name} is a {type(layer).__name__}, not a Layer")
+                stars = "**" if isinstance(layer, Mapping) else "*"
+                one_by_one = f": give the layers one by one, Sequential({stars}layers)" if isinstance(layer, Iterable) else ""
+                raise TypeError(f"Sequential: {name} is a {type(layer).__name__}, not a Layer{one_by_one}")
             setattr(self, name, layer)
 
     def forward(self, x: Array) -> Array:

@@ -309,6 +309,12 @@ REFUSED = {
     "power-average pooling": (lambda: L.LPPool2d(2, 3, stride=0), ValueError, "stride must be at least 1, not 0"),
     "adaptive pooling": (lambda: L.AdaptiveAvgPool2d("2"), TypeError, "output_size must be one integer or a pair"),
     "features in words": (lambda: L.Linear("3", 4), TypeError, "in_features='3' must be an integer"),
+    "a list of layers": (
+        lambda: L.Sequential([L.ReLU()]),
+        TypeError,
+        r"0 is a list, not a Layer: give .* Sequential\(\*layers",
+    ),
+    "layers by name": (lambda: L.Sequential({"a": L.ReLU()}), TypeError, r"0 is a dict, .* Sequential\(\*\*layers\)"),
     "no features": (lambda: L.Linear(0, 4), ValueError, "in_features=0 and out_features=4 must be at least 1"),
     "dropout": (lambda: L.Dropout(2), ValueError, "p=2 must be a probability"),
     "dropout in words": (lambda: L.Dropout("0.5"), TypeError, r"p='0\.5' must be a number from 0 .* to 1 .*, not a str"),
