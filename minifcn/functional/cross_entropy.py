@@ -10,6 +10,8 @@ Source: Bridle 1990 for the softmax; Long, Shelhamer and Darrell 2015, section 3
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from minifcn import kernels
@@ -129,12 +131,26 @@ def _total(values: Array) -> Array:
     return values.sum(dtype=np.float32 if values.dtype == np.float16 else None)
 
 
+def check_options(function: str, reduction: str, label_smoothing: float) -> None:
+    """Raises ValueError, or TypeError, for options that are right for no scores."""
+    if reduction not in REDUCTIONS:
+        raise ValueError(f"{function}: reduction={reduction!r}; possible are {', '.join(REDUCTIONS)}")
+    if not isinstance(label_smoothing, Real):
+        raise TypeError(f"{function}: label_smoothing={label_smoothing!r} must be a number from 0 to 1")
+    if not 0 <= float(label_smoothing) <= 1:
+        raise ValueError(f"{function}: label_smoothing={label_smoothing} must be from 0 to 1")
+
+
 def _check(scores, labels, weight, ignore_index, reduction: str, label_smoothing: float) -> None:
     check_floating("cross_entropy", scores=scores, weight=weight)
     if scores.ndim < 2 or 0 in scores.shape:
         raise ValueError(f"cross_entropy: scores have shape {scores.shape}; they must be (N, C, ...) and not empty")
-    if getattr(labels, "dtype", None) is None or labels.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: labels have dtype {getattr(labels, 'dtype', type(labels))}; they must be integers")
+    if getattr(labels, "dtype", None) is None:
+        raise TypeError(
+            f"cross_entropy: labels are a {type(labels).__name__}; give an integer array, e.g. numpy.asarray(labels)"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: labels have dtype {labels.dtype}; they must be integers")
     N, C = scores.shape[:2]
     if labels.shape != (N, *scores.shape[2:]):
         raise ValueError(
@@ -142,10 +158,7 @@ def _check(scores, labels, weight, ignore_index, reduction: str, label_smoothing
         )
     if weight is not None and weight.shape != (C,):
         raise ValueError(f"cross_entropy: weight has shape {weight.shape}; it must be ({C},), one number a class")
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"cross_entropy: reduction={reduction!r}; possible are {', '.join(REDUCTIONS)}")
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing={label_smoothing} must be from 0 to 1")
+    check_options("cross_entropy", reduction, label_smoothing)
     if get_xp(labels) is np:  # on a GPU this look would make the device wait; labels are checked as they are read, too
         _check_range(labels, C, ignore_index)
 

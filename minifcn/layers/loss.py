@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.backend import Array, device_of, to_device
+from minifcn.backend import Array, device_of, to_device, to_host
+from minifcn.functional.cross_entropy import check_options
 from minifcn.layers.module import Layer
+from minifcn.words import name_some
 
 
 class CrossEntropyLoss(Layer):
@@ -24,7 +26,9 @@ class CrossEntropyLoss(Layer):
         reduction: str = "mean", label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__()
+        check_options("CrossEntropyLoss", reduction, label_smoothing)
         self.weight = weight if weight is None or hasattr(weight, "dtype") else np.asarray(weight, np.float64)
+        _check_weight(self.weight)
         self.ignore_index, self.reduction, self.label_smoothing = ignore_index, reduction, label_smoothing
 
     def forward(self, scores: Array, labels: Array) -> Array:
@@ -39,6 +43,16 @@ class CrossEntropyLoss(Layer):
     def backward(self, dloss: Array | float = 1.0) -> Array:
         """The gradient of the scores, (N, C, H, W)."""
         return F.cross_entropy_backward(dloss, self._pop())
+
+
+def _check_weight(weight: Array | None) -> None:
+    """Raises ValueError for a class that weighs less than nothing, or no number at all."""
+    if weight is None:
+        return
+    weights = np.asarray(to_host(weight), np.float64).ravel()
+    wrong = [f"{weights[c]:g} for class {c}" for c in np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))]
+    if wrong:
+        raise ValueError(f"CrossEntropyLoss: weight is {name_some(wrong, 5)}; give each class a finite number of at least 0")
 
 
 class WithAuxiliary(Layer):

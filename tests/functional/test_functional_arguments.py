@@ -185,6 +185,11 @@ def test_wrong_types_are_type_errors(what):
         TYPES[what]()
 
 
+def test_labels_in_a_list_are_told_of_an_array():
+    with pytest.raises(TypeError, match=r"labels are a list; give an integer array, e\.g\. numpy\.asarray\(labels\)"):
+        F.cross_entropy(X, LABELS.tolist())
+
+
 @pytest.mark.parametrize("function", names())
 def test_a_dy_of_another_shape_is_refused(function):
     case = next(cases(function, 1, seed=3))
