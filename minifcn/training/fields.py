@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any, get_type_hints
 
-_BOUNDS = {"least": ("at least", operator.ge), "above": ("above", operator.gt), "most": ("at most", operator.le)}
+_BOUNDS = {
+    "least": ("at least", operator.ge),
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+    "most": ("at most", operator.le),
+}
 
 
 def setting(
@@ -21,7 +26,8 @@ def setting(
     """A field, and its option on the command line: `names` (else --its-name), under the heading `panel`.
 
     `on_resume`: a resumed run may have another value. What is possible is one of `choices`, or a finite number within
-    `least`, `above` and `most` (a dict's values are), and None where that is the default. A callable default makes one.
+    `least`, `above`, `below` and `most` (a dict's values are), and None where that is the default. A callable
+    default makes one.
     """
     metadata = {"help": help, "names": names, "panel": panel, "on_resume": on_resume, "choices": choices, "bounds": bounds}
     return dataclasses.field(**{"default_factory" if callable(default) else "default": default}, metadata=metadata)

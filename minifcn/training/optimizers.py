@@ -16,17 +16,20 @@ Sources: Polyak 1964 and Sutskever et al. 2013 (momentum, Nesterov), Kingma and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from minifcn.backend import Array, get_xp
 from minifcn.kernels import accelerated
-from minifcn.layers import Parameter
+from minifcn.layers import Layer, Parameter
 from minifcn.layers.module import check_writable
 from minifcn.training.gradients import over_flat_blocks
 
 Trainable = Parameter | Iterable[Parameter] | Iterable[tuple[str, Parameter]] | Iterable[dict[str, Any]]
+
+_TAKEN = "an optimizer takes Parameters: give net.parameters() or net.named_parameters()"
 
 
 class Optimizer:
@@ -44,7 +47,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[str, dict[str, Any]] = {}
-        entries: list[Any] = [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
+        entries = _members(parameters)
         if entries and not isinstance(entries[0], dict):
             entries = [{"params": entries}]
         for group in entries:
@@ -59,13 +62,12 @@ class Optimizer:
             problem = f"has unknown options {sorted(unknown)}" if unknown else 'has no "params"'
             raise ValueError(f'a parameter group {problem}; possible are "params" and {sorted(self.defaults)}')
         start = sum(len(earlier["params"]) for earlier in self.param_groups)
-        members = group["params"]
-        members = [members] if hasattr(members, "requires_grad") else list(members)
-        pairs = [entry if isinstance(entry, tuple) else (str(start + i), entry) for i, entry in enumerate(members)]
+        members = enumerate(_members(group["params"]))
+        pairs = [entry if isinstance(entry, tuple) else (str(start + i), entry) for i, entry in members]
         seen = {id(parameter) for earlier in self.param_groups for parameter in earlier["params"]}
         for name, parameter in pairs:
             if not (hasattr(parameter, "data") and hasattr(parameter, "requires_grad")):
-                raise TypeError(f"parameter {name!r} is a {type(parameter).__name__}; an optimizer takes Parameters")
+                raise TypeError(f"parameter {name!r} is a {type(parameter).__name__}; {_TAKEN}")
             if id(parameter) in seen or name in self.state:
                 raise ValueError(f"parameter {name!r} is given twice; put each parameter into one group only")
             seen.add(id(parameter))
@@ -310,13 +312,26 @@ def _check_state(name: str, entries: dict[str, Any], averages: tuple[str, ...], 
             )
 
 
+def _members(parameters: Any) -> list[Any]:
+    """What was given, one by one: Parameters, (name, Parameter) pairs, or groups."""
+    if isinstance(parameters, Layer):
+        raise TypeError(f"a {type(parameters).__name__} was given; {_TAKEN}")
+    return [parameters] if hasattr(parameters, "requires_grad") else list(parameters)
+
+
 def _check_options(options: dict[str, Any]) -> None:
-    """Raises ValueError for a rate, decay, momentum, eps or betas that make no sense."""
+    """Raises ValueError, or TypeError for what is no number, for a rate, decay, momentum, eps or betas that make no sense."""
     for name in ("lr", "weight_decay", "momentum", "eps", "dampening"):
         value = options.get(name, 0.0)
-        if not (np.isfinite(value) and value >= 0):
+        if not isinstance(value, Real):
+            raise TypeError(f"{name} is {value!r}, a {type(value).__name__}; it must be a finite number of at least 0")
+        if not 0 <= float(value) < np.inf:
             raise ValueError(f"{name} is {value}; it must be a finite number of at least 0")
-    if not all(0 <= beta < 1 for beta in options.get("betas", ())):
+    if not options.get("momentum", 0.0) < 1:
+        raise ValueError(
+            f"momentum is {options['momentum']}; possible are 0 <= momentum < 1: from 1 on old gradients never fade"
+        )
+    if not all(isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in options.get("betas", ())):
         raise ValueError(f"betas are {options['betas']}; each must be at least 0 and less than 1")
     if options.get("nesterov") and (not options["momentum"] or options["dampening"]):
         raise ValueError("nesterov needs momentum > 0 and dampening = 0")

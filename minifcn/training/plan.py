@@ -136,7 +136,7 @@ class OptimizerPlan:
 
     optimizer: str = _optimisation("sgd", "sgd, adam, adamw.", choices=("sgd", "adam", "adamw"))
     lr: float = _optimisation(1e-4, "Learning rate.", least=0)
-    momentum: float = _optimisation(0.9, "Of SGD.", least=0)
+    momentum: float = _optimisation(0.9, "Of SGD.", least=0, below=1)
     nesterov: bool = _optimisation(False, "Nesterov's momentum.")
     weight_decay: float = _optimisation(5e-4, "L2 penalty.", least=0)
     bias_lr_factor: float = _optimisation(2.0, "Rate of biases, times the learning rate.", least=0)

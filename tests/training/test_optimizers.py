@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.layers import Conv2d, Parameter
+from minifcn.layers import Conv2d, Parameter, Sequential
 from minifcn.training import SGD, Adam, AdamW, clip_grad_norm
 
 torch = pytest.importorskip("torch")
@@ -224,6 +224,9 @@ def test_state_that_does_not_fit_is_refused_and_nothing_changes(state, words):
         ({"lr": -0.1}, "lr is -0.1"),
         ({"lr": float("nan")}, "lr is nan"),
         ({"momentum": -1}, "momentum"),
+        ({"momentum": 1}, "momentum is 1; possible are 0 <= momentum < 1: from 1 on"),
+        ({"momentum": np.float32(1.5)}, "momentum is 1.5; possible"),
+        ({"lr": np.inf}, "lr is inf; it must be a finite number"),
         ({"weight_decay": -1}, "weight_decay"),
         ({"nesterov": True}, "nesterov needs momentum"),
         ({"momentum": 0.9, "dampening": 0.1, "nesterov": True}, "nesterov needs momentum"),
@@ -242,13 +245,23 @@ def test_senseless_parameters_are_refused():
         SGD([{"params": [parameter]}, {"params": [parameter]}])
     with pytest.raises(ValueError, match=r"unknown options \['rate'\]"):
         SGD([{"params": [parameter], "rate": 1}])
-    with pytest.raises(ValueError, match="betas"):
-        Adam([parameter], betas=(0.9, 1.0))
+    for betas in ((0.9, 1.0), ("0.9", 0.9)):
+        with pytest.raises(ValueError, match="betas are"):
+            Adam([parameter], betas=betas)
     with pytest.raises(TypeError, match="ndarray"):
         SGD([np.ones(3)])
     parameter.grad = np.ones(4)
     with pytest.raises(ValueError, match=r"\(4,\)"):
         SGD([parameter], lr=0.1).step()
+
+
+@pytest.mark.parametrize("rule", OPTIMIZERS.values())
+def test_a_rate_in_words_and_a_whole_network_are_refused(rule):
+    with pytest.raises(TypeError, match=r"lr is '0.1', a str; it must be a finite number of at least 0"):
+        rule([Parameter(np.ones(3))], lr="0.1")
+    for given in (Conv2d(1, 1, 1), Sequential(Conv2d(1, 1, 1)), [{"params": Conv2d(1, 1, 1)}], [Conv2d(1, 1, 1)]):
+        with pytest.raises(TypeError, match=r"is a Conv2d|a (Conv2d|Sequential) was given; .* give net\.parameters\(\) or net"):
+            rule(given, lr=0.1)
 
 
 @pytest.mark.parametrize("max_norm", [None, 0.5, 1e6])

@@ -51,6 +51,7 @@ def test_all_that_is_wrong_is_said_at_once():
         (OptimizerPlan, {"lr": -1.0}, "lr is -1.0; it must be a finite number, at least 0"),
         (OptimizerPlan, {"lr": "fast"}, "lr is fast"),
         (OptimizerPlan, {"lr_factors": {"score*": np.inf}}, "lr_factors is inf"),
+        (OptimizerPlan, {"momentum": 1.0}, "momentum is 1.0; it must be a finite number, at least 0 and below 1"),
         (OptimizerPlan, {"nesterov": True, "momentum": 0.0}, "nesterov needs a momentum"),
     ],
 )
