@@ -73,12 +73,14 @@ def write(path: str | Path, arrays: Mapping[str, Array], metadata: Mapping[str, 
 
     A network's `state_dict()` has PyTorch's keys, shapes and layouts: `safetensors.torch.load_file`, or NumPy, reads it back
     into its twin there. ``metadata``, texts under texts, goes into a .safetensors file; a .npz has no place for it. Raises
-    ValueError for another suffix and for what cannot be written.
+    ValueError for another suffix and for what cannot be written, TypeError for what is no mapping.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in WRITTEN:
         raise ValueError(f"{path}: weights are written to {' and '.join(WRITTEN)}, not to {suffix or 'a file without suffix'}")
+    if not isinstance(arrays, Mapping):
+        raise TypeError(f"{path} is not written: give {{key: array}}, e.g. net.state_dict(), not a {type(arrays).__name__}")
     wrong = [str(key) for key, array in arrays.items() if not (isinstance(key, str) and _is_written(array))]
     if wrong:
         raise ValueError(f"{path} is not written: {name_some(wrong)} must be arrays under texts, of {', '.join(DTYPES)}")

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from minifcn.layers import Conv2d
 from minifcn.training import Checkpoint, load_weights, read_metadata, write_checkpoint
+from minifcn.weights import write
 
 
 def test_weights_of_all_kinds(tmp_path):
@@ -54,6 +56,14 @@ def test_other_weight_files_are_refused(tmp_path):
     (tmp_path / "cut.npz").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ValueError, match="cut short"):
         load_weights(tmp_path / "cut.npz")
+
+
+@pytest.mark.parametrize("given", [Conv2d(1, 1, 1), [np.ones(2)], np.ones(2)])
+def test_what_is_no_mapping_is_not_written(tmp_path, given):
+    for name in ("w.npz", "w.safetensors"):
+        with pytest.raises(TypeError, match=rf"net\.state_dict\(\), not a {type(given).__name__}$"):
+            write(tmp_path / name, given)
+    assert not any(tmp_path.iterdir())
 
 
 def _write(path, dtype: str, shape: list[int], content: bytes) -> None:
