@@ -14,7 +14,7 @@ from minifcn import kernels
 from minifcn.backend import Array, get_xp
 from minifcn.functional.arguments import check_bias, check_floating, check_gradient, check_images
 from minifcn.functional.reduce import channel_sum
-from minifcn.kernels.geometry import Pair, pair, placement
+from minifcn.kernels.geometry import Pair, likely_layout, pair, placement
 
 
 def conv_transpose2d(
@@ -83,6 +83,7 @@ def _transposed_geometry(x_shape, weight_shape, stride, padding, output_padding,
         raise ValueError(
             f"conv_transpose2d: x has {C} channels and weight {tuple(weight_shape)} expects {weight_shape[0]}; "
             "a transposed convolution's weight is (C, O/G, KH, KW), input channels first"
+            + likely_layout(x_shape, weight_shape[0])
         )
     if groups < 1 or C % groups:
         raise ValueError(f"conv_transpose2d: groups={groups} does not divide the {C} input channels")

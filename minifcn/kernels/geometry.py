@@ -100,15 +100,19 @@ class Geometry:
             ValueError: sizes that do not fit each other, with a sentence that names them.
             TypeError: a stride, padding, dilation or groups that is not an integer.
         """
-        N, C, H, W = _four(x_shape, "the input", "(N, C, H, W)")
         O, CG, KH, KW = _four(weight_shape, "the weight", "(O, C/G, KH, KW)")
         (SH, SW), (PH, PW), (DH, DW) = placement(stride, padding, dilation)
         G, _ = pair(groups, "groups", 1)
+        if len(x_shape) == 3:
+            likely = likely_layout(x_shape, CG * G)
+            raise ValueError(f"the input of a 2-d convolution must have four axes, not shape {tuple(x_shape)}{likely}")
+        N, C, H, W = _four(x_shape, "the input", "(N, C, H, W)")
         if C % G or O % G:
             raise ValueError(f"groups={G} must divide both the {C} input channels and the {O} output channels")
         if CG * G != C:
             raise ValueError(
                 f"the input has {C} channels but a weight of shape {tuple(weight_shape)} with groups={G} expects {CG * G}"
+                + likely_layout(x_shape, CG * G)
             )
         geometry = cls(N, C, H, W, O, KH, KW, SH, SW, PH, PW, DH, DW, G)
         for axis, size, pad, reach in (("height", H, PH, DH * (KH - 1) + 1), ("width", W, PW, DW * (KW - 1) + 1)):
@@ -131,6 +135,15 @@ def pair(value: int | Sequence[int], name: str, least: int) -> tuple[int, int]:
     if min(both) < least:
         raise ValueError(f"{name} must be at least {least}, not {value!r}")
     return int(both[0]), int(both[1])
+
+
+def likely_layout(x_shape: Sequence[int], channels: int) -> str:
+    """What pictures (N, H, W, C), or without N, would be told: the end of a sentence about an input without ``channels``."""
+    sentence = "; pictures are (N, C, H, W)"
+    if x_shape[-1] == channels != x_shape[-3]:
+        N, axes = ("N, ", "0, 3, 1, 2)") if len(x_shape) == 4 else ("", "2, 0, 1)[None]")
+        return f"{sentence}, and this looks like ({N}H, W, C): give x.transpose({axes}"
+    return sentence + (": add an axis for a single one, x[None]" if len(x_shape) == 3 else "")
 
 
 def placement(stride: Pair, padding: Pair, dilation: Pair) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:

@@ -92,6 +92,14 @@ def test_mixed_dtypes_are_refused_and_named(call):
 
 REFUSED = {
     "channels that do not fit": (lambda: F.conv2d(X, np.ones((6, 3, 3, 3))), "4 channels.*expects 3"),
+    "channels last": (
+        lambda: F.conv2d(X.transpose(0, 2, 3, 1), WEIGHT), r"4; pictures are .*\(N, H, W, C\): give x\.transpose\(0, 3, 1"),
+    "one picture, channels last": (
+        lambda: F.conv2d(X[0].transpose(1, 2, 0), WEIGHT), r"like \(H, W, C\): give x\.transpose\(2, 0, 1\)\[None\]"),
+    "one picture": (lambda: F.conv2d(X[0], WEIGHT), r"pictures are \(N, C, H, W\): add an axis for a single one, x\[None\]"),
+    "channels that stand nowhere": (lambda: F.conv2d(X, np.ones((6, 3, 3, 3))), r"expects 3; pictures are \(N, C, H, W\)$"),
+    "deconvolution: channels last": (
+        lambda: F.conv_transpose2d(X.transpose(0, 2, 3, 1), np.ones((4, 2, 3, 3))), r"\(N, H, W, C\): give x\.transpose\(0, 3"),
     "groups that do not divide": (lambda: F.conv2d(X, WEIGHT, groups=3), "groups=3"),
     "groups of zero": (lambda: F.conv2d(X, WEIGHT, groups=0), "groups"),
     "a kernel larger than the picture": (lambda: F.conv2d(X, np.ones((6, 4, 7, 3))), "7 pixels of height.*only 5"),
