@@ -24,11 +24,11 @@ def test_summary_adds_up(minifcn):
 
 
 def test_summary_measures_what_it_predicts(minifcn):
-    result = minifcn("summary", "fcn8s", "--width", "0.125", "--size", "128x160", "--padding", "1", "--measure")
+    result = minifcn("summary", "fcn8s", "--width", "0.125", "--size", "256x320", "--padding", "1", "--measure")
     assert result.status == 0, result.err
     words = result.out.split("measured: ")[1].replace(",", "").split()
     measured, predicted = float(words[0]), float(words[words.index("predicted") + 1])
-    assert 0.6 < predicted / measured < 1.4
+    assert 0 < measured - predicted < 30  # MB that kernels take for themselves, which are not predicted
 
 
 def test_summary_in_the_style_of_a_document(minifcn):
