@@ -43,7 +43,7 @@ def gradcheck(
     So many ``directions`` are tried for each input; every element is measured where one of them disagrees, or always with
     ``elements``; of more than 2000, it is 200 drawn at random. ``tolerance`` is relative. Inputs are converted to float64;
     give tie-free ones (:func:`tie_free`) to a maximum. Raises ValueError for what cannot be checked: no floating input, no
-    backward, an output that is not repeatable or not finite.
+    backward, an output that is not repeatable, not finite, or narrower than float64.
     """
     if inspect.isclass(function):
         raise TypeError(f"gradcheck: {function.__name__} is a class; give a layer made of it, e.g. {function.__name__}(...)")
@@ -78,6 +78,11 @@ def _repeatable(subject: Subject) -> Outputs:
     """The outputs, or ValueError when numeric gradients make no sense for them."""
     ys, others = subject.outputs({}), subject.outputs({})
     for y, again in zip(ys, others, strict=True):
+        if y.dtype.itemsize < 8:
+            raise ValueError(
+                f"gradcheck: {subject.name} turns float64 into {y.dtype}, whose rounding hides a gradient: compute in the "
+                "dtype that comes in"
+            )
         if not bool(get_xp(y).isfinite(y).all()):
             raise ValueError(f"gradcheck: the output of {subject.name} has NaN or infinity, where no gradient can be measured")
         if y.shape != again.shape or not bool((y == again).all()):

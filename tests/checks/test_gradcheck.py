@@ -73,6 +73,9 @@ def test_what_cannot_be_checked_is_refused(x):
         gradcheck(lambda x: 2 * x, x, backward=lambda dy, cache: 2 * dy)
     with pytest.raises(ValueError, match="another output each time"):
         gradcheck(lambda x: (x + np.random.default_rng().random(), None), x, backward=lambda dy, cache: dy)
+    for narrow in ("float32", "float16"):
+        with pytest.raises(ValueError, match=f"turns float64 into {narrow}, whose rounding hides a gradient"):
+            gradcheck(lambda x, narrow=narrow: ((2 * x).astype(narrow), None), x, backward=lambda dy, cache: 2 * dy)
 
 
 # ---------------------------------------------------------------------------------------------------- what is checked
@@ -651,7 +654,7 @@ UNCHECKABLE = {
         lambda: gradcheck(Backward(lambda dy: [dy]), X), "backward returns a list; let it return an array, or"),
     "a layer's gradients in a dict": (lambda: gradcheck(Backward(lambda dy: {"x": dy}), X), "backward returns a dict"),
     "a layer that returns a list": (lambda: gradcheck(Backward(same, lambda x: [x]), X), "Backward returns a list; let it"),
-    "a layer that returns None": (lambda: gradcheck(Backward(same, lambda x: None), X), "Backward returns None"),
+    "a layer that returns None": (lambda: gradcheck(Backward(same, lambda x: None), X), "Backward.forward returned None"),
     "a layer that returns a float": (lambda: gradcheck(Backward(same, lambda x: float(x[0, 0])), X), "returns a float"),
     "a layer of whole numbers": (
         lambda: gradcheck(Backward(same, lambda x: (x > 0, x.astype(int))), X), "bool and int64, of which nothing is floating"),
