@@ -96,12 +96,15 @@ class SegmentationDataset:
         """Picture and labels of one size. Raises ValueError where the mask has another size than its picture."""
         image, label = self.read_image(index), self.read_label(index)
         if image.shape[:2] != label.shape:
-            sample = self.samples[index]
+            sample, turned = self.samples[index], label.shape == image.shape[1::-1]
             raise ValueError(
                 f"{sample.label}: the mask is {_size(label)} but its picture {sample.image} is {_size(image)} (height "
-                f"x width); a mask has one label for each pixel of its picture"
+                f"x width); {_TURNED if turned else 'a mask has one label for each pixel of its picture'}"
             )
         return image, label
+
+
+_TURNED = "if a camera's note in the picture (EXIF) turns it as it is read, its mask must be turned, too"
 
 
 def _size(array: np.ndarray) -> str:
@@ -135,18 +138,20 @@ def _exists(path: Path, files: dict[Path, set[str]]) -> bool:
 
 
 def _absent_sentence(absent: Sequence[Sample], total: int, source: str | Path) -> str:
-    first = absent[0]
+    first, rest = absent[0], total - len(absent)
     path, what = (first.label, "mask") if first.image.exists() else (first.image, "picture")
-    advice = (
-        f"add them, or go on with the {total - len(absent)} that {'is' if total - len(absent) == 1 else 'are'} there by "
-        f"--missing skip (in Python missing='skip')"
-        if len(absent) < total
-        else "is this the right root?"
-    )
+    if what == "mask" and any(path.with_suffix(suffix).exists() for suffix in (".jpg", ".jpeg")):
+        advice = "JPEG changes labels, so masks are PNG: save them once more from where they were made"
+    elif rest:
+        still = f"the {rest} that {'is' if rest == 1 else 'are'} there"
+        advice = f"add them, or go on with {still} by --missing skip (in Python missing='skip')"
+    else:
+        advice = "is this the right root?"
+    lacks = "lacks its" if len(absent) == 1 else "lack their"
+    names = name_some([sample.id for sample in absent])
     return (
-        f"{len(absent)} of the {counted(total, 'picture')} of {source} {'lacks its' if len(absent) == 1 else 'lack their'} "
-        f"picture or mask: "
-        f"{name_some([sample.id for sample in absent])}; the first misses its {what}, {path}{_instead(path)}; {advice}"
+        f"{len(absent)} of the {counted(total, 'picture')} of {source} {lacks} picture or mask: {names}; the first misses its "
+        f"{what}, {path}{_instead(path)}; {advice}"
     )
 
 

@@ -25,8 +25,19 @@ def test_a_pair_is_picture_and_labels(voc_tree, rng):
 def test_a_mask_of_another_size_is_refused_with_both_sizes(voc_tree):
     tree = voc_tree(train=["a"])
     tree.add("a", (11, 17), np.zeros((17, 11), np.uint8))
-    with pytest.raises(ValueError, match=r"a\.png: the mask is 17x11 but its picture .*a\.jpg is 11x17"):
+    with pytest.raises(ValueError, match=r"a\.png: the mask is 17x11 but its picture .*a\.jpg is 11x17 .* must be turned, too"):
         VOCSegmentation(tree.root)[0]
+    tree.add("a", (11, 17), np.zeros((11, 16), np.uint8))
+    with pytest.raises(ValueError, match=r"the mask is 11x16 .* a mask has one label for each pixel of its picture"):
+        VOCSegmentation(tree.root)[0]
+
+
+def test_masks_that_were_compressed_are_said(voc_tree):
+    tree = voc_tree(train=["a", "b"])
+    for mask in (tree.root / "SegmentationClass").glob("*.png"):
+        mask.rename(mask.with_suffix(".jpg"))
+    with pytest.raises(FileNotFoundError, match=r"^2 of the 2 pictures .*its folder holds a\.jpg \.\.\.\); JPEG changes labels, so"):
+        VOCSegmentation(tree.root)
 
 
 def test_label_200_in_a_set_names_its_file(voc_tree):
