@@ -95,8 +95,15 @@ def run(
             say(f"{planned.name} failed: {failed[planned.name]}")
     _write(experiment, out, failed, weights)
     if failed:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise ValueError(f"{len(failed)} of {len(experiment.runs)} runs failed: {reasons}")
+        raise ValueError(f"{len(failed)} of {len(experiment.runs)} runs failed: {_reasons(failed)}")
+
+
+def _reasons(failed: dict[str, str]) -> str:
+    """Each reason once, behind the names of the runs that have it."""
+    names: dict[str, list[str]] = {}
+    for name, reason in failed.items():
+        names.setdefault(reason, []).append(name)
+    return "; ".join(f"{', '.join(those)}: {reason}" for reason, those in names.items())
 
 
 def _home(data: str, root: str | None) -> str:
@@ -133,7 +140,7 @@ def _plans(experiment: Experiment, asked: dict[str, Any], weights: Path | None, 
     from minifcn.cli.plan import plan_of
     from minifcn.experiments.file import RUN, WEIGHTS
 
-    plans, problems = {}, []
+    plans, problems = {}, {}
     for planned in experiment.runs:
         values = {**planned.values(weights), "data": asked["data"], "root": asked["root"]}
         start = values.get("init_from")
@@ -147,9 +154,9 @@ def _plans(experiment: Experiment, asked: dict[str, Any], weights: Path | None, 
         try:
             plans[planned.name] = plan_of(values.pop("recipe", None), values)
         except (ValueError, TypeError) as error:
-            problems.append(f"{planned.name}: {error}")
+            problems[planned.name] = str(error)
     if problems:
-        raise ValueError("; ".join(problems))
+        raise ValueError(_reasons(problems))
     return plans
 
 
@@ -172,7 +179,7 @@ def _lengths(experiment: Experiment, plans: dict[str, Plan], asked: dict[str, An
         rehearsals[planned.name] = rehearsal
         say(f"{planned.name}: {rehearsal.step_seconds:.3f} s a step, {duration(rehearsal.validation_seconds)} a validation")
     if not rehearsals:
-        raise ValueError("no run can begin: " + "; ".join(f"{name}: {reason}" for name, reason in failed.items()))
+        raise ValueError(f"no run can begin: {_reasons(failed)}")
     lengths = fit(experiment, asked["budget"], rehearsals, pictures)
     out.mkdir(parents=True, exist_ok=True)
     written = {"asked": asked, "validate_on": lengths.validate_on, "runs": dict(lengths.runs)}

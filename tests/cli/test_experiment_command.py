@@ -120,6 +120,15 @@ def test_a_finished_one_is_not_run_again(run, two, tmp_path, monkeypatch):
         assert words in refused.err
 
 
+def test_what_hinders_all_runs_is_said_once(minifcn, two, tmp_path):
+    refused = minifcn("experiment", "run", two, "--data", "voc", "--root", tmp_path / "nowhere", "--out", tmp_path / "out")
+    assert refused.status == 2
+    assert refused.err.startswith("minifcn: no run can begin: slow, fast: ")
+    assert refused.err.count("was not found") == 1
+    refused = minifcn("experiment", "run", tmp_path / "three.toml", "--out", tmp_path / "out")
+    assert (refused.status, refused.err) == (2, f"minifcn: no such file: {tmp_path / 'three.toml'}\n")
+
+
 def test_a_failed_run_is_reported_and_the_others_are_done(run, two, tmp_path):
     two.write_text(TWO + '[[run]]\nname = "wrong"\nclass_weights = "1,2"\n[[run]]\nname = "after"\ninit_from = "run:wrong"\n')
     result = run(two, tmp_path / "out", "--budget", BUDGET)

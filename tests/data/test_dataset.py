@@ -36,7 +36,9 @@ def test_masks_that_were_compressed_are_said(voc_tree):
     tree = voc_tree(train=["a", "b"])
     for mask in (tree.root / "SegmentationClass").glob("*.png"):
         mask.rename(mask.with_suffix(".jpg"))
-    with pytest.raises(FileNotFoundError, match=r"^2 of the 2 pictures .*its folder holds a\.jpg \.\.\.\); JPEG changes labels, so"):
+    with pytest.raises(
+        FileNotFoundError, match=r"^2 of the 2 pictures .*its folder holds a\.jpg \.\.\.\); JPEG changes labels, so"
+    ):
         VOCSegmentation(tree.root)
 
 
