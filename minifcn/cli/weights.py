@@ -55,7 +55,7 @@ def import_(
     if anew := [layer for layer, outcome in done.report.groups() if outcome == "unfilled"]:
         say(f"these start anew, as they may: {', '.join(anew)}")
     about = done.metadata
-    say(f"{len(about['classes'])} classes: {name_some(about['classes'])}")
+    say(f"{len(about['classes'])} classes: {name_some(about['classes'], 5)}")
     say(f"preprocessing: {about['preprocessing']['name']}, {about['preprocessing']['channels']}")
     say(f"written: {out}")
 
