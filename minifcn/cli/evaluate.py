@@ -75,11 +75,16 @@ def evaluate(
     say("written: " + ", ".join(str(folder / name) for name in names))
 
 
+def _run_of(weights: Path) -> Path:
+    """The run folder, or whatever folder a checkpoint lies in."""
+    return weights if weights.is_dir() else weights.parent
+
+
 def _plans(weights: Path, options: dict[str, Any]) -> tuple[DataPlan, DataPlan | None]:
     """The data to evaluate on: what is given, and for the rest what the run was validated on, which comes second, if any."""
     from minifcn.training import DataPlan, Plan, RunFolder
 
-    run = weights if weights.is_dir() else weights.parent
+    run = _run_of(weights)
     overrides: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     config = RunFolder(run).read_config() if (run / "config.toml").exists() else {}
     planned = Plan.from_config(config).data if {"run", "data"} & config.keys() else None
@@ -94,7 +99,7 @@ def _plans(weights: Path, options: dict[str, Any]) -> tuple[DataPlan, DataPlan |
 def _usual_folder(weights: Path, plan: DataPlan, planned: DataPlan | None) -> Path:
     """Beside the weights; what is not of a run's best and of its own validation pictures goes into a folder below, so that it
     does not write over what is."""
-    run = weights if weights.is_dir() else weights.parent
+    run = _run_of(weights)
     if planned is None:
         return run
     other = [] if weights.is_dir() or weights.stem == "best" else [weights.stem]

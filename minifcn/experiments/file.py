@@ -67,11 +67,11 @@ def shipped() -> list[str]:
 def load(name: str | Path) -> Experiment:
     """The experiment of that name, or of a .toml file. Raises FileNotFoundError for none, ValueError, with a clause for what
     is wrong each, for a file that cannot be run."""
-    path = Path(name) if str(name).endswith(".toml") else Path(__file__).parent / f"{name}.toml"
-    if not path.is_file() and path == Path(name):
-        raise FileNotFoundError(f"no such file: {name}")
+    own = str(name).endswith(".toml")
+    path = Path(name) if own else Path(__file__).parent / f"{name}.toml"
     if not path.is_file():
-        raise FileNotFoundError(f"there is no experiment {str(name)!r}: give one of {', '.join(shipped())}, or a .toml file")
+        known = f"there is no experiment {str(name)!r}: give one of {', '.join(shipped())}, or a .toml file"
+        raise FileNotFoundError(f"no such file: {name}" if own else known)
     content = read_toml(path)
     problems: list[str] = []
     _check_keys(content, _OF_FILE, "the file", problems)

@@ -26,8 +26,8 @@ def conv2d(
 ) -> tuple[Array, tuple]:  # fmt: skip
     """x (N, C, H, W), weight (O, C/G, KH, KW), bias (O,) -> y (N, O, OH, OW) and the cache for :func:`conv2d_backward`.
 
-    OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises TypeError unless all
-    are of one floating dtype, ValueError when the sizes do not fit.
+    OH = floor((H + 2·PH − DH·(KH − 1) − 1) / SH) + 1, and OW likewise. Raises TypeError unless all are of
+    one floating dtype, ValueError when the sizes do not fit.
     """
     geometry = _geometry(x, weight, bias, stride, padding, dilation, groups)
     y = kernels.forward(x, weight, bias, geometry)  # (N, O, OH, OW)

@@ -1,8 +1,8 @@
 """Max-pooling: the largest value of each window.
 
-It remembers, for each window, *which tap* (kh, kw) won: the "switch", one byte a
-window (four where a kernel has more than 256 taps). Backward sends dy to the winner, and
-overlapping windows add up. The first of equal values wins, and NaN beats everything, as in PyTorch.
+It remembers, for each window, *which tap* (kh, kw) won: the "switch", one byte a window (four where a kernel has
+more than 256 taps). Backward sends dy to the winner, and overlapping windows add up. The first of equal values wins, and NaN
+beats everything, as in PyTorch.
 
 Sources: Ranzato et al. 2007; Zeiler and Fergus 2014, section 2.1, for switches.
 """

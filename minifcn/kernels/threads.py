@@ -32,9 +32,7 @@ from minifcn.kernels.scratch import TASKS
 Block = tuple[Any, ...]  # a part of an array: slices, or for a single number an ellipsis
 
 BLOCK = 1 << 18  # elements of a block: a megabyte of float32. Between shorter NumPy calls threads wait for each other
-_BUFFER = (
-    1 << 10
-)  # numbers. NumPy copies rows that are shorter than its buffer there; its own 2^13 is longer than most maps' rows
+_BUFFER = 1 << 10  # numbers: rows that are shorter than NumPy's buffer are copied there, and its own 2^13 is longer than most
 
 
 # ------------------------------------------------------------------------------------------------ number of threads
@@ -95,14 +93,10 @@ def _serve(jobs: SimpleQueue[_Job | None]) -> None:
         try:
             job.work()
         finally:
-            job.work = _nothing  # lets go of what it holds
+            del job.work  # and what it holds
             job.finished = True
             job.told.put(None)
         del job
-
-
-def _nothing() -> None:
-    pass
 
 
 def _wait_for(jobs: list[_Job]) -> None:
@@ -113,12 +107,11 @@ def _wait_for(jobs: list[_Job]) -> None:
     interrupt: BaseException | None = None
     while True:
         try:
-            while any(job.begun and not job.finished for job in jobs):
-                with contextlib.suppress(Empty):
-                    next(job for job in jobs if job.begun and not job.finished).told.get(timeout=1)
+            for job in jobs:
+                while job.begun and not job.finished:
+                    with contextlib.suppress(Empty):
+                        job.told.get(timeout=1)
             break
-        except StopIteration:
-            continue  # it has finished between two lines
         except BaseException as late:
             interrupt = late
     if interrupt is not None:
